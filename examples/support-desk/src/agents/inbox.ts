@@ -1,0 +1,28 @@
+/** Works through a whole inbox, several messages at a time. One message that fails does not stop the others. */
+import { workflow } from "concertato";
+import { z } from "zod";
+import { answer, message } from "../messages.ts";
+import { desk, type Services } from "./desk.ts";
+
+const ended = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("completed"), output: answer }),
+  z.object({ status: z.literal("failed"), code: z.string(), message: z.string() }),
+]);
+
+/** So many messages are worked on at once. */
+const concurrency = 4;
+
+export const inbox = (services: Services) => {
+  const one = desk(services);
+  return workflow(
+    {
+      name: "inbox",
+      version: 1,
+      description: "Answers every message of an inbox",
+      input: z.object({ messages: z.array(message) }),
+      output: z.array(ended),
+      uses: [one],
+    },
+    ({ messages }, ctx) => ctx.map(messages, one, { concurrency, join: "settle" }),
+  );
+};

@@ -1,0 +1,44 @@
+/** Reads an inbox: one JSON message per line. A line that does not fit is named, and nothing is started. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { type Message, message } from "./messages.ts";
+
+/** The inbox cannot be worked on; the message says which line and why. */
+class InboxError extends Error {}
+
+export interface Inbox {
+  readonly messages: Message[];
+  /** The same for the same messages: starting the desk again finds the run it began. */
+  readonly key: string;
+}
+
+/** @throws InboxError */
+export function readInbox(file: string): Inbox {
+  const messages = readLines(file).map(([number, line]) => parseLine(file, number, line));
+  const ids = new Set(messages.map(({ id }) => id));
+  if (messages.length === 0) throw new InboxError(`${file} holds no message. Write one JSON object per line.`);
+  if (ids.size < messages.length)
+    throw new InboxError(`${file} holds two messages with the same id. Give each its own.`);
+  return { messages, key: `inbox-${createHash("sha256").update(JSON.stringify(messages)).digest("hex").slice(0, 16)}` };
+}
+
+function readLines(file: string): readonly (readonly [number, string])[] {
+  try {
+    const lines = readFileSync(file, "utf8").split("\n");
+    return lines.flatMap((line, index) => (line.trim() === "" ? [] : [[index + 1, line] as const]));
+  } catch (error) {
+    throw new InboxError(`${file} cannot be read. Pass an existing file with --inbox.`, { cause: error });
+  }
+}
+
+function parseLine(file: string, number: number, line: string): Message {
+  try {
+    return message.parse(JSON.parse(line));
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : "it is not JSON";
+    throw new InboxError(
+      `${file}, line ${number}: ${why}. A message has id, from, name, receivedAt, subject and body.`,
+    );
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * `npm start`: the support desk on the command line. The first line appears before anything is loaded; the rest is in
+ * run-desk.ts. Exit codes: 0 done or waiting for a person, 1 something failed, 2 wrong options.
+ */
+import { helpText, parseOptions } from "./options.ts";
+import { openTerminal, silent, type Terminal } from "./views/terminal.ts";
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const parsed = parseOptions(args, process.cwd());
+  const terminal = openTerminal();
+  switch (parsed.kind) {
+    case "help":
+      terminal.line(helpText);
+      return 0;
+    case "wrong":
+      console.error(`${parsed.reason}\n\n${helpText}`);
+      return 2;
+    case "run": {
+      const { json, quiet } = parsed.options;
+      const live = json || quiet ? silent(terminal) : terminal;
+      live.line(
+        `\n  ${terminal.paint("strong", "Larkfield support desk")} ${terminal.paint("quiet", `${terminal.marks.dot} a team of agents answers an inbox`)}`,
+      );
+      return work(parsed.options, live, json ? silent(terminal) : terminal);
+    }
+  }
+}
+
+async function work(
+  options: Parameters<typeof import("./run-desk.ts").runDesk>[0],
+  live: Terminal,
+  closing: Terminal,
+): Promise<number> {
+  const { runDesk } = await import("./run-desk.ts");
+  const write = (value: object): void => void (options.json && process.stdout.write(`${JSON.stringify(value)}\n`));
+  try {
+    const failed = await runDesk(options, {
+      terminal: live,
+      closing,
+      tell: ({ agent, text }, { id }) => write({ type: "did", message: id, agent, text }),
+      end: (summary) => write({ type: "summary", ...summary }),
+    });
+    return failed === 0 ? 0 : 1;
+  } catch (error) {
+    console.error(
+      `\n  ${closing.paint("bad", closing.marks.bad)} ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return 1;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Runs the desk over an inbox: opens what it works with, starts or takes up the run, tells what happens, asks the
+ * person at the terminal, and writes the report. Everything it knows it reads from the run, the bank and the mails.
+ */
+import { relative } from "node:path";
+import { type App, type Job, open } from "concertato";
+import { inbox as inboxWorkflow } from "./agents/inbox.ts";
+import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-folder.ts";
+import { follow, type Follower } from "./follower.ts";
+import { type Inbox, readInbox } from "./inbox-file.ts";
+import type { Message } from "./messages.ts";
+import type { DeskOptions } from "./options.ts";
+import { payloadKey } from "./payload-key.ts";
+import { type Bank, openBank } from "./services/bank.ts";
+import { messageKeyOf, readMailFolder } from "./services/mail-folder.ts";
+import { openPost } from "./services/mail-post.ts";
+import { askApproval } from "./views/approval-prompt.ts";
+import { printEnd } from "./views/end.ts";
+import { printTold } from "./views/live.ts";
+import { openNarrator, type Told } from "./views/narrator.ts";
+import { type OpenWait, type Summary, summarize } from "./views/summary.ts";
+import { writeReport } from "./views/report.ts";
+import type { Terminal } from "./views/terminal.ts";
+
+/** What the desk shows while it works. */
+export interface Stage {
+  /** For what happens as it happens, and for questions. */
+  readonly terminal: Terminal;
+  /** For the summary. */
+  readonly closing: Terminal;
+  /** Called for each sentence, besides the terminal. */
+  readonly tell: (told: Told, message: Message) => void;
+  readonly end: (summary: Summary) => void;
+}
+
+interface Desk {
+  readonly app: App;
+  readonly job: Job<unknown>;
+  readonly bank: Bank;
+  readonly folder: DataFolder;
+  readonly messages: readonly Message[];
+  readonly follower: Follower;
+  /** Aborted and renewed whenever a person's answer was recorded. */
+  readonly answered: { signal: AbortController };
+}
+
+/** Answers the number of messages that failed. */
+export async function runDesk(options: DeskOptions, { terminal, closing, tell, end }: Stage): Promise<number> {
+  const inbox = readInbox(options.inbox);
+  const folder = dataFolder(options.data);
+  if (options.fresh) await clearFolder(folder);
+  makeFolder(folder);
+  const startedAt = Date.now();
+  using bank = openBank(folder.bank);
+  await using post = await openPost(folder.mails);
+  const workflow = inboxWorkflow({ bank, post });
+  await using app = await open(folder.desk, { agents: [workflow], key: payloadKey(folder.key) });
+  const job = await app.start(workflow, { messages: inbox.messages }, { key: inbox.key });
+  await printStart(terminal, { app, job, inbox, options, server: await post.server(), startedAt });
+  let spoken = false;
+  const desk = followed({ app, job, bank, folder, messages: inbox.messages }, startedAt, (told, message) => {
+    if (!spoken) terminal.line();
+    spoken = true;
+    printTold(terminal, inbox.messages, told);
+    tell(told, message);
+  });
+  const summary = await work(desk, terminal);
+  const files = writeReport(folder.directory, summary, {
+    writtenAt: new Date(),
+    approveCommand: commandFor("approve", summary.runId, options),
+  });
+  end(summary);
+  printEnd(closing, summary, {
+    files,
+    mails: folder.mails,
+    command: (verb) => commandFor(verb, summary.runId, options),
+    near: nearPath,
+  });
+  return summary.totals.failed;
+}
+
+/** Listens to the run; tells what was committed since this process began. */
+function followed(
+  parts: Omit<Desk, "follower" | "answered">,
+  startedAt: number,
+  tell: (told: Told, message: Message) => void,
+): Desk {
+  const narrator = openNarrator();
+  const answered = { signal: new AbortController() };
+  const follower = follow(parts.job, (entry) => {
+    if (entry.kind === "result") answered.signal.abort();
+    const told = narrator.hear(entry);
+    const message = told === undefined ? undefined : parts.messages[told.message];
+    if (told !== undefined && message !== undefined && entry.at >= startedAt) tell(told, message);
+  });
+  return { ...parts, follower, answered };
+}
+
+/** Works until everything is done or only people can go on, and asks the one at the terminal. */
+async function work(desk: Desk, terminal: Terminal): Promise<Summary> {
+  const later = new Set<string>();
+  for (;;) {
+    await desk.app.settle();
+    desk.answered.signal = new AbortController();
+    const { summary, entries, retries } = await look(desk);
+    if (retries) {
+      await desk.follower.reached(entries + 1);
+      continue;
+    }
+    const wait = questions(summary).find(({ waitId }) => !later.has(waitId));
+    if (wait === undefined || !terminal.interactive) return summary;
+    const elsewhere = desk.answered.signal.signal;
+    const decision = await askApproval(terminal, wait, elsewhere);
+    if (decision !== null) await desk.app.answer(desk.job.runId, wait.waitId, decision, { by: decision.by ?? "desk" });
+    else if (!elsewhere.aborted) later.add(wait.waitId);
+  }
+}
+
+interface Look {
+  readonly summary: Summary;
+  readonly entries: number;
+  /** Something failed and is tried again soon; nobody needs to do anything. */
+  readonly retries: boolean;
+}
+
+/** The state as of now, and no line behind it. */
+async function look({ app, job, bank, folder, messages, follower }: Desk): Promise<Look> {
+  const { run, tree } = await app.describe(job.runId);
+  await follower.reached(run.entries);
+  const summary = summarize(run, tree, messages, bank.books(), readMailFolder(folder.mails).list().map(messageKeyOf));
+  return { summary, entries: run.entries, retries: run.waiting.some(({ kind }) => kind === "retry") };
+}
+
+/** What a yes or no answers. An effect in doubt needs a look at the world first, so it is left to the CLI. */
+function questions({ lines }: Summary): readonly OpenWait[] {
+  return lines.flatMap(({ wait }) => (wait?.kind === "question" ? [wait] : []));
+}
+
+interface Start {
+  readonly app: App;
+  readonly job: Job<unknown>;
+  readonly inbox: Inbox;
+  readonly options: DeskOptions;
+  readonly startedAt: number;
+  readonly server: { readonly pid: number; readonly smtpPort: number };
+}
+
+/** Where everything is, and how far an earlier process came. */
+async function printStart(
+  { line, paint }: Terminal,
+  { app, job, inbox, options, server, startedAt }: Start,
+): Promise<void> {
+  const facts = [
+    ["inbox", `${nearPath(options.inbox)}, ${inbox.messages.length} messages`],
+    ["data", nearPath(options.data)],
+    ["mail", `SMTP on 127.0.0.1:${server.smtpPort}, process ${server.pid}`],
+    ["run", job.runId],
+  ];
+  for (const [name = "", text = ""] of facts) line(`  ${paint("quiet", name.padEnd(8))}${text}`);
+  const { run } = await app.describe(job.runId);
+  const earlier =
+    run.status === "completed"
+      ? "It is finished; nothing is left to do."
+      : "It was begun before and goes on where it was.";
+  if (run.createdAt < startedAt) line(`  ${paint("quiet", earlier)}`);
+}
+
+/** The CLI takes the beginning of an id. */
+const shortId = "run_".length + 8;
+
+/** The command that answers from another terminal; it names the database when that is not where the CLI looks. */
+function commandFor(verb: string, runId: string, { data }: DeskOptions): string {
+  const near = relative(process.cwd(), data);
+  const elsewhere = near.startsWith(".concertato") ? "" : ` --db ${nearPath(dataFolder(data).desk)}`;
+  return `npm run concertato -- ${verb} ${runId.slice(0, shortId)}${elsewhere}`;
+}
+
+/** A path as short as it can be said from here. */
+function nearPath(path: string): string {
+  const near = relative(process.cwd(), path);
+  return near === "" ? "." : near.startsWith("..") ? path : near;
+}

@@ -1,0 +1,62 @@
+/** The last lines: the table, the totals, who is asked and how to answer, where report and mails lie. */
+import { euros } from "../money.ts";
+import { orderOf, type Summary, type SummaryLine } from "./summary.ts";
+import { printTable, printTotals } from "./summary-table.ts";
+import type { ReportFiles } from "./report.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface EndFrame {
+  readonly files: ReportFiles;
+  readonly mails: string;
+  /** The command for a verb on this run. */
+  readonly command: (verb: string) => string;
+  /** A path as short as it can be said. */
+  readonly near: (path: string) => string;
+}
+
+export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame): void {
+  const { line, paint } = terminal;
+  line();
+  printTable(terminal, summary);
+  line();
+  printTotals(terminal, summary.totals);
+  line();
+  const waiting = summary.lines.filter(({ wait }) => wait?.kind === "question");
+  if (waiting.length > 0) printQuestions(terminal, waiting, frame);
+  const doubtful = summary.lines.filter(({ wait }) => wait?.kind === "in-doubt");
+  if (doubtful.length > 0) printDoubts(terminal, doubtful, frame);
+  if (summary.totals.answered === summary.totals.messages)
+    line(`  ${paint("good", "All answered.")} ${paint("quiet", "To start afresh: npm start -- --fresh")}`);
+  line(`  ${paint("quiet", "report")}  ${frame.near(frame.files.html)}`);
+  line(`  ${paint("quiet", "mails")}   ${frame.near(frame.mails)}`);
+}
+
+function printQuestions(
+  { line, paint, marks }: Terminal,
+  waiting: readonly SummaryLine[],
+  { command }: EndFrame,
+): void {
+  for (const { wait, message } of waiting) {
+    const order = wait === undefined ? undefined : orderOf(wait);
+    const what = order === undefined ? `message ${message.id}` : `${euros(order.amountCents)} to ${order.customerName}`;
+    line(`  ${paint("wait", `${marks.wait} Waiting for the ${wait?.agent}`)}: ${what}`);
+    if (order !== undefined)
+      line(`    ${paint("quiet", `${order.merchant}, payment ${order.paymentId}. ${order.reason}`)}`);
+  }
+  line();
+  line(`    ${paint("quiet", "approve")}  ${command("approve")}`);
+  line(`    ${paint("quiet", "reject")}   ${command("reject")}`);
+  line(`    ${paint("quiet", "go on")}    npm start`);
+  line();
+}
+
+/** After a look at the bank or the mails, a person says what happened. */
+function printDoubts({ line, paint, marks }: Terminal, doubtful: readonly SummaryLine[], { command }: EndFrame): void {
+  for (const { wait, message } of doubtful) {
+    line(
+      `  ${paint("wait", `${marks.wait} Did it happen?`)} ${wait?.agent} for message ${message.id} was interrupted. Look, then say so:`,
+    );
+    line(`    ${command("answer")} ${wait?.waitId} '{"happened":false}'`);
+  }
+  line();
+}

@@ -1,0 +1,117 @@
+/**
+ * One sentence per thing an agent did: from the agent's name and its recorded output to words. Live lines and report
+ * use the same ones. Pure. Outputs come from a journal, so they are parsed, never trusted.
+ */
+import { z } from "zod";
+import {
+  card,
+  customer,
+  decision,
+  draft,
+  mailReceipt,
+  redacted,
+  type RefundOrder,
+  refundOrder,
+  refundReceipt,
+  route,
+  ticketReceipt,
+} from "../messages.ts";
+import { euros } from "../money.ts";
+import type { Tone } from "./terminal.ts";
+
+export interface Sentence {
+  /** Who did it. */
+  readonly agent: string;
+  readonly tone: Tone;
+  readonly text: string;
+}
+
+type Teller = (output: unknown) => Omit<Sentence, "agent"> | undefined;
+
+/** Wraps a telling of a parsed value; a value of another shape is not told. */
+function tells<T>(schema: z.ZodType<T>, tell: (value: T) => Omit<Sentence, "agent">): Teller {
+  return (output) => {
+    const parsed = schema.safeParse(output);
+    return parsed.success ? tell(parsed.data) : undefined;
+  };
+}
+
+const plain = (text: string): Omit<Sentence, "agent"> => ({ tone: "plain", text });
+const good = (text: string): Omit<Sentence, "agent"> => ({ tone: "good", text });
+
+const hiddenWords: Readonly<Record<string, string>> = {
+  email: "e-mail address",
+  iban: "IBAN",
+  card: "card number",
+  phone: "phone number",
+};
+
+const specialist = tells(draft, ({ finding }) => plain(finding));
+
+const tellers: Readonly<Record<string, Teller>> = {
+  redact: tells(redacted, ({ hidden }) => {
+    const parts = Object.entries(hidden).map(
+      ([kind, count]) => `${count} ${hiddenWords[kind] ?? kind}${count > 1 ? "s" : ""}`,
+    );
+    return parts.length === 0 ? { tone: "quiet", text: "found no personal data" } : plain(`hid ${parts.join(" and ")}`);
+  }),
+  "find-customer": tells(customer.nullable(), (found) =>
+    found === null
+      ? { tone: "wait", text: "knows nobody with this address" }
+      : { tone: "quiet", text: `knows ${found.name} (${found.id})` },
+  ),
+  router: tells(route, ({ specialist: to, because, score, margin, warnings }) => {
+    const words = because.length === 0 ? "no keyword fits" : `“${because.slice(0, 2).join("”, “")}”`;
+    const why = to === "front-office" && because.length > 0 ? `${words} is not enough` : words;
+    const careful = warnings.length === 0 ? "" : ` · the message gives orders (“${warnings[0]}”): not followed`;
+    return {
+      tone: warnings.length === 0 ? "accent" : "wait",
+      text: `→ ${to}: ${why} (score ${score}, margin ${margin})${careful}`,
+    };
+  }),
+  cards: specialist,
+  payments: specialist,
+  transfers: specialist,
+  "top-ups": specialist,
+  fees: specialist,
+  "front-office": specialist,
+  "block-card": tells(card, ({ last4 }) => good(`blocked the card ending in ${last4}`)),
+  refund: tells(refundReceipt, ({ amountCents, reference }) =>
+    good(`paid ${euros(amountCents)} back, reference ${reference}`),
+  ),
+  ticket: tells(ticketReceipt, ({ number }) => plain(`opened ticket ${number}`)),
+  "send-mail": tells(mailReceipt, () => good("sent the answer")),
+  manager: tells(decision, ({ approved, by, note }) => {
+    const who = by === undefined ? "" : ` by ${by}`;
+    const why = note === undefined ? "" : `: ${note}`;
+    return { tone: approved ? "good" : "wait", text: `${approved ? "approved" : "declined"}${who}${why}` };
+  }),
+};
+
+/** What an agent did, from its output; undefined when there is nothing to tell. */
+export function sentenceFor(agent: string, output: unknown): Sentence | undefined {
+  const told = tellers[agent]?.(output);
+  return told === undefined ? undefined : { agent, ...told };
+}
+
+const refundRequest = z.object({ action: z.literal("refund"), arguments: refundOrder });
+
+/** What an approval asks, from the recorded request: exactly the arguments the tool will run with. */
+export function approvalOf(request: unknown): RefundOrder | undefined {
+  return refundRequest.safeParse(request).data?.arguments;
+}
+
+/** An effect that was interrupted, and whose probe does not know. */
+export function doubtSentence(agent: string): Sentence {
+  return { agent, tone: "wait", text: "was interrupted, and nobody can say whether it happened; a person must look" };
+}
+
+/** The sentence of an open wait. */
+export function waitSentence(agent: string, request: unknown): Sentence {
+  const order = approvalOf(request);
+  const text =
+    order === undefined
+      ? "waits for an answer"
+      : `must approve ${euros(order.amountCents)} to ${order.customerName} (${order.merchant}, ${order.paymentId})`;
+  return { agent, tone: "wait", text };
+}

@@ -1,0 +1,89 @@
+/** The summary as a table and a line of totals, for people. */
+import Table from "cli-table3";
+import { euros } from "../money.ts";
+import { orderOf, type Summary, type SummaryLine, type Totals } from "./summary.ts";
+import { type Terminal, toMarks, type Tone } from "./terminal.ts";
+
+const noBorders = {
+  ...{
+    top: "",
+    "top-mid": "",
+    "top-left": "",
+    "top-right": "",
+    bottom: "",
+    "bottom-mid": "",
+    "bottom-left": "",
+    "bottom-right": "",
+  },
+  ...{ left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "" },
+};
+
+export function printTable(terminal: Terminal, { lines }: Summary): void {
+  const { paint, width } = terminal;
+  const columns = [8, 14, 14];
+  const last = Math.max(30, width - 2 - columns.reduce((sum, column) => sum + column, 0) - 12);
+  const table = new Table({
+    head: ["", "Id", "From", "Specialist", "Outcome", "Mail"].map((title) => paint("quiet", title)),
+    chars: noBorders,
+    colWidths: [4, ...columns, last, 8],
+    wordWrap: true,
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 2 },
+  });
+  for (const line of lines) table.push(rowOf(terminal, line));
+  for (const row of table.toString().split("\n")) terminal.line(`  ${row.trimEnd()}`);
+}
+
+function rowOf({ paint, marks }: Terminal, line: SummaryLine): string[] {
+  const { message, status, answer } = line;
+  const mark = {
+    answered: paint("good", marks.done),
+    waiting: paint("wait", marks.wait),
+    failed: paint("bad", marks.bad),
+    working: paint("quiet", marks.dot),
+  }[status];
+  const mail = answer === undefined ? paint("quiet", marks.dot) : "sent";
+  return [
+    mark,
+    paint("quiet", message.id),
+    message.name,
+    answer?.specialist ?? specialistSoFar(line),
+    toMarks(outcomeOf(line), marks),
+    mail,
+  ];
+}
+
+function specialistSoFar({ steps }: SummaryLine): string {
+  const routed = steps.find(({ agent }) => agent === "router")?.text;
+  return /^→ ([\w-]+)/.exec(routed ?? "")?.[1] ?? "";
+}
+
+/** How a message stands, in a few words. */
+export function outcomeOf({ status, answer, wait, failure }: SummaryLine): string {
+  if (answer !== undefined) {
+    const money =
+      answer.settlement.kind === "refunded" ? `, ${euros(answer.settlement.receipt.amountCents)} paid back` : "";
+    const no = answer.settlement.kind === "declined" ? ", refund declined" : "";
+    return `${answer.topic}${money}${no}${answer.ticket === null ? "" : `, ticket ${answer.ticket}`}`;
+  }
+  if (wait !== undefined) {
+    const order = orderOf(wait);
+    return order === undefined
+      ? `waits for ${wait.agent}`
+      : `refund of ${euros(order.amountCents)} waits for the ${wait.agent}`;
+  }
+  return status === "failed" ? (failure ?? "failed") : "in work";
+}
+
+export function printTotals({ paint, marks, line, width }: Terminal, totals: Totals): void {
+  const parts: readonly (readonly [Tone, string])[] = [
+    ["plain", `${totals.answered} of ${totals.messages} answered`],
+    ...(totals.waiting === 0 ? [] : [["wait", `${totals.waiting} waiting`] as const]),
+    ...(totals.failed === 0 ? [] : [["bad", `${totals.failed} failed`] as const]),
+    ["plain", `mails sent ${totals.mailsSent}`],
+    ["plain", `payments made ${totals.paymentsMade} (${euros(totals.refundedCents)})`],
+    [totals.repeated === 0 ? "good" : "bad", `repeated ${totals.repeated}`],
+  ];
+  const fits = parts.reduce((columns, [, text]) => columns + text.length + 3, 2) <= width;
+  const between = fits ? paint("quiet", ` ${marks.dot} `) : "\n  ";
+  line(`  ${parts.map(([tone, text]) => paint(tone, text)).join(between)}`);
+}

@@ -1,0 +1,171 @@
+/** The whole desk as processes: it stops for a person, goes on after an answer and after a kill, and repeats nothing. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { readInbox } from "../src/inbox-file.ts";
+import { readCard } from "../src/services/mail-card.ts";
+import { readMailFolder } from "../src/services/mail-folder.ts";
+import { booksOf, receiversOf, runCli, runDesk, startDesk, stopMailServer, summaryOf } from "./processes.ts";
+import { until } from "./until.ts";
+
+const { messages } = readInbox(new URL("../inbox/messages.jsonl", import.meta.url).pathname);
+const everybody = messages.map(({ from }) => from).sort();
+
+let folder = "";
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), "desk-")), "data");
+});
+afterEach(async () => {
+  await stopMailServer(folder);
+  rmSync(join(folder, ".."), { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** Quoted-printable breaks long lines with "=". */
+function unfold(mail: string): string {
+  return mail.replaceAll("=\r\n", "");
+}
+
+/** Everything done, each thing once: as the bank and the mail folder tell it. */
+function expectAllDoneOnce(): void {
+  expect(receiversOf(folder)).toEqual(everybody);
+  expect(booksOf(folder)).toEqual({
+    refunds: 2,
+    refundedCents: 9650,
+    paidTwice: 0,
+    tickets: 3,
+    blockedCards: 1,
+    repeatedRefundCalls: 0,
+  });
+}
+
+/** Starts, approves what waits, starts again. */
+async function finish(): Promise<void> {
+  const stopped = summaryOf(await runDesk(folder, "--json"));
+  if (stopped.totals.waiting > 0) expect(await runCli(folder, "approve", stopped.runId)).toMatchObject({ code: 0 });
+  expect(summaryOf(await runDesk(folder, "--json"))).toMatchObject({
+    status: "completed",
+    totals: { answered: 8, waiting: 0, failed: 0, mailsSent: 8, paymentsMade: 2, repeated: 0 },
+  });
+}
+
+test("without a terminal it stops at the approval, says which command answers, and goes on after it", async () => {
+  const first = await runDesk(folder);
+  expect(first).toMatchObject({ code: 0, errors: "" });
+  expect(first.output).toContain("7 of 8 answered");
+  expect(first.output).toContain("Waiting for the manager: 84.00 EUR to Mira Holt");
+  const command = /concertato -- approve (\S+) --db \S+/.exec(first.output);
+  expect(booksOf(folder)).toMatchObject({ refunds: 1, refundedCents: 1250 });
+
+  expect(await runCli(folder, "approve", command?.[1] ?? "")).toMatchObject({ code: 0 });
+  const second = await runDesk(folder);
+  expect(second.output).toContain("8 of 8 answered");
+  expect(second.output).toContain("repeated 0");
+  expectAllDoneOnce();
+
+  const third = await runDesk(folder);
+  expect(third.output).toContain("--fresh");
+  expectAllDoneOnce();
+});
+
+test("journal, report and JSON hold no card number or address in clear", async () => {
+  const { output } = await runDesk(folder, "--json");
+  const files = readdirSync(folder).filter((file) => !file.startsWith("bank.db") && file !== "mails");
+  expect(files).toContain("desk.db");
+  const kept = [output, ...files.map((file) => readFileSync(join(folder, file), "latin1"))].join("\n");
+  expect(kept).not.toContain("4539 1488 0343 6467");
+  expect(kept).not.toContain("mira.holt@example.com");
+  expect(statSync(join(folder, "payload.key")).mode & 0o077).toBe(0);
+});
+
+test("an injected order moves no money and is reported to people", async () => {
+  await finish();
+  const report = readFileSync(join(folder, "report.html"), "utf8");
+  expect(report).toContain("the message gives orders");
+  expect(report).not.toContain("5000.00 EUR back");
+  expectAllDoneOnce();
+});
+
+test("a refund that the manager declines is not paid, and the customer is told", async () => {
+  const { runId } = summaryOf(await runDesk(folder, "--json"));
+  expect(await runCli(folder, "reject", runId, "--note", "ask for the receipt")).toMatchObject({ code: 0 });
+  expect(summaryOf(await runDesk(folder, "--json"))).toMatchObject({
+    status: "completed",
+    totals: { answered: 8, mailsSent: 8, paymentsMade: 1 },
+  });
+  const mails = readMailFolder(join(folder, "mails"));
+  const toMira = mails
+    .list()
+    .map((file) => unfold(readFileSync(join(mails.directory, file), "utf8")))
+    .find((mail) => mail.includes("To: mira.holt@"));
+  expect(toMira).toContain("cannot pay it yet");
+  expect(booksOf(folder)).toMatchObject({ refunds: 1, tickets: 4 });
+});
+
+test.each([1, 5, 12, 20, 27, 34])(
+  "killed after sentence %i and started again, it goes on and repeats nothing",
+  async (sentences) => {
+    let heard = 0;
+    const desk = startDesk(folder, ["--json"], (line) => {
+      if (line.includes('"did"') && ++heard === sentences) desk.kill();
+    });
+    await desk.ended;
+    await finish();
+    expectAllDoneOnce();
+  },
+);
+
+test.each([
+  ["the first mail is on disk", () => readMailFolder(join(folder, "mails")).list().length >= 1],
+  ["the fifth mail is on disk", () => readMailFolder(join(folder, "mails")).list().length >= 5],
+  ["the first refund is paid", () => existsSync(join(folder, "bank.db")) && booksOf(folder).refunds >= 1],
+  ["the first ticket is open", () => existsSync(join(folder, "bank.db")) && booksOf(folder).tickets >= 1],
+  ["the mail server is up", () => readCard(join(folder, "mails")) !== null],
+])("killed the moment %s, it finds out what happened and repeats nothing", async (_moment, come) => {
+  const desk = startDesk(folder, ["--json"]);
+  await until("the moment has come", come);
+  desk.kill();
+  await desk.ended;
+  await finish();
+  expectAllDoneOnce();
+});
+
+test("killed while it pays the approved refund, it asks the bank and pays once", async () => {
+  const { runId } = summaryOf(await runDesk(folder, "--json"));
+  await runCli(folder, "approve", runId);
+  const desk = startDesk(folder, ["--json"]);
+  await until("the money has moved", () => booksOf(folder).refunds === 2);
+  desk.kill();
+  await desk.ended;
+  await finish();
+  expectAllDoneOnce();
+});
+
+test("the mail server is killed in the middle: it is started again and every mail arrives once", async () => {
+  const desk = startDesk(folder, ["--json"]);
+  const mails = join(folder, "mails");
+  await until("the first mail is on disk", () => readMailFolder(mails).list().length >= 1);
+  const pid = readCard(mails)?.pid;
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+  await desk.ended;
+  await finish();
+  expectAllDoneOnce();
+});
+
+test("--fresh forgets the work and does it anew; a folder of something else is not deleted", async () => {
+  const first = summaryOf(await runDesk(folder, "--json"));
+  const again = summaryOf(await runDesk(folder, "--json", "--fresh"));
+  expect(again.runId).not.toBe(first.runId);
+  expect(again.totals).toMatchObject({ answered: 7, mailsSent: 7, paymentsMade: 1 });
+  const foreign = await runDesk(tmpdir(), "--fresh");
+  expect(foreign.code).toBe(1);
+  expect(foreign.errors).toContain("is not deleted");
+});
+
+test("wrong options and a broken inbox are named, with what to do", async () => {
+  expect(await runDesk(folder, "--frsh")).toMatchObject({ code: 2, errors: expect.stringContaining("--fresh") });
+  expect(await runDesk(folder, "--inbox", "missing.jsonl")).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining("--inbox"),
+  });
+});

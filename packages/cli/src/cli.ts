@@ -1,0 +1,145 @@
+/**
+ * The command line: what the commands are called, what they take, and how they end. Each command works on an app opened
+ * as a client, so it can be used while the workers run, and when none does.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or nothing waits for that answer.
+ */
+import { userInfo } from "node:os";
+import type { App } from "concertato";
+import { Command, CommanderError } from "commander";
+import { exitCodeOf, exitCodes } from "./cli-error.ts";
+import { answerWait, decide } from "./commands/answer.ts";
+import { cancelRun } from "./commands/cancel.ts";
+import { listRuns } from "./commands/ls.ts";
+import { showRun } from "./commands/show.ts";
+import { openChosen } from "./find-store.ts";
+import type { Display } from "./views/display.ts";
+
+/** What the CLI needs from its process. */
+export interface CliWorld {
+  readonly display: Display;
+  readonly directory: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly now: () => number;
+}
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly app: App;
+  readonly display: Display;
+  readonly now: number;
+  /** One JSON value instead of words. */
+  readonly json: boolean;
+}
+
+interface SharedOptions {
+  readonly db?: string;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+/** Runs one command line; answers the exit code. Never throws. */
+export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
+  try {
+    await buildProgram(world).parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+    world.display.error(
+      `${world.display.paint("bad", world.display.marks.bad)} ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return exitCodeOf(error);
+  }
+}
+
+function buildProgram(world: CliWorld): Command {
+  const program = new Command("concertato")
+    .description("See and steer the runs of a Concertato database.")
+    .option("--db <file>", "the database (default: CONCERTATO_DB, else the one under .concertato)")
+    .option("--key <file>", "the key to its payloads (default: CONCERTATO_KEY_FILE, else payload.key beside it)")
+    .option("--json", "print JSON, for programs")
+    .exitOverride()
+    .showHelpAfterError("See: concertato --help")
+    .configureOutput({
+      writeOut: (text) => world.display.out(text.trimEnd()),
+      writeErr: (text) => world.display.error(text.trimEnd()),
+    })
+    .addHelpText(
+      "after",
+      "\nA run may be named by the beginning of its id.\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or nothing waits for that.",
+    );
+  const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
+  addReading(program, inApp);
+  addSteering(program, inApp);
+  return program;
+}
+
+type InApp = (work: (context: CommandContext) => Promise<void>) => Promise<void>;
+
+function addReading(program: Command, inApp: InApp): void {
+  program
+    .command("ls")
+    .description("list the runs, newest first")
+    .option("--status <status>", "only runs of this status")
+    .option("--limit <n>", "at most so many", "20")
+    .action((options: { status?: string; limit: string }) => inApp((context) => listRuns(context, options)));
+  program
+    .command("show")
+    .argument("<run>", "the run's id, or its beginning")
+    .description("show what a run did, step by step")
+    .option("--full", "whole inputs and outputs")
+    .action((run: string, options: { full?: boolean }) =>
+      inApp((context) => showRun(context, run, options.full === true)),
+    );
+}
+
+function addSteering(program: Command, inApp: InApp): void {
+  const me = userName();
+  for (const verb of ["approve", "reject"] as const) {
+    program
+      .command(verb)
+      .argument("<run>", "the run's id, or its beginning")
+      .argument("[wait]", "which question, when there are several")
+      .description(verb === "approve" ? "say yes to what a run waits for" : "say no to what a run waits for")
+      .option("--note <text>", "a reason, kept with the answer")
+      .option("--by <name>", "who decides", me)
+      .action((run: string, wait: string | undefined, options: { note?: string; by: string }) =>
+        inApp((context) => decide(context, { run, wait, approved: verb === "approve", ...options })),
+      );
+  }
+  program
+    .command("answer")
+    .argument("<run>", "the run's id, or its beginning")
+    .argument("<wait>", "which question")
+    .argument("<json>", "the answer, as JSON")
+    .description("answer a question with any value")
+    .option("--by <name>", "who answers", me)
+    .action((run: string, wait: string, json: string, options: { by: string }) =>
+      inApp((context) => answerWait(context, run, wait, json, options.by)),
+    );
+  program
+    .command("cancel")
+    .argument("<run>", "the run's id, or its beginning")
+    .description("cancel a run")
+    .option("--reason <text>", "why, kept with the run")
+    .action((run: string, options: { reason?: string }) => inApp((context) => cancelRun(context, run, options.reason)));
+}
+
+/** Who sits here, as far as the system knows; containers often do not. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "somebody";
+  }
+}
+
+async function withApp(
+  program: Command,
+  world: CliWorld,
+  work: (context: CommandContext) => Promise<void>,
+): Promise<void> {
+  const { db, key, json } = program.opts<SharedOptions>();
+  await using app = await openChosen({ db, key, directory: world.directory, environment: world.environment });
+  await work({ app, display: world.display, now: world.now(), json: json === true });
+}

@@ -1,0 +1,244 @@
+/** The command line on real databases: what it says, what it changes, and how it ends. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { fileURLToPath } from "node:url";
+import { type Agent, human, open, tool, workflow } from "concertato";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { runCli } from "../src/cli.ts";
+import { openDisplay } from "../src/views/display.ts";
+
+const decision = z.object({ approved: z.boolean(), by: z.string().optional(), note: z.string().optional() });
+const boss = human({ name: "boss", output: decision });
+const clerk = human({ name: "clerk", output: decision });
+const add = tool({
+  name: "add",
+  description: "Adds",
+  input: z.object({ a: z.number(), b: z.number() }),
+  output: z.number(),
+  effect: "pure",
+  execute: ({ a, b }) => a + b,
+});
+
+const order = workflow(
+  { name: "order", version: 1, input: z.object({ item: z.string() }), output: decision, uses: [add, boss] },
+  async ({ item }, ctx) => {
+    const price = await ctx.run(add, { a: 40, b: 2 });
+    return ctx.run(boss, { buy: item, price });
+  },
+);
+const twoSigns = workflow(
+  { name: "two-signs", version: 1, input: z.object({}), output: z.number(), uses: [boss, clerk] },
+  async (_input, ctx) => {
+    await ctx.all({
+      first: (branch) => branch.run(boss, { sign: "here" }),
+      second: (branch) => branch.run(clerk, { sign: "there" }),
+    });
+    return 2;
+  },
+);
+const broken = workflow({ name: "broken", version: 1, input: z.object({}), output: z.number() }, () => {
+  throw new Error("The printer is on fire.");
+});
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "cli-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+/** One command line in the folder, as at a plain terminal. */
+async function cli(...args: readonly string[]): Promise<Said> {
+  let out = "";
+  let error = "";
+  const display = {
+    ...openDisplay(process.stdout, process.stderr, { LANG: "C" }),
+    paint: (_tone: string, text: string) => text,
+  };
+  const code = await runCli(args, {
+    display: {
+      ...display,
+      width: 160,
+      out: (line = "") => void (out += `${line}\n`),
+      error: (line = "") => void (error += `${line}\n`),
+    },
+    directory: folder,
+    environment: {},
+    now: () => Date.now(),
+  });
+  return { code, out, error };
+}
+
+/** Starts a run and leaves it where it waits or ends; answers its id. */
+async function left<Input>(
+  agent: Agent<Input>,
+  input: NoInfer<Input>,
+  path = join(".concertato", "app", "app.db"),
+): Promise<string> {
+  mkdirSync(join(folder, path, ".."), { recursive: true });
+  await using app = await open(join(folder, path), { agents: [agent as Agent] });
+  const job = await app.start(agent, input);
+  await app.settle();
+  return job.runId;
+}
+
+/** Lets the workers go on until nothing is left to do; answers the run's status. */
+async function goOn(agent: Agent, runId: string): Promise<string | undefined> {
+  await using app = await open(join(folder, ".concertato", "app", "app.db"), { agents: [agent] });
+  await app.settle();
+  return (await app.runs()).find((run) => run.runId === runId)?.status;
+}
+
+test("ls names run, agent, status and who is asked", async () => {
+  const runId = await left(order, { item: "lamp" });
+  const { code, out } = await cli("ls");
+  expect(code).toBe(0);
+  expect(out).toMatch(new RegExp(`${runId} +order@1 +\\? waiting +\\S+.* boss`));
+});
+
+test("ls filters by status and says when there is nothing", async () => {
+  await left(order, { item: "lamp" });
+  expect((await cli("ls", "--status", "failed")).out).toContain("No run is failed.");
+  expect(await cli("ls", "--status", "done")).toMatchObject({
+    code: 2,
+    error: expect.stringContaining("waiting, diverged, completed"),
+  });
+  expect(await cli("ls", "--limit", "none")).toMatchObject({ code: 2 });
+});
+
+test("approve answers the only open question, and the run goes on where its agents are", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("approve", runId.slice(0, 12), "--note", "fine", "--by", "ada")).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/buy +lamp\n +price +42/),
+  });
+  expect(await goOn(order, runId)).toBe("completed");
+  const { out } = await cli("show", runId);
+  expect(out).toContain('{"approved":true,"by":"ada","note":"fine"}');
+});
+
+test("reject says no with its reason", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("reject", runId, "--note", "too dear")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("Rejected"),
+  });
+  await goOn(order, runId);
+  expect((await cli("show", runId)).out).toContain('"approved":false');
+});
+
+test("with several open questions approve lists them, and takes one by name or address", async () => {
+  const runId = await left(twoSigns, {});
+  const { code, error } = await cli("approve", runId);
+  expect(code).toBe(2);
+  expect(error).toContain("boss");
+  expect(error).toContain("clerk");
+  expect(await cli("approve", runId, "clerk")).toMatchObject({ code: 0 });
+  expect(await cli("approve", runId, "boss")).toMatchObject({ code: 0 });
+  expect(await goOn(twoSigns, runId)).toBe("completed");
+});
+
+test("answer takes any JSON; what is no JSON is refused before anything is sent", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("answer", runId, "boss", "yes")).toMatchObject({
+    code: 2,
+    error: expect.stringContaining("not JSON"),
+  });
+  expect(await cli("answer", runId, "boss", '{"approved":false,"note":"later"}')).toMatchObject({ code: 0 });
+  expect(await goOn(order, runId)).toBe("completed");
+});
+
+test("cancel ends a waiting run, and a second cancel says that it ended", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("cancel", runId, "--reason", "not needed")).toMatchObject({ code: 0 });
+  expect(await goOn(order, runId)).toBe("cancelled");
+  expect(await cli("cancel", runId)).toMatchObject({ code: 3 });
+  expect(await cli("approve", runId)).toMatchObject({ code: 3, error: expect.stringContaining("waits for no answer") });
+});
+
+test("show draws the tree with effect, address and values, whole with --full", async () => {
+  const runId = await left(order, { item: "lamp" });
+  const { out } = await cli("show", runId);
+  expect(out).toContain('|- + add  0.0  pure  {"a":40,"b":2} -> 42');
+  expect(out).toContain("`- ? boss  0.1");
+  expect(out).toContain(`concertato approve ${runId}`);
+  expect((await cli("show", runId, "--full")).out).toContain('"price": 42');
+});
+
+test("show tells where and why a run failed", async () => {
+  const runId = await left(broken, {});
+  expect((await cli("ls")).out).toContain("agent/failed");
+  expect((await cli("show", runId)).out).toContain("agent/failed: The printer is on fire.");
+});
+
+test("--json prints one JSON value, before or after the command", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(JSON.parse((await cli("--json", "ls")).out)).toMatchObject([{ runId, status: "waiting" }]);
+  expect(JSON.parse((await cli("show", runId, "--json")).out)).toMatchObject({
+    run: { runId },
+    tree: { children: [{ name: "add" }, { name: "boss" }] },
+  });
+  expect(JSON.parse((await cli("approve", runId, "--json")).out)).toMatchObject({ runId, value: { approved: true } });
+});
+
+test("a run that is not there, and an unclear one, are named", async () => {
+  await left(order, { item: "lamp" });
+  await left(order, { item: "desk" });
+  expect(await cli("show", "run_none")).toMatchObject({ code: 3, error: expect.stringContaining("concertato ls") });
+  expect(await cli("show", "run_")).toMatchObject({
+    code: 2,
+    error: expect.stringContaining("2 runs begin with run_"),
+  });
+});
+
+test("without a database it says how to get one; a named one that is missing is not made", async () => {
+  expect(await cli("ls")).toMatchObject({ code: 1, error: expect.stringContaining("--db <file>") });
+  expect(await cli("ls", "--db", "none.db")).toMatchObject({ code: 1, error: expect.stringContaining("none.db") });
+  expect(await cli("ls", "--db", "none.db")).toMatchObject({ code: 1 });
+});
+
+test("databases of other programs are passed over; with two of ours it asks which", async () => {
+  await left(order, { item: "lamp" });
+  new DatabaseSync(join(folder, ".concertato", "app", "bank.db")).exec("CREATE TABLE t (x)");
+  expect(await cli("ls")).toMatchObject({ code: 0 });
+  await left(order, { item: "desk" }, join(".concertato", "other", "other.db"));
+  expect(await cli("ls")).toMatchObject({ code: 2, error: expect.stringContaining(join("other", "other.db")) });
+  expect(await cli("ls", "--db", join(".concertato", "other", "other.db"))).toMatchObject({ code: 0 });
+});
+
+test("payloads under a key are read with the key beside the database, and refused without it", async () => {
+  const key = Buffer.alloc(32, 7);
+  const file = join(folder, "sealed.db");
+  {
+    await using app = await open(file, { agents: [order], key });
+    await app.start(order, { item: "lamp" });
+    await app.settle();
+  }
+  writeFileSync(join(folder, "other.key"), key);
+  expect(await cli("--db", file, "show", "run_")).toMatchObject({ code: 1 });
+  expect((await cli("--db", file, "--key", "other.key", "show", "run_")).out).toContain("lamp");
+  writeFileSync(join(folder, "payload.key"), key);
+  expect((await cli("--db", file, "show", "run_")).out).toContain("lamp");
+});
+
+test("the program itself: help, exit codes, nothing on standard output when it fails", () => {
+  const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
+  const start = (...args: readonly string[]) =>
+    spawnSync(process.execPath, ["--conditions=source", "--disable-warning=ExperimentalWarning", program, ...args], {
+      cwd: folder,
+      encoding: "utf8",
+      env: { ...process.env, CONCERTATO_DB: "" },
+    });
+  expect(start("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("approve") });
+  expect(start("frobnicate")).toMatchObject({ status: 2, stdout: "" });
+  expect(start("ls")).toMatchObject({ status: 1, stdout: "" });
+});

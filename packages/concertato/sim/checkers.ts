@@ -1,0 +1,185 @@
+/**
+ * What must hold of every journal, effect and acknowledgement, whatever crashed. Each rule has an id; a violation names
+ * the run and what was seen. Checkers read the truth of the disk and the ledger, never the engine.
+ */
+import { decodeJson } from "../src/kernel/json.ts";
+import { type EntryMeta, entryKindName, type StoredEntry } from "../src/journal/entry.ts";
+import type { Change, ChangeResult, RunRow } from "../src/journal/store.ts";
+import type { Client } from "./client.ts";
+import type { Disk } from "./fault-store.ts";
+import type { Effects } from "./ledger.ts";
+import { misfit, type Program } from "./programs.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** Under which conditions a seed ran: some rules hold only without some faults. */
+export interface Conditions {
+  /** A process was put out while it lived: what it had begun outside may take place twice. */
+  readonly zombies: boolean;
+  readonly clockJumps: boolean;
+}
+
+interface Seen {
+  readonly entry: StoredEntry;
+  readonly kind: string;
+  readonly meta: EntryMeta;
+}
+
+const ends = new Set(["result", "scope-ended", "child-started"]);
+
+export class Checkers {
+  readonly violations: string[] = [];
+  readonly #schedule: Schedule;
+  readonly #disk: Disk;
+  readonly #conditions: Conditions;
+
+  constructor(schedule: Schedule, disk: Disk, conditions: Conditions) {
+    this.#schedule = schedule;
+    this.#disk = disk;
+    this.#conditions = conditions;
+    disk.onCommit = (changes, results) => this.#onCommit(changes, results);
+  }
+
+  violate(rule: string, what: string): void {
+    if (this.violations.length < 20) this.violations.push(`${rule}: ${what}`);
+  }
+
+  /** timers: a deadline's result is never committed before it (wall clocks right, no jumps). */
+  #onCommit(changes: readonly Change[], results: readonly ChangeResult[]): void {
+    if (this.#conditions.clockJumps) return;
+    const wall = 1_000_000 + this.#schedule.now;
+    changes.forEach((change, index) => {
+      if (change.kind !== "append" || results[index]?.ok !== true) return;
+      for (const entry of change.entries) {
+        if (entryKindName(entry.kind) !== "result" || entry.meta === null || !entry.meta.startsWith('{"verb":"sleep"')) continue;
+        const until = this.#deadlineOf(change.run, entry);
+        if (until !== undefined && wall < until) this.violate("timer-early", `run ${change.run} ${entry.op}: ${wall} < ${until}`);
+      }
+    });
+  }
+
+  #deadlineOf(run: number, result: StoredEntry): number | undefined {
+    const entries = this.#disk.truth.entries(run, 0, 100_000);
+    const set = entries.findLast((entry) => entry.scope === result.scope && entry.op === result.op && entryKindName(entry.kind) === "timer-set");
+    return set?.meta == null ? undefined : (JSON.parse(set.meta) as EntryMeta).until;
+  }
+
+  /** Everything that must hold when faults have stopped and all was served. */
+  atEnd(client: Client, effects: Effects): void {
+    const rows = this.#disk.truth.runs({ limit: 100_000 });
+    const journals = new Map<string, readonly Seen[]>();
+    for (const row of rows) {
+      const journal = this.#disk.truth.entries(row.key, 0, 100_000).map((entry) => ({ entry, kind: entryKindName(entry.kind) ?? "?", meta: metaOf(entry) }));
+      journals.set(row.id, journal);
+      this.#checkJournal(row, journal);
+      this.#checkEnd(row, journal);
+    }
+    this.#checkStarts(client, rows);
+    this.#checkCancels(client, rows);
+    this.#checkEffects(effects, journals, rows);
+  }
+
+  #checkJournal(row: RunRow, journal: readonly Seen[]): void {
+    let at = 0;
+    const ended = new Set<string>();
+    const admitted = new Set<string>();
+    journal.forEach(({ entry, kind, meta }, index) => {
+      const address = `${entry.scope}.${entry.op}`;
+      if (entry.seq !== index + 1) this.violate("gap", `run ${row.id}: entry ${index + 1} has seq ${entry.seq}`);
+      if (entry.at < at) this.violate("time-back", `run ${row.id} seq ${entry.seq}: ${entry.at} < ${at}`);
+      at = Math.max(at, entry.at);
+      if (ends.has(kind)) {
+        if (ended.has(address)) this.violate("two-results", `run ${row.id} ${address} (${entry.name}) at seq ${entry.seq}`);
+        ended.add(address);
+      }
+      if (kind === "diverged") this.violate("diverged", `run ${row.id}: ${String(entry.body)}`);
+      if (meta.from !== undefined) {
+        const mark = meta.from.join(" ");
+        if (admitted.has(mark)) this.violate("admitted-twice", `run ${row.id}: ${mark} at seq ${entry.seq}`);
+        admitted.add(mark);
+      }
+    });
+    if (row.seq !== journal.length) this.violate("row-seq", `run ${row.id}: row says ${row.seq}, journal has ${journal.length}`);
+  }
+
+  /** liveness and outputs: every run has ended, with what its program may give. */
+  #checkEnd(row: RunRow, journal: readonly Seen[]): void {
+    if (row.status === "cancelled") return;
+    if (row.status !== "completed") {
+      const last = journal.at(-1)?.entry;
+      return this.violate(row.status === "failed" ? "failed" : "stuck", `run ${row.id} is ${row.status}${row.note === null ? "" : ` ${row.note}`}, owner ${row.owner}, wake ${row.wake}, parked ${row.parked}, last: ${JSON.stringify(last)}`);
+    }
+    const program = decodeJson(textOf(journal[0]?.entry)) as Program;
+    const wrong = misfit(program, decodeJson(textOf(journal.at(-1)?.entry)));
+    if (wrong !== null) this.violate("output", `run ${row.id}: ${wrong}`);
+  }
+
+  /** Acknowledged starts exist; one run per key. */
+  #checkStarts(client: Client, rows: readonly RunRow[]): void {
+    const byKey = new Map<string, string>();
+    for (const row of rows) {
+      if (row.startKey === null) continue;
+      if (byKey.has(row.startKey)) this.violate("key-twice", `key ${row.startKey}: ${row.id} and ${byKey.get(row.startKey)}`);
+      byKey.set(row.startKey, row.id);
+    }
+    for (const start of client.starts) {
+      if (start.acknowledged === null) continue;
+      if (byKey.get(start.key) !== start.acknowledged) this.violate("start-lost", `start ${start.key} was acknowledged as ${start.acknowledged}, found ${byKey.get(start.key)}`);
+    }
+  }
+
+  /** After an acknowledged cancel there is the end entry and nothing else. */
+  #checkCancels(client: Client, rows: readonly RunRow[]): void {
+    for (const [runId, entries] of client.cancels) {
+      const row = rows.find((one) => one.id === runId);
+      if (row === undefined) this.violate("cancel-lost", `run ${runId} is gone`);
+      else if (row.status !== "cancelled") this.violate("cancel-beaten", `run ${runId} is ${row.status} after its cancel was acknowledged`);
+      else if (row.seq !== entries + 1) this.violate("after-cancel", `run ${runId} had ${entries} entries at its cancel and has ${row.seq}`);
+    }
+  }
+
+  #checkEffects(effects: Effects, journals: ReadonlyMap<string, readonly Seen[]>, rows: readonly RunRow[]): void {
+    const paths = new Map<string, string>();
+    for (const [key, record] of effects.byKey) {
+      const place = `${record.runId} ${record.path}`;
+      if (paths.has(place)) this.violate("key-changed", `${place} acted under ${key} and ${paths.get(place)}`);
+      paths.set(place, key);
+      if (record.kind !== "write" && record.happened > 1 && !this.#conditions.zombies) this.violate("repeated-effect", `${record.kind} at ${place} happened ${record.happened} times`);
+      const journal = journals.get(record.runId);
+      if (journal === undefined) this.violate("effect-without-run", `${record.kind} at ${place}: no such run`);
+      else if (!journal.some((seen) => seen.kind === "intent" && addressed(journal, seen, record.path))) this.violate("effect-without-intent", `${record.kind} at ${place}`);
+    }
+    for (const row of rows) this.#checkResults(row, journals.get(row.id) ?? [], paths, effects);
+  }
+
+  /** A recorded result of an effect means that it happened. */
+  #checkResults(row: RunRow, journal: readonly Seen[], paths: ReadonlyMap<string, string>, effects: Effects): void {
+    for (const seen of journal) {
+      if (seen.kind !== "result" || seen.meta.failed === true) continue;
+      if (seen.meta.effect !== "write" && seen.meta.effect !== "irreversible") continue;
+      const key = paths.get(`${row.id} ${pathOf(journal, seen)}`);
+      const happened = key === undefined ? 0 : (effects.byKey.get(key)?.happened ?? 0);
+      if (happened === 0) this.violate("result-without-effect", `run ${row.id} ${pathOf(journal, seen)}`);
+    }
+  }
+}
+
+function metaOf(entry: StoredEntry): EntryMeta {
+  return (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
+}
+
+function textOf(entry: StoredEntry | undefined): string | null {
+  if (entry === undefined || typeof entry.body !== "string") return null;
+  return entry.body.split("\n")[0] ?? null;
+}
+
+/** The address of an entry in its run, through the scopes it lies in. */
+function pathOf(journal: readonly Seen[], seen: Seen): string {
+  const { scope, op } = seen.entry;
+  if (scope === 1) return `0.${op}`;
+  const start = journal[scope - 1];
+  return start === undefined ? "?" : `${pathOf(journal, start)}.${op}`;
+}
+
+function addressed(journal: readonly Seen[], seen: Seen, path: string): boolean {
+  return pathOf(journal, seen) === path;
+}

@@ -1,0 +1,169 @@
+/**
+ * The people and systems around a simulated app: they start runs, send signals (also twice), answer questions, cancel.
+ * They note what was acknowledged; what was not may or may not have happened.
+ */
+import type { WaitSummary } from "../src/app.ts";
+import { summaryOf } from "../src/app.ts";
+import type { Disk } from "./fault-store.ts";
+import type { Effects } from "./ledger.ts";
+import type { Node } from "./node.ts";
+import { type Program, randomProgram } from "./programs.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** A start and what became known of it. */
+export interface StartRecord {
+  readonly key: string;
+  readonly program: Program;
+  acknowledged: string | null;
+}
+
+/** A message under way or acknowledged. */
+interface SentSignal {
+  readonly key: string;
+  readonly runId: string;
+  readonly name: string;
+  readonly value: string;
+  acknowledged: boolean;
+}
+
+export class Client {
+  readonly starts: StartRecord[] = [];
+  readonly signals = new Map<string, SentSignal>();
+  /** Acknowledged answers by run and address. */
+  readonly answers = new Set<string>();
+  /** Run id to entries in its journal when its cancel was acknowledged. */
+  readonly cancels = new Map<string, number>();
+  readonly #schedule: Schedule;
+  readonly #disk: Disk;
+  readonly #effects: Effects;
+  readonly #nodes: readonly Node[];
+
+  constructor(schedule: Schedule, disk: Disk, effects: Effects, nodes: readonly Node[]) {
+    this.#schedule = schedule;
+    this.#disk = disk;
+    this.#effects = effects;
+    this.#nodes = nodes;
+  }
+
+  /** Acknowledgements of plain durability do not bind over a power cut. */
+  forget(): void {
+    this.answers.clear();
+    this.cancels.clear();
+    for (const start of this.starts) start.acknowledged = null;
+    for (const signal of this.signals.values()) signal.acknowledged = false;
+  }
+
+  #node(): Node | undefined {
+    const alive = this.#nodes.filter((node) => node.alive);
+    return alive.length === 0 ? undefined : this.#schedule.random.pick(alive);
+  }
+
+  start(size: number): void {
+    const record: StartRecord = { key: `k${this.starts.length}`, program: randomProgram(this.#schedule.random, size), acknowledged: null };
+    this.starts.push(record);
+    this.#submitStart(record);
+  }
+
+  /** Starts again by the same key what was not acknowledged. */
+  repeatStarts(): void {
+    for (const record of this.starts) if (record.acknowledged === null) this.#submitStart(record);
+  }
+
+  #submitStart(record: StartRecord): void {
+    const node = this.#node();
+    if (!node?.app || !node.tree) return;
+    node.app.start(node.tree, record.program, { key: record.key }).then(
+      (job) => {
+        record.acknowledged = job.runId;
+      },
+      () => undefined,
+    );
+  }
+
+  /** Runs that have not ended, by the truth of the disk. */
+  openRuns(): { readonly runId: string; readonly seq: number; readonly waiting: readonly WaitSummary[] }[] {
+    const rows = this.#disk.truth.runs({ status: ["queued", "running", "waiting"], limit: 1_000 });
+    return rows.filter((row) => !row.cancelling).map((row) => ({ runId: row.id, seq: row.seq, waiting: summaryOf(row).waiting }));
+  }
+
+  /** Sends a signal; with some chance one that was sent before, once more. */
+  signal(runId: string, name: string): void {
+    const { random } = this.#schedule;
+    const sent = [...this.signals.values()].filter((one) => one.runId === runId);
+    if (sent.length > 0 && random.chance(0.4)) return this.#deliver(random.pick(sent));
+    const key = `m${this.signals.size}`;
+    const signal: SentSignal = { key, runId, name, value: `${name}:${key}`, acknowledged: false };
+    this.signals.set(key, signal);
+    this.#deliver(signal);
+  }
+
+  #deliver(signal: SentSignal): void {
+    const app = this.#node()?.app;
+    if (!app) return;
+    app.signal(signal.runId, signal.name, signal.value, { key: signal.key }).then(
+      () => {
+        signal.acknowledged = true;
+      },
+      () => undefined,
+    );
+  }
+
+  /** Answers a question or resolves a doubt, truly. */
+  answer(runId: string, wait: WaitSummary): void {
+    const app = this.#node()?.app;
+    if (!app || this.answers.has(`${runId} ${wait.waitId} ${wait.since}`)) return;
+    const value = wait.kind === "in-doubt" ? this.#truth(runId, wait.waitId) : "yes";
+    app.answer(runId, wait.waitId, value, { by: "person" }).then(
+      () => this.answers.add(`${runId} ${wait.waitId} ${wait.since}`),
+      () => undefined,
+    );
+  }
+
+  #truth(runId: string, path: string): { happened: boolean; output?: number } {
+    for (const record of this.#effects.byKey.values()) {
+      if (record.runId === runId && record.path === path && record.happened > 0) return { happened: true, output: record.output };
+    }
+    return { happened: false };
+  }
+
+  cancel(runId: string): void {
+    const app = this.#node()?.app;
+    if (!app) return;
+    app.cancel(runId).then(
+      () => {
+        const row = this.#disk.truth.run(runId);
+        if (row !== undefined) this.cancels.set(runId, row.status === "cancelled" ? row.seq - 1 : row.seq);
+      },
+      () => undefined,
+    );
+  }
+
+  /** What a patient operator does: answers everything that is open, and sends what is waited for, once. */
+  serve(): void {
+    for (const { runId, waiting } of this.openRuns()) {
+      for (const wait of waiting) {
+        if (wait.kind === "answer" || wait.kind === "in-doubt") this.answer(runId, wait);
+        if (wait.kind === "signal") this.#provide(runId, wait.name);
+      }
+    }
+  }
+
+  /** One signal at a time: an acknowledged one that is lost leaves the run waiting, and that is seen. */
+  #provide(runId: string, name: string): void {
+    const pending = [...this.signals.values()].filter((one) => one.runId === runId && one.name === name && !this.#admitted(one));
+    if (pending.some((one) => one.acknowledged)) return;
+    const unknown = pending[0];
+    if (unknown !== undefined) return this.#deliver(unknown);
+    const key = `m${this.signals.size}`;
+    const signal: SentSignal = { key, runId, name, value: `${name}:${key}`, acknowledged: false };
+    this.signals.set(key, signal);
+    this.#deliver(signal);
+  }
+
+  #admitted(signal: SentSignal): boolean {
+    const row = this.#disk.truth.run(signal.runId);
+    if (row === undefined) return true;
+    const mark = JSON.stringify([`key:${signal.key}`, 1]);
+    return this.#disk.truth.entries(row.key, 0, 100_000).some((entry) => entry.meta?.includes(mark) === true);
+  }
+}

@@ -1,0 +1,73 @@
+/** The outside world of a simulation: it remembers every effect by key, over all crashes, and answers probes truly. */
+import type { AttemptContext } from "../src/runtime/agent.ts";
+import type { Process, Schedule } from "./schedule.ts";
+
+/** What happened under one idempotency key. */
+export interface EffectRecord {
+  readonly kind: "write" | "pay" | "blind";
+  readonly runId: string;
+  readonly path: string;
+  /** How often it took place. */
+  happened: number;
+  readonly output: number;
+}
+
+/** Effects of all processes. */
+export class Effects {
+  readonly byKey = new Map<string, EffectRecord>();
+}
+
+/** One process's way to the outside. */
+export class Ledger {
+  readonly #effects: Effects;
+  readonly #schedule: Schedule;
+  readonly #process: Process;
+  /** Chance that an effect is refused by the outside before it happens. */
+  readonly refusals: number;
+
+  constructor(effects: Effects, schedule: Schedule, process: Process, refusals: number) {
+    this.#effects = effects;
+    this.#schedule = schedule;
+    this.#process = process;
+    this.refusals = refusals;
+  }
+
+  async read(id: number, _attempt: AttemptContext): Promise<number> {
+    await this.#take();
+    return id * 2;
+  }
+
+  /** Fails often; its retries must get through. */
+  async flaky(id: number, _attempt: AttemptContext): Promise<number> {
+    await this.#take();
+    if (this.#schedule.random.chance(0.4)) throw new Error("flaky");
+    return id * 2;
+  }
+
+  /** Takes place when it is called (or is refused), and answers later, if the caller still lives. */
+  async effect(kind: EffectRecord["kind"], id: number, attempt: AttemptContext): Promise<number> {
+    const refused = this.#schedule.random.chance(this.refusals);
+    const known = this.#effects.byKey.get(attempt.idempotencyKey);
+    const record = known ?? { kind, runId: attempt.runId, path: attempt.path, happened: 0, output: id * 2 };
+    if (known === undefined) this.#effects.byKey.set(attempt.idempotencyKey, record);
+    if (!refused) record.happened++;
+    await this.#take();
+    if (refused) throw new Error("refused");
+    return record.output;
+  }
+
+  async probe(attempt: AttemptContext): Promise<{ kind: "happened"; output: number } | { kind: "did-not-happen" }> {
+    await this.#take();
+    const record = this.#effects.byKey.get(attempt.idempotencyKey);
+    return record !== undefined && record.happened > 0 ? { kind: "happened", output: record.output } : { kind: "did-not-happen" };
+  }
+
+  /** Work takes time; some of it none at all. */
+  #take(): Promise<void> | void {
+    const { random } = this.#schedule;
+    if (random.chance(0.3)) return;
+    return new Promise((resolve) => {
+      this.#schedule.after(random.next() * 30, this.#process, resolve);
+    });
+  }
+}

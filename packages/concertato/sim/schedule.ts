@@ -1,0 +1,132 @@
+/**
+ * Virtual time: one queue of events in order of (time, random tie-break). After each event every microtask and every
+ * drain of every engine runs out before the next. Nothing here waits for real time.
+ */
+import type { World } from "../src/kernel/world.ts";
+import type { Random } from "./random.ts";
+
+/** A simulated process; events of a dead one are dropped, of a paused one postponed. */
+export interface Process {
+  readonly name: string;
+  alive: boolean;
+  pausedUntil: number;
+  /** Added to true time by its wall clock. */
+  skew: number;
+}
+
+interface Event {
+  readonly at: number;
+  readonly tie: number;
+  readonly process: Process | null;
+  run: (() => void) | null;
+}
+
+export class Schedule {
+  readonly random: Random;
+  now = 0;
+  /** Events run so far. */
+  count = 0;
+  #heap: Event[] = [];
+  #drains = 0;
+  #touched = false;
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  /** Runs `run` after `delay` of virtual ms, unless its process is dead by then. */
+  after(delay: number, process: Process | null, run: () => void): () => void {
+    const event: Event = { at: this.now + delay, tie: this.random.next(), process, run };
+    this.#push(event);
+    return () => {
+      event.run = null;
+    };
+  }
+
+  /** Runs the next event and all that follows from it without time passing. False when there is none. */
+  async step(): Promise<boolean> {
+    const event = this.#pop();
+    if (event === undefined) return false;
+    if (event.run === null || (event.process !== null && !event.process.alive)) return true;
+    this.now = Math.max(this.now, event.at);
+    if (event.process !== null && event.process.pausedUntil > this.now) {
+      this.#push({ ...event, at: event.process.pausedUntil });
+      return true;
+    }
+    this.count++;
+    event.run();
+    await this.settle();
+    return true;
+  }
+
+  /** Waits until no microtask and no drain is left. */
+  async settle(): Promise<void> {
+    do {
+      this.#touched = false;
+      await new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
+    } while (this.#drains > 0 || this.#touched);
+  }
+
+  /** The World of one simulated process. */
+  world(owner: Process, report: (error: unknown) => void): World {
+    return {
+      clock: { now: () => 1_000_000 + Math.floor(this.now + owner.skew), monotonic: () => this.now },
+      timer: (delay, fn) => this.after(delay + this.random.below(3), owner, fn),
+      drain: (fn) => this.#drain(owner, fn),
+      yield: (fn) => void this.after(0, owner, fn),
+      id: () => Math.floor(this.random.next() * 2 ** 48).toString(36) + Math.floor(this.random.next() * 2 ** 48).toString(36),
+      exit: () => undefined,
+      report,
+    };
+  }
+
+  #drain(owner: Process, fn: () => void): void {
+    this.#drains++;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#drains--;
+        this.#touched = true;
+        if (owner.alive) fn();
+      }),
+    );
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(event);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || !before(event, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = event;
+  }
+
+  #pop(): Event | undefined {
+    const heap = this.#heap;
+    const top = heap[0];
+    const last = heap.pop();
+    if (top === undefined || last === undefined || heap.length === 0) return top;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      const left = heap[child];
+      if (left === undefined) break;
+      const right = heap[child + 1];
+      if (right !== undefined && before(right, left)) child++;
+      const smaller = heap[child];
+      if (smaller === undefined || !before(smaller, last)) break;
+      heap[index] = smaller;
+      index = child;
+    }
+    heap[index] = last;
+    return top;
+  }
+}
+
+function before(a: Event, b: Event): boolean {
+  return a.at < b.at || (a.at === b.at && a.tie < b.tie);
+}

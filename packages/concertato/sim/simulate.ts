@@ -1,0 +1,205 @@
+/** One seed: an app of several processes on one failing disk, its clients, its crashes; then calm, then the checkers. */
+import { Checkers } from "./checkers.ts";
+import { Client } from "./client.ts";
+import { Disk } from "./fault-store.ts";
+import { Effects } from "./ledger.ts";
+import { Node } from "./node.ts";
+import { Random } from "./random.ts";
+import { Schedule } from "./schedule.ts";
+
+/** What a seed showed. */
+export interface Verdict {
+  readonly seed: number;
+  readonly events: number;
+  readonly crashes: number;
+  readonly runs: number;
+  readonly entries: number;
+  readonly violations: readonly string[];
+  /** Fingerprint of all journals: the same for the same seed. */
+  readonly digest: string;
+  /** What happened, when asked for. */
+  readonly trace: readonly string[];
+}
+
+/** Virtual time after which faults stop, and until when everything must have ended. */
+const stormMs = 3_000;
+const patienceMs = 90_000;
+
+/** Runs one seed. */
+export async function simulate(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
+  const simulation = new Simulation(seed, options.trace === true);
+  await simulation.run();
+  return simulation.verdict();
+}
+
+class Simulation {
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #schedule: Schedule;
+  readonly #disk: Disk;
+  readonly #effects = new Effects();
+  readonly #nodes: Node[] = [];
+  readonly #client: Client;
+  readonly #checkers: Checkers;
+  readonly #trace: string[] = [];
+  readonly #tracing: boolean;
+  readonly #zombies: boolean;
+  readonly #jumps: boolean;
+  readonly #powerCuts: boolean;
+  #crashes = 0;
+
+  constructor(seed: number, tracing: boolean) {
+    this.#seed = seed;
+    this.#tracing = tracing;
+    const random = new Random(seed);
+    this.#random = random;
+    this.#schedule = new Schedule(random);
+    this.#zombies = random.chance(0.2);
+    this.#jumps = random.chance(0.2);
+    this.#powerCuts = random.chance(0.3);
+    const faults = { errors: random.chance(0.3) ? 0.05 : 0, synchronous: random.chance(0.5), slow: random.pick([0, 2, 20]) };
+    this.#disk = new Disk(this.#schedule, faults, random.chance(0.3) ? "full" : "normal");
+    this.#checkers = new Checkers(this.#schedule, this.#disk, { zombies: this.#zombies, clockJumps: this.#jumps });
+    const setup = {
+      schedule: this.#schedule,
+      disk: this.#disk,
+      effects: this.#effects,
+      warmBytes: random.pick([0, 2_000, 1_000_000]),
+      refusals: random.pick([0, 0.2]),
+      onReport: (error: unknown) => this.#checkers.violate("report", error instanceof Error ? `${error.message} ${error.stack?.split("\n")[1]?.trim() ?? ""}` : String(error)),
+    };
+    for (let index = 0; index < 2 + random.below(2); index++) this.#nodes.push(new Node(`n${index}`, setup));
+    this.#client = new Client(this.#schedule, this.#disk, this.#effects, this.#nodes);
+  }
+
+  async run(): Promise<void> {
+    for (const node of this.#nodes) node.start();
+    await this.#schedule.settle();
+    this.#plan();
+    while (this.#schedule.now < stormMs) if (!(await this.#schedule.step())) break;
+    await this.#calm();
+    this.#checkers.atEnd(this.#client, this.#effects);
+  }
+
+  #note(what: string): void {
+    if (this.#tracing) this.#trace.push(`${this.#schedule.now.toFixed(1).padStart(8)} ${what}`);
+  }
+
+  #at(delay: number, what: string, act: () => void): void {
+    this.#schedule.after(delay, null, () => {
+      this.#note(what);
+      act();
+    });
+  }
+
+  /** The storm: starts, messages, cancels, crashes, pauses, cuts, at random moments. */
+  #plan(): void {
+    const { random } = this.#schedule;
+    const moment = () => random.next() * stormMs;
+    const runs = 1 + random.below(4);
+    for (let index = 0; index < runs; index++) this.#at(index === 0 ? 0 : moment() / 2, "start", () => this.#client.start(2 + random.below(9)));
+    for (let index = 0; index < 8; index++) this.#at(moment(), "message", () => this.#message());
+    if (random.chance(0.3)) this.#at(moment(), "cancel", () => this.#cancel());
+    for (let index = 0; index < 2 + random.below(3); index++) this.#at(moment(), "crash", () => this.#crash());
+    if (this.#zombies) this.#at(moment(), "pause", () => this.#pause());
+    if (this.#jumps) for (let index = 0; index < 2; index++) this.#at(moment(), "jump", () => random.pick(this.#nodes).jump(random.pick([3_600_000, -7_200_000, 500, -500])));
+    if (this.#powerCuts) this.#at(moment(), "power cut", () => this.#cutPower());
+  }
+
+  #message(): void {
+    const open = this.#client.openRuns();
+    if (open.length === 0) return;
+    const { runId, waiting } = this.#random.pick(open);
+    const asked = waiting.filter((wait) => wait.kind === "answer" || wait.kind === "in-doubt");
+    if (asked.length > 0 && this.#random.chance(0.6)) this.#client.answer(runId, this.#random.pick(asked));
+    else this.#client.signal(runId, `s${this.#random.below(2)}`);
+  }
+
+  #cancel(): void {
+    const open = this.#client.openRuns();
+    if (open.length > 0) this.#client.cancel(this.#random.pick(open).runId);
+  }
+
+  #crash(): void {
+    const alive = this.#nodes.filter((node) => node.alive);
+    if (alive.length === 0) return;
+    const node = this.#random.pick(alive);
+    this.#note(`crash ${node.name}`);
+    node.crash();
+    this.#crashes++;
+    this.#schedule.after(this.#random.next() * 400, null, () => this.#restart(node));
+  }
+
+  #restart(node: Node): void {
+    if (node.alive) return;
+    this.#note(`restart ${node.name}`);
+    node.start();
+  }
+
+  #pause(): void {
+    const node = this.#random.pick(this.#nodes);
+    node.pause(this.#schedule.now + 200 + this.#random.next() * 800);
+  }
+
+  #cutPower(): void {
+    for (const node of this.#nodes) node.crash();
+    this.#crashes++;
+    this.#disk.cutPower();
+    if (this.#disk.durability === "normal") this.#client.forget();
+    for (const node of this.#nodes) this.#schedule.after(this.#random.next() * 400, null, () => this.#restart(node));
+  }
+
+  /** Faults stop; everything open is served until all runs have ended or patience has. */
+  async #calm(): Promise<void> {
+    this.#note("calm");
+    this.#disk.faults.errors = 0;
+    for (const node of this.#nodes) this.#restart(node);
+    let stopServing = false;
+    const serve = () => {
+      if (stopServing) return;
+      this.#client.serve();
+      this.#client.repeatStarts();
+      this.#schedule.after(200, null, serve);
+    };
+    serve();
+    const deadline = this.#schedule.now + patienceMs;
+    while (this.#schedule.now < deadline && !this.#quiet()) if (!(await this.#schedule.step())) break;
+    stopServing = true;
+    for (const node of this.#nodes) node.crash();
+  }
+
+  #quiet(): boolean {
+    if (this.#schedule.count % 16 !== 0) return false;
+    if (this.#client.starts.some((start) => start.acknowledged === null)) return false;
+    return this.#disk.truth.runs({ status: ["queued", "running", "waiting"], limit: 1 }).length === 0;
+  }
+
+  verdict(): Verdict {
+    let entries = 0;
+    let digest = 0;
+    const rows = this.#disk.truth.runs({ limit: 100_000 });
+    for (const row of rows) {
+      for (const entry of this.#disk.truth.entries(row.key, 0, 100_000)) {
+        entries++;
+        digest = mix(digest, `${row.id} ${entry.seq} ${entry.kind} ${entry.op} ${entry.at} ${String(entry.meta)} ${String(entry.body)}`);
+        if (this.#tracing) this.#trace.push(`${row.id.slice(0, 12)} ${entry.seq} kind ${entry.kind} scope ${entry.scope} op ${entry.op} ${entry.name} at ${entry.at} ${entry.meta ?? ""} ${String(entry.body ?? "").slice(0, 100)}`);
+      }
+    }
+    return {
+      seed: this.#seed,
+      events: this.#schedule.count,
+      crashes: this.#crashes,
+      runs: rows.length,
+      entries,
+      violations: this.#checkers.violations,
+      digest: (digest >>> 0).toString(16),
+      trace: this.#trace,
+    };
+  }
+}
+
+function mix(digest: number, text: string): number {
+  let mixed = digest;
+  for (let index = 0; index < text.length; index++) mixed = Math.imul(mixed ^ text.charCodeAt(index), 0x01000193);
+  return mixed;
+}

@@ -1,0 +1,49 @@
+/** `workflow()`: an agent written as code over ctx; it conducts others and survives every crash. */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Agent } from "../runtime/agent.ts";
+import type { Context } from "../runtime/context.ts";
+import { assertName } from "./name.ts";
+
+type InputOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Schema> : unknown;
+type ParsedOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown;
+
+export interface WorkflowOptions<Input extends StandardSchemaV1 | undefined, Output extends StandardSchemaV1 | undefined> {
+  readonly name: string;
+  readonly description?: string;
+  /** Raise it when runs under way could not replay on the new code. Default 1. */
+  readonly version?: number;
+  /** The person who answers for it. */
+  readonly owner?: string;
+  readonly input?: Input;
+  readonly output?: Output;
+  /** Agents it calls: known to the app after a restart without running this body first. */
+  readonly uses?: readonly Agent[];
+  readonly capabilities?: readonly string[];
+  readonly examples?: readonly string[];
+}
+
+/** A workflow. Its body may await ctx and pure promises only; all other I/O lives in tools and steps. */
+export function workflow<
+  const Input extends StandardSchemaV1 | undefined = undefined,
+  const Output extends StandardSchemaV1 | undefined = undefined,
+  Result = Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown,
+>(
+  options: WorkflowOptions<Input, Output>,
+  body: (input: ParsedOf<Input>, ctx: Context) => PromiseLike<Result & (Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown)> | Result,
+): Agent<InputOf<Input>, Output extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Output> : Result> {
+  assertName("workflow", options.name);
+  return {
+    kind: "workflow",
+    name: options.name,
+    version: options.version ?? 1,
+    description: options.description ?? "",
+    owner: options.owner,
+    input: options.input,
+    output: options.output,
+    capabilities: options.capabilities ?? [],
+    examples: options.examples ?? [],
+    uses: options.uses ?? [],
+    // The runtime hands the body what the input schema parsed, and returns what the output schema made of its result.
+    body: { type: "code", run: body as never },
+  };
+}

@@ -1,0 +1,462 @@
+/** What users hold: an open app, and the runs they start, watch, answer and cancel in it. */
+import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
+import { decodeJson, encodeJson } from "./kernel/json.ts";
+import { fingerprint } from "./kernel/derive.ts";
+import type { Entry, FinalStatus } from "./journal/entry.ts";
+import { readEntry } from "./journal/read-entry.ts";
+import type { ChangeResult, InboxSend, RunRow, RunStatus } from "./journal/store.ts";
+import { type Agent, agentId } from "./runtime/agent.ts";
+import type { Engine } from "./runtime/engine.ts";
+import { firstEntries } from "./runtime/executor.ts";
+import { validateNow } from "./runtime/validation.ts";
+import { boundAgent } from "./runtime/work.ts";
+import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
+
+/** How a run ended. `diverged` is not an end: it waits for the right code. */
+export type Outcome<Output> =
+  | { readonly status: "completed"; readonly output: Output }
+  | { readonly status: Exclude<FinalStatus, "completed"> | "diverged"; readonly failure: FailureRecord };
+
+/** Who starts a run, and how it is found again. */
+export interface StartOptions {
+  /** The same key with the same input finds the same run; with another input it is refused. */
+  readonly key?: string;
+  readonly tenant?: string;
+  readonly principal?: string;
+  readonly onBehalfOf?: string;
+}
+
+/** Something a run waits for. */
+export interface WaitSummary {
+  /** Address to answer: the path of the operation. */
+  readonly waitId: string;
+  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt";
+  readonly name: string;
+  readonly since: number;
+  readonly until?: number;
+}
+
+/** A run as lists show it. */
+export interface RunSummary {
+  readonly runId: string;
+  readonly agent: string;
+  readonly tenant: string;
+  readonly status: RunStatus;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Entries in its journal. */
+  readonly entries: number;
+  readonly key: string | null;
+  readonly parent: string | null;
+  /** What it waits for; at most the first 20. */
+  readonly waiting: readonly WaitSummary[];
+  /** Code of its failure. */
+  readonly failure?: string;
+}
+
+/** An open question, with what is asked. */
+export interface Question extends WaitSummary {
+  readonly runId: string;
+  readonly agent: string;
+  readonly request: unknown;
+}
+
+/** A run with the tree of its scopes and operations. */
+export interface RunTree {
+  readonly run: RunSummary;
+  readonly tree: TreeNode;
+}
+
+export interface ListOptions {
+  readonly status?: RunStatus | readonly RunStatus[];
+  readonly agent?: string;
+  readonly limit?: number;
+  /** Id of the last run of the page before. */
+  readonly before?: string;
+}
+
+/** A run that was started, here or anywhere. */
+export interface Job<Output> {
+  readonly runId: string;
+  /** Waits for the end. Never throws for a failed run. */
+  outcome(): Promise<Outcome<Output>>;
+  /** The output; throws the failure. */
+  result(): Promise<Output>;
+  /** Every committed entry after `after`, as it is committed, up to the run's end. `live: false` stops at the present. */
+  events(options?: { readonly after?: number; readonly live?: boolean }): AsyncGenerator<Entry, void, undefined>;
+}
+
+const page = 200;
+
+export class App implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #tenant: string;
+  readonly #principal: string | undefined;
+  readonly #worker: boolean;
+  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #ends = new Map<string, { readonly status: FinalStatus | "diverged"; readonly text: string | null }>();
+  #poller: ReturnType<Engine["world"]["timer"]> | null = null;
+  #closed = false;
+
+  /** Use `open()`. */
+  constructor(engine: Engine, options: { readonly tenant: string; readonly principal: string | undefined; readonly worker: boolean }) {
+    this.#engine = engine;
+    this.#tenant = options.tenant;
+    this.#principal = options.principal;
+    this.#worker = options.worker;
+    engine.listeners.add((_written, run) => this.#notify(run.id));
+    engine.ownership.endListeners.add((runId, status, text) => {
+      if (this.#watchers.has(runId)) this.#ends.set(runId, { status, text });
+      this.#notify(runId);
+    });
+  }
+
+  /**
+   * Starts a run; it is durable when this resolves.
+   * @throws ConcertatoError `run/key-conflict` for a used key with another input, `agent/input-invalid`
+   */
+  async start<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>, options: StartOptions = {}): Promise<Job<Output>> {
+    this.#open();
+    this.#engine.register(agent as Agent);
+    const what = `input of ${agent.kind} ${agent.name}`;
+    const text = encodeJson(validateNow(boundAgent(agent as Agent).input, input, what), what);
+    const id = `run_${this.#engine.world.id()}`;
+    const tenant = options.tenant ?? this.#tenant;
+    const principal = options.principal ?? this.#principal;
+    const { created, entries } = firstEntries(this.#engine, {
+      id,
+      agent: agentId(agent),
+      tenant,
+      parent: null,
+      inputText: text,
+      owner: this.#worker ? this.#engine.ownership.owner : null,
+      startKey: options.key ?? null,
+      meta: { ...(principal === undefined ? {} : { principal }), ...(options.onBehalfOf === undefined ? {} : { onBehalfOf: options.onBehalfOf }) },
+    });
+    const result = await this.#submitStart(created.id, { kind: "create", run: created, entries });
+    if (!result.ok) return this.#existing<Output>(result.run, created.inputHash, options.key ?? "");
+    const row: RunRow = { ...created, key: result.key, status: "running", epoch: 1, seq: 1, wake: null, parked: false, cancelling: false, createdAt: created.at, updatedAt: created.at, note: null };
+    if (this.#worker) this.#engine.adopt(row, text, created.at, result.firstRef);
+    return this.job<Output>(id);
+  }
+
+  /** An unknown outcome is looked up: a run that is there was started. */
+  async #submitStart(id: string, change: Parameters<Engine["committer"]["submit"]>[0]): Promise<ChangeResult> {
+    try {
+      return await this.#engine.committer.submit(change);
+    } catch (error) {
+      const row = await this.#engine.store.run(id);
+      if (row === undefined) throw error;
+      this.#engine.ownership.takeOver(row.key);
+      return { ok: false, reason: "exists", run: row };
+    }
+  }
+
+  #existing<Output>(row: RunRow | undefined, inputHash: string, key: string): Job<Output> {
+    if (row === undefined || row.inputHash !== inputHash) {
+      throw new ConcertatoError({
+        code: "run/key-conflict",
+        message: `The key "${key}" already belongs to run ${row?.id ?? "?"}, which was started with another input. Use another key, or the same input.`,
+        details: { key, ...(row === undefined ? {} : { runId: row.id }) },
+      });
+    }
+    return this.job<Output>(row.id);
+  }
+
+  /** A run by id, to watch or await. It may be of any process; that it exists is found out on use. */
+  job<Output = unknown>(runId: string): Job<Output> {
+    return {
+      runId,
+      outcome: () => this.#outcome<Output>(runId),
+      result: async () => {
+        const end = await this.#outcome<Output>(runId);
+        if (end.status === "completed") return end.output;
+        throw new AgentFailure(end.failure);
+      },
+      events: (options = {}) => this.#events(runId, options.after ?? 0, options.live ?? true),
+    };
+  }
+
+  /** Runs, newest first. */
+  async runs(options: ListOptions = {}): Promise<readonly RunSummary[]> {
+    this.#open();
+    const before = options.before === undefined ? undefined : (await this.#row(options.before)).key;
+    const status = options.status === undefined ? undefined : [options.status].flat() as readonly RunStatus[];
+    const rows = await this.#engine.store.runs({
+      limit: options.limit ?? 50,
+      ...(before === undefined ? {} : { before }),
+      ...(status === undefined ? {} : { status }),
+      ...(options.agent === undefined ? {} : { agent: options.agent }),
+    });
+    return rows.map(summaryOf);
+  }
+
+  /** A run with the tree of its scopes and operations, their inputs and outputs. */
+  async describe(runId: string): Promise<RunTree> {
+    const row = await this.#row(runId);
+    const entries: Entry[] = [];
+    for await (const entry of this.#events(runId, 0, false)) entries.push(entry);
+    return { run: summaryOf(row), tree: runTree(entries) };
+  }
+
+  /** Open questions to people, of all runs; newest run first. */
+  async waiting(options: { readonly limit?: number } = {}): Promise<readonly Question[]> {
+    this.#open();
+    const rows = await this.#engine.store.runs({ status: ["waiting"], limit: options.limit ?? 100 });
+    const questions: Question[] = [];
+    for (const row of rows) {
+      const asked = summaryOf(row).waiting.filter((wait) => wait.kind !== "timer" && wait.kind !== "child" && wait.kind !== "retry");
+      if (asked.length === 0) continue;
+      const requests = await this.#requests(row, asked);
+      for (const wait of asked) questions.push({ ...wait, runId: row.id, agent: row.agent, request: requests.get(wait.waitId) });
+    }
+    return questions;
+  }
+
+  async #requests(row: RunRow, asked: readonly WaitSummary[]): Promise<Map<string, unknown>> {
+    const entries: Entry[] = [];
+    for await (const entry of this.#events(row.id, 0, false)) entries.push(entry);
+    const requests = new Map<string, unknown>();
+    const walk = (node: TreeNode): void => {
+      if (asked.some((wait) => wait.waitId === node.path)) requests.set(node.path, node.input);
+      for (const child of node.children) walk(child);
+    };
+    walk(runTree(entries));
+    return requests;
+  }
+
+  /**
+   * Answers one open question.
+   * @param waitId its address, as `waiting` and `describe` show it
+   * @param options.by who answers; recorded as the sender
+   * @throws ConcertatoError `run/not-found`, `run/already-finished`, `run/not-waiting` when that question is not open
+   */
+  async answer(runId: string, waitId: string, value: unknown, options: { readonly by?: string } = {}): Promise<void> {
+    const row = await this.#row(runId);
+    this.#assertOpen(row);
+    const asked = summaryOf(row).waiting;
+    if (row.status === "waiting" && asked.length < noted && !asked.some((wait) => wait.waitId === waitId)) {
+      const open = asked.map((wait) => `${wait.waitId} (${wait.name})`).join(", ");
+      throw new ConcertatoError({
+        code: "run/not-waiting",
+        message: `Run ${runId} has no open question at ${waitId}. Open now: ${open === "" ? "none" : open}.`,
+        details: { runId, waitId },
+      });
+    }
+    const sender = `${options.by ?? this.#principal ?? "someone"}#${fingerprint(this.#engine.world.id())}`;
+    await this.#send(row, { sender, n: 1, kind: "signal", name: `answer:${waitId}`, body: this.#seal(row, value, `answer to ${waitId}`), at: this.#engine.world.clock.now() });
+  }
+
+  /**
+   * Sends a named signal. It is kept until the run waits for it.
+   * @param options.key makes it idempotent: the same key is delivered once
+   */
+  async signal(runId: string, name: string, value?: unknown, options: { readonly key?: string } = {}): Promise<void> {
+    const row = await this.#row(runId);
+    this.#assertOpen(row);
+    const sender = options.key === undefined ? this.#engine.world.id() : `key:${options.key}`;
+    await this.#send(row, { sender, n: 1, kind: "signal", name: `signal:${name}`, body: this.#seal(row, value, `signal ${name}`), at: this.#engine.world.clock.now() });
+  }
+
+  /**
+   * Cancels a run. When this resolves, no later step of it will be recorded; work under way is told to stop.
+   * @throws ConcertatoError `run/already-finished` when it ended first
+   */
+  async cancel(runId: string, options: { readonly reason?: string } = {}): Promise<void> {
+    const row = await this.#row(runId);
+    this.#assertOpen(row);
+    const message: InboxSend = { sender: `cancel#${this.#engine.world.id()}`, n: 1, kind: "cancel", name: "cancel", body: this.#seal(row, options.reason ?? "", "reason"), at: this.#engine.world.clock.now() };
+    const result = await this.#engine.committer.submit({ kind: "cancel", to: runId, row: message });
+    if (!result.ok) throw finished(runId);
+    const live = this.#engine.runs.get(row.key);
+    if (live !== undefined) this.#engine.drop(live);
+    this.#engine.ownership.sweepSoon();
+  }
+
+  /** Resolves when every run this process owns has ended or waits for something from outside. */
+  async settle(): Promise<void> {
+    for (;;) {
+      await this.#engine.ownership.sweep(false);
+      await new Promise<void>((resolve) => this.#engine.world.yield(resolve));
+      if (this.#engine.ownership.idle) return;
+      await new Promise<void>((resolve) => {
+        this.#engine.world.timer(5, resolve);
+      });
+    }
+  }
+
+  /** Gives ownership back and closes. Work under way is told to stop and goes on where the app is opened next. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#poller?.();
+    await this.#engine.ownership.drain();
+    this.#engine.halt();
+    for (const runId of this.#watchers.keys()) this.#notify(runId);
+    await this.#engine.store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // --- inside -----------------------------------------------------------------------------------------------------
+
+  #open(): void {
+    if (this.#closed) throw new ConcertatoError({ code: "runtime/closed", message: "This app is closed. Open it again with open()." });
+  }
+
+  async #row(runId: string): Promise<RunRow> {
+    this.#open();
+    const row = await this.#engine.store.run(runId);
+    if (row !== undefined) return row;
+    throw new ConcertatoError({ code: "run/not-found", message: `There is no run ${runId} in ${this.#engine.store.name}. List the runs to find its id.`, details: { runId } });
+  }
+
+  #assertOpen(row: RunRow): void {
+    if (isFinalStatus(row.status) || row.cancelling) throw finished(row.id);
+  }
+
+  #seal(row: RunRow, value: unknown, what: string): string | Uint8Array | null {
+    const text = encodeJson(value, what);
+    return text === null ? null : this.#engine.codec.seal(row.tenant, row.id, text);
+  }
+
+  async #send(row: RunRow, message: InboxSend): Promise<void> {
+    const result = await this.#engine.committer.submit({ kind: "send", to: row.id, row: message });
+    if (!result.ok) throw finished(row.id);
+    this.#engine.ownership.sweepSoon();
+  }
+
+  async #outcome<Output>(runId: string): Promise<Outcome<Output>> {
+    await this.#row(runId);
+    const watch = this.#watch(runId);
+    try {
+      for (;;) {
+        const known = this.#ends.get(runId) ?? (await this.#storedEnd(runId));
+        if (known !== undefined) return outcomeOf<Output>(known.status, known.text);
+        this.#open();
+        await watch.next();
+      }
+    } finally {
+      watch.stop();
+    }
+  }
+
+  async #storedEnd(runId: string): Promise<{ status: FinalStatus | "diverged"; text: string | null } | undefined> {
+    const row = await this.#row(runId);
+    if (row.status !== "diverged" && !isFinalStatus(row.status)) return undefined;
+    const [last] = await this.#engine.store.entries(row.key, row.seq - 1, 1);
+    const text = last?.body == null ? null : this.#engine.codec.open(row.tenant, row.id, last.body);
+    return { status: row.status, text };
+  }
+
+  async *#events(runId: string, after: number, live: boolean): AsyncGenerator<Entry, void, undefined> {
+    const { key, tenant } = await this.#row(runId);
+    const watch = this.#watch(runId);
+    let seen = after;
+    try {
+      for (;;) {
+        const entries = await this.#engine.store.entries(key, seen, page);
+        for (const stored of entries) {
+          seen = stored.seq;
+          yield readEntry(stored, (body) => this.#engine.codec.open(tenant, runId, body));
+        }
+        if (entries.length === page) continue;
+        const row = await this.#row(runId);
+        if (seen < row.seq) continue;
+        if (!live || isFinalStatus(row.status) || row.status === "diverged") return;
+        await watch.next();
+        if (this.#closed) return;
+      }
+    } finally {
+      watch.stop();
+    }
+  }
+
+  /** Waits for the next sign that a run changed: from this process at once, from others by asking. */
+  #watch(runId: string): { next: () => Promise<void>; stop: () => void } {
+    let changed = false;
+    let wake: (() => void) | null = null;
+    const listener = () => {
+      changed = true;
+      wake?.();
+    };
+    const set = this.#watchers.get(runId) ?? new Set();
+    this.#watchers.set(runId, set);
+    set.add(listener);
+    this.#pollOthers();
+    return {
+      next: () =>
+        new Promise<void>((resolve) => {
+          const go = () => {
+            changed = false;
+            wake = null;
+            resolve();
+          };
+          if (changed) go();
+          else wake = go;
+        }),
+      stop: () => {
+        set.delete(listener);
+        if (set.size > 0) return;
+        this.#watchers.delete(runId);
+        this.#ends.delete(runId);
+      },
+    };
+  }
+
+  #notify(runId: string): void {
+    for (const listener of this.#watchers.get(runId) ?? []) listener();
+  }
+
+  /** Runs of other processes change without a word here; while somebody watches, their rows are asked for. */
+  #pollOthers(): void {
+    if (this.#poller !== null || this.#closed) return;
+    let token = this.#engine.store.changeToken();
+    const ask = () => {
+      this.#poller = null;
+      if (this.#watchers.size === 0 || this.#closed) return;
+      const now = this.#engine.store.changeToken();
+      if (now !== token) for (const runId of this.#watchers.keys()) this.#notify(runId);
+      token = now;
+      this.#poller = this.#engine.world.timer(50, ask, this.#worker);
+    };
+    this.#poller = this.#engine.world.timer(50, ask, this.#worker);
+  }
+}
+
+/** Most waits that a run's row names. */
+const noted = 20;
+
+function isFinalStatus(status: RunStatus): status is FinalStatus {
+  return status === "completed" || status === "failed" || status === "cancelled" || status === "stopped";
+}
+
+function finished(runId: string): ConcertatoError {
+  return new ConcertatoError({ code: "run/already-finished", message: `Run ${runId} has already ended; nothing was changed. Start a new run.`, details: { runId } });
+}
+
+function outcomeOf<Output>(status: FinalStatus | "diverged", text: string | null): Outcome<Output> {
+  // The runtime checked the output against the agent's schema before it was recorded.
+  if (status === "completed") return { status, output: decodeJson(text) as Output };
+  return { status, failure: decodeJson(text) as FailureRecord };
+}
+
+/** A row as lists show it. */
+export function summaryOf(row: RunRow): RunSummary {
+  const note = (row.note === null ? {} : JSON.parse(row.note)) as { waiting?: WaitSummary[]; failure?: string };
+  return {
+    runId: row.id,
+    agent: row.agent,
+    tenant: row.tenant,
+    status: row.status,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    entries: row.seq,
+    key: row.startKey,
+    parent: row.parent,
+    waiting: note.waiting ?? [],
+    ...(note.failure === undefined ? {} : { failure: note.failure }),
+  };
+}

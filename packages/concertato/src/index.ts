@@ -1,0 +1,35 @@
+/** The public list of Concertato. Anything not named here may change without notice. */
+export { App } from "./app.ts";
+export type { Job, ListOptions, Outcome, Question, RunSummary, RunTree, StartOptions, WaitSummary } from "./app.ts";
+export { human } from "./agents/human.ts";
+export type { HumanOptions } from "./agents/human.ts";
+export { tool } from "./agents/tool.ts";
+export type { ApprovalRequest, Approver, Decision, ToolOptions } from "./agents/tool.ts";
+export { workflow } from "./agents/workflow.ts";
+export type { WorkflowOptions } from "./agents/workflow.ts";
+export type { Effect, Entry, EntryKind, EntryMeta, FinalStatus, Usage } from "./journal/entry.ts";
+export type { Durability, PayloadCodec, RunStatus, Store } from "./journal/store.ts";
+export { errorCodes } from "./kernel/error-codes.ts";
+export type { ErrorCode } from "./kernel/error-codes.ts";
+export { AgentFailure, ConcertatoError } from "./kernel/errors.ts";
+export type { FailureRecord } from "./kernel/errors.ts";
+export type { Json } from "./kernel/json.ts";
+export type { Clock, World } from "./kernel/world.ts";
+export { open, run } from "./open.ts";
+export type { OpenOptions } from "./open.ts";
+export { realWorld } from "./real-world.ts";
+export type { Agent, AgentKind, AttemptContext, ProbeAnswer, RetryPolicy } from "./runtime/agent.ts";
+export { done, next } from "./runtime/context.ts";
+export type {
+  ChildHandle,
+  Context,
+  Duration,
+  LoopTurn,
+  MapOptions,
+  Settled,
+  StepOptions,
+  Thunk,
+  WaitOptions,
+  Winner,
+} from "./runtime/context.ts";
+export type { NodeStatus, NodeWait, TreeNode } from "./telemetry/run-tree.ts";

@@ -1,0 +1,172 @@
+/**
+ * Entry v1: the format of a journal. Golden journals replay for ever, so a field here is never renamed or re-used.
+ *
+ * A run's journal is one sequence. Entry 1 starts the run and carries what holds for all of it (tenant, principal,
+ * on-behalf-of, grant, labels); `scope-started` carries what holds for one scope (agent@version and its owner). An
+ * entry repeats none of it: readers inherit from the scope, then the run (`EntryMeta`).
+ *
+ *   operation of a body            entries it writes, in order
+ *   read or pure step, leaf agent  result
+ *   write, irreversible            intent (durable before the body), [in-doubt], result
+ *   sleep                          timer-set, result
+ *   waitFor, human                 wait-opened, [signal-refused]*, result
+ *   run of a workflow              [scope-started, inner entries], scope-ended
+ *   map                            [map-started, items as above], result
+ *   start                          child-started, (later, for its outcome) result
+ *   loop                           [inner entries, loop-advanced]*; its end is a pure function of what was delivered
+ *   any of them, lost a race       op-cancelled
+ */
+import type { FailureRecord } from "../kernel/errors.ts";
+import type { Json } from "../kernel/json.ts";
+
+/** Numbers are what stores keep; they are never re-used. */
+export const entryKinds = {
+  "run-started": 1,
+  "run-ended": 2,
+  "scope-started": 3,
+  "scope-ended": 4,
+  intent: 5,
+  result: 6,
+  "attempt-failed": 7,
+  "in-doubt": 8,
+  "timer-set": 9,
+  "wait-opened": 10,
+  signal: 11,
+  "signal-refused": 12,
+  "map-started": 13,
+  "child-started": 14,
+  "loop-advanced": 15,
+  "op-cancelled": 16,
+  diverged: 17,
+} as const;
+
+export type EntryKind = keyof typeof entryKinds;
+
+const kindNames = new Map<number, EntryKind>(Object.entries(entryKinds).map(([name, value]) => [value, name as EntryKind]));
+
+/** The name of a stored kind; `undefined` for one a newer version wrote. */
+export function entryKindName(kind: number): EntryKind | undefined {
+  return kindNames.get(kind);
+}
+
+/** What a call of a model or tool used. Money is in the currency named; unknown cost is absent, never zero. */
+export interface Usage {
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  readonly cost?: { readonly amount: number; readonly currency: string };
+}
+
+/** Who, why and what may be seen: the fields of an entry that are not its payload. Never encrypted, so never personal data. */
+export interface EntryMeta {
+  /** On `run-started`: who owns the data. */
+  readonly tenant?: string;
+  /** On `run-started`: who asked. */
+  readonly principal?: string;
+  /** On `run-started`: for whom it is done. */
+  readonly onBehalfOf?: string;
+  /** `name@version` of the agent that acts from here on, in this scope or for this operation. */
+  readonly agent?: string;
+  /** The person who answers for that agent. */
+  readonly agentOwner?: string;
+  /** Grant under which the operation ran. */
+  readonly grant?: string;
+  /** Data labels that this entry adds. */
+  readonly labels?: readonly string[];
+  /** Ids of what caused it outside its own run: a parent run, a message, an inbox row's sender. */
+  readonly causes?: readonly string[];
+  readonly effect?: Effect;
+  readonly usage?: Usage;
+  /** Size of the payload before sealing, in characters; absent when the body is small and in clear. */
+  readonly size?: number;
+  /** Payloads kept elsewhere, by keyed hash. */
+  readonly blobs?: readonly string[];
+  /** Which try of the operation this was, from 1; absent for the first. */
+  readonly attempt?: number;
+  /** Wall-clock deadline (ms): of a timer, a wait, the next attempt. */
+  readonly until?: number;
+  /** `started - at`: how long the attempt ran, in ms. */
+  readonly took?: number;
+  /** The result is a failure (`body` is a FailureRecord). */
+  readonly failed?: true;
+  /** `[sender, n]` of the inbox row this entry admitted. */
+  readonly from?: readonly [sender: string, n: number];
+  /** Final status, on `run-ended`. */
+  readonly status?: FinalStatus;
+  /** How the operation appears to its caller: which of the ctx verbs. On issue and result entries. */
+  readonly verb?: Verb;
+  /** `map-started`: how many items; `loop-advanced`: which iteration begins. */
+  readonly count?: number;
+  /** `map-started`: at most so many at once. */
+  readonly limit?: number;
+  /** `map-started`: whether one failure fails the map. */
+  readonly join?: "all" | "settle";
+  /** Seed of the run's derived randomness and ids, on `run-started`. */
+  readonly seed?: string;
+  /** Revision of the library pattern or turn loop that wrote the scope. */
+  readonly revision?: number;
+  /** `scope-started`, `map-started`: what `ctx.now()` says at the start of the scope, in ms. */
+  readonly startedAt?: number;
+  /** Result of a wait: seq of the `signal` entry, admitted before the wait, that it consumes. */
+  readonly signal?: number;
+}
+
+/** What an operation does to the outside world. `irreversible` is the default when nothing is declared. */
+export type Effect = "pure" | "read" | "write" | "irreversible";
+
+/** The verbs of ctx that make an operation. */
+export type Verb = "run" | "step" | "sleep" | "wait" | "map" | "start" | "outcome" | "loop" | "group";
+
+/** Ends of a run. */
+export type FinalStatus = "completed" | "failed" | "cancelled" | "stopped";
+
+/** One line of a journal, payload decoded. */
+export interface Entry {
+  readonly v: 1;
+  /** 1, 2, 3 … without gaps, within its run. */
+  readonly seq: number;
+  readonly kind: EntryKind;
+  /** Seq of the `scope-started` entry whose body issued the operation; 1 is the run's own body. */
+  readonly scope: number;
+  /** Address of the operation in its scope: "0", "3", "2/fast/0"; "" when the entry concerns the scope as a whole. */
+  readonly op: string;
+  /** Name of the step, agent, signal or timer. */
+  readonly name: string;
+  /** Wall clock at which the owner decided it, in ms; never decreases within a journal. */
+  readonly at: number;
+  readonly meta: EntryMeta;
+  /** Payload; `undefined` where the kind has none. */
+  readonly body: unknown;
+  /** On results: the input the operation was called with, where it is not in an earlier entry. */
+  readonly input?: unknown;
+}
+
+/** An entry as a store keeps it: kind as number, meta and body as text or sealed bytes. */
+export interface StoredEntry {
+  readonly seq: number;
+  readonly kind: number;
+  readonly scope: number;
+  readonly op: string;
+  readonly name: string;
+  readonly at: number;
+  /** JSON of EntryMeta, or null when empty. */
+  readonly meta: string | null;
+  /**
+   * Payload as JSON text, or sealed bytes, or nothing. A result may have a second line: the JSON of the input it was
+   * called with (JSON text never holds a line break), so that one entry tells both.
+   */
+  readonly body: string | Uint8Array | null;
+  /**
+   * Replay may go straight from this entry (an end) back to the entry with this reference, passing over everything
+   * between: it belongs to a scope or iterations that are finished. Null: go to the previous entry.
+   */
+  readonly jump: number | null;
+}
+
+/** Payload of a failed result, of `run-ended` that is not `completed`, of `diverged`. */
+export type FailureBody = FailureRecord;
+
+/** Payload of `wait-opened`. */
+export interface WaitBody {
+  /** What the person or system is asked; shown in the inbox. */
+  readonly request?: Json;
+}

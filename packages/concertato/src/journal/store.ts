@@ -1,0 +1,210 @@
+/**
+ * The Store contract: what a database must do so that a kernel can be durable on it.
+ * One atomic verb writes (`commit`, in batches, no interactive transaction); the rest reads in pages.
+ *
+ * Rules every implementation keeps (the conformance suite checks them):
+ *  1. A change is applied whole or not at all; a refused change does not stop the others of its batch.
+ *  2. `commit` answers only when the batch has the durability asked for. If it throws, the outcome of the WHOLE batch
+ *     is unknown: the caller drops those runs from memory and reads them again.
+ *  3. Only the owner appends: an `append` compares epoch and sequence with the run row in the same statement that
+ *     advances them.
+ *  4. Whoever sends a row to an inbox also sets `wake` on the run in the same transaction, and an owner's append that
+ *     consumes rows leaves `wake` set when rows remain. So a wake-up can be late, never lost.
+ *  5. A final status never changes.
+ */
+import type { FinalStatus, StoredEntry } from "./entry.ts";
+
+export type Awaitable<T> = T | Promise<T>;
+
+/** `normal` survives the death of the process; `full` also the loss of power. */
+export type Durability = "normal" | "full";
+
+/** Statuses of a run. `queued`: nobody has taken it yet. */
+export type RunStatus = "queued" | "running" | "waiting" | "diverged" | FinalStatus;
+
+/** The row of a run: what schedulers and lists need. Payloads live in the journal only. */
+export interface RunRow {
+  /** Small integer of this store; rows and entries refer to it. */
+  readonly key: number;
+  /** The id people and other systems use. */
+  readonly id: string;
+  /** `name@version`. */
+  readonly agent: string;
+  readonly tenant: string;
+  readonly status: RunStatus;
+  /** Process that owns the run, or null. */
+  readonly owner: number | null;
+  /** Raised whenever the run changes hands or is cancelled; an append must name the current one. */
+  readonly epoch: number;
+  /** Sequence number of the last entry. */
+  readonly seq: number;
+  /** Wall clock (ms) at which somebody should look at the run; 0 = at once; null = nothing to do. */
+  readonly wake: number | null;
+  /** Every pending operation is durable, so a wake needs to run only the scopes it concerns. */
+  readonly parked: boolean;
+  /** Somebody asked to cancel; the next owner ends the run. */
+  readonly cancelling: boolean;
+  /** The caller's key: starting again with it finds this run. */
+  readonly startKey: string | null;
+  /** Hash of the input, to refuse the same key with another input. */
+  readonly inputHash: string;
+  /** Id of the run that started this one, or null. */
+  readonly parent: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** JSON without payloads for lists: what it waits for, or the code of its failure. */
+  readonly note: string | null;
+}
+
+/** A row for a run's inbox. `(run, sender, n)` is unique while the row exists. */
+export interface InboxSend {
+  readonly sender: string;
+  /** Counts up per sender; delivery is in this order per sender. */
+  readonly n: number;
+  readonly kind: "signal" | "child-ended" | "cancel";
+  /** Name of the signal, or the operation's address. */
+  readonly name: string;
+  readonly body: string | Uint8Array | null;
+  readonly at: number;
+}
+
+export interface InboxRow extends InboxSend {
+  readonly rowId: number;
+}
+
+/** A run to be created. */
+export interface NewRun {
+  readonly id: string;
+  readonly agent: string;
+  readonly tenant: string;
+  readonly owner: number | null;
+  readonly startKey: string | null;
+  readonly inputHash: string;
+  readonly parent: string | null;
+  readonly at: number;
+}
+
+/** What an owner changes on its run's row. Absent fields stay. */
+export interface RunPatch {
+  readonly status?: RunStatus;
+  readonly note?: string | null;
+  readonly parked?: boolean;
+  /** Final statuses also clear owner, wake and the inbox. */
+  readonly at?: number;
+}
+
+export type Change =
+  /** Creates a run with its first entries (epoch 1; `queued` and wake 0 when nobody owns it, else `running`). */
+  | { readonly kind: "create"; readonly run: NewRun; readonly entries: readonly StoredEntry[] }
+  /** The owner's write. Refused as `stale` unless epoch and seq match. */
+  | {
+      readonly kind: "append";
+      readonly run: number;
+      readonly epoch: number;
+      readonly expectedSeq: number;
+      readonly entries: readonly StoredEntry[];
+      readonly patch?: RunPatch;
+      /** Inbox rows that these entries admit; deleted here. `wake` then becomes 0 if rows remain, else null. */
+      readonly consumed?: readonly number[];
+      /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
+      readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
+      /** Child runs; one whose id exists already is left as it is. */
+      readonly creates?: readonly { readonly run: NewRun; readonly entries: readonly StoredEntry[] }[];
+    }
+  /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
+  | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }
+  /**
+   * Anybody's cancel: raises the epoch, clears the owner, sets `cancelling` and wake 0. From its commit on no entry of
+   * the old owner is accepted. Refused as `missing` or `finished`.
+   */
+  | { readonly kind: "cancel"; readonly to: string; readonly row: InboxSend }
+  /**
+   * Gives a waiting run back: owner null, epoch + 1 (so that a write of the old owner still under way is refused),
+   * `parked`, wake = `wake`. Refused as `busy` when an inbox row exists or wake is already due at `now`, as `stale`
+   * when epoch or seq differ or nobody owns it.
+   */
+  | {
+      readonly kind: "evict";
+      readonly run: number;
+      readonly epoch: number;
+      readonly seq: number;
+      readonly now: number;
+      readonly wake: number | null;
+      readonly parked: boolean;
+    };
+
+export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy";
+
+export type ChangeResult =
+  | {
+      readonly ok: true;
+      /** `create`: the run's integer key. */
+      readonly key: number;
+      /** `create`, `append`: reference of the first entry written; the others follow by one. */
+      readonly firstRef: number;
+    }
+  | { readonly ok: false; readonly reason: Refusal; /** `exists`: the run already there. */ readonly run?: RunRow };
+
+/** An entry as read back, with the reference that a later `jump` may name. */
+export interface ReadEntry extends StoredEntry {
+  readonly ref: number;
+}
+
+export interface RunQuery {
+  readonly status?: readonly RunStatus[];
+  /** Name of the agent, without version. */
+  readonly agent?: string;
+  readonly tenant?: string;
+  /** Rows with a smaller key than this: the next page of a list that is newest first. */
+  readonly before?: number;
+  /** At most so many rows. Default 50. */
+  readonly limit?: number;
+}
+
+export interface Store {
+  /** For messages: "memory", or the file. */
+  readonly name: string;
+  /** The durability that plain commits get. */
+  readonly durability: Durability;
+
+  /** Applies changes in one transaction. May answer at once (no promise) when the durability is reached. */
+  commit(changes: readonly Change[], durability: Durability): Awaitable<readonly ChangeResult[]>;
+
+  /** Registers this process; its runs are released by `reap` of others once it is dead. */
+  join(): Awaitable<number>;
+  /** Releases the runs of dead processes (owner null, epoch + 1, wake 0). Answers how many. */
+  reap(self: number): Awaitable<number>;
+  /** Takes up to `limit` unowned runs that are due, of agents this process has: owner = self, epoch + 1, wake null, `parked` as it was. */
+  claim(self: number, now: number, agents: readonly string[], limit: number): Awaitable<readonly RunRow[]>;
+  /** Keys of runs owned by `self` whose wake is due: somebody wrote to their inbox. */
+  poked(self: number, now: number, limit: number): Awaitable<readonly number[]>;
+  /** Earliest wake of an unowned run later than `now`, or null. */
+  nextWake(now: number): Awaitable<number | null>;
+  /** Changes when another connection wrote. Cheap enough to ask many times a second. */
+  changeToken(): number;
+
+  run(id: string): Awaitable<RunRow | undefined>;
+  runByKey(key: number): Awaitable<RunRow | undefined>;
+  runs(query: RunQuery): Awaitable<readonly RunRow[]>;
+  /** Entries in order of seq, those after `after`, at most `limit`. */
+  entries(run: number, after: number, limit: number): Awaitable<readonly ReadEntry[]>;
+  /** Entries that replay needs, in order of seq: jumps are taken. */
+  replay(run: number): Awaitable<readonly ReadEntry[]>;
+  /** Inbox rows in order of arrival. */
+  inbox(run: number, limit: number): Awaitable<readonly InboxRow[]>;
+
+  /** A small value of the store itself (wrapped keys, schema marks). */
+  readMeta(name: string): Awaitable<Uint8Array | undefined>;
+  /** Writes it when absent; answers what is there afterwards. */
+  writeMetaOnce(name: string, value: Uint8Array): Awaitable<Uint8Array>;
+
+  /** Gives ownership back and closes. */
+  close(): Awaitable<void>;
+}
+
+/** Turns payload text into what a store may keep and back. The clear codec keeps the text. */
+export interface PayloadCodec {
+  seal(tenant: string, run: string, text: string): string | Uint8Array;
+  /** @throws ConcertatoError `codec/key-missing` when the key is not there or wrong */
+  open(tenant: string, run: string, sealed: string | Uint8Array): string;
+}

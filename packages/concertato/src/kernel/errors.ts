@@ -1,0 +1,90 @@
+/**
+ * The one tree of errors. An Error is a fault of the caller or the operator; a Failure is recorded in a journal.
+ * Every code is listed in `error-codes.ts` and has a page under docs/errors.
+ */
+import { type ErrorCode, errorCodes } from "./error-codes.ts";
+import type { Json } from "./json.ts";
+
+const brand: unique symbol = Symbol.for("concertato.error") as never;
+
+/** What a ConcertatoError is made of. */
+export interface ConcertatoErrorOptions {
+  readonly code: ErrorCode;
+  /** What happened, with the ids, then what to do. */
+  readonly message: string;
+  /** Whether the same call may succeed later. Default: what the code table says. */
+  readonly retryable?: boolean;
+  readonly details?: { readonly [key: string]: Json };
+  readonly cause?: unknown;
+}
+
+/** Any fault Concertato itself reports. `ConcertatoError.is(error, code)` recognises it across copies of the library. */
+export class ConcertatoError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly details: { readonly [key: string]: Json };
+  readonly [brand] = true;
+
+  constructor(options: ConcertatoErrorOptions) {
+    super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "ConcertatoError";
+    this.code = options.code;
+    this.retryable = options.retryable ?? errorCodes[options.code].retryable;
+    this.details = options.details ?? {};
+  }
+
+  /** Where this code is explained. */
+  get docs(): string {
+    return `docs/errors/${this.code.replace("/", "-")}.md`;
+  }
+
+  /** True for a ConcertatoError of any copy of this library, optionally of one code. */
+  static is(value: unknown, code?: ErrorCode): value is ConcertatoError {
+    if (typeof value !== "object" || value === null || !(brand in value)) return false;
+    return code === undefined || (value as ConcertatoError).code === code;
+  }
+}
+
+/** A failure as a journal stores it. */
+export interface FailureRecord {
+  readonly code: string;
+  readonly message: string;
+  /** Which operation failed, as a path of the run ("0.2"). */
+  readonly path?: string;
+  readonly retryable?: boolean;
+  readonly details?: { readonly [key: string]: Json };
+  readonly cause?: FailureRecord;
+}
+
+/** A recorded failure, thrown where its operation was awaited. Live and on replay it carries the same fields. */
+export class AgentFailure extends ConcertatoError {
+  readonly record: FailureRecord;
+
+  constructor(record: FailureRecord) {
+    super({
+      code: (record.code in errorCodes ? record.code : "agent/failed") as ErrorCode,
+      message: record.message,
+      retryable: record.retryable ?? false,
+      details: record.details ?? {},
+    });
+    this.name = "AgentFailure";
+    this.record = record;
+  }
+}
+
+/** The record of anything thrown. Foreign errors become `agent/failed` and keep their message, name and code. */
+export function toFailureRecord(thrown: unknown, path?: string): FailureRecord {
+  const at = path === undefined ? {} : { path };
+  if (thrown instanceof AgentFailure) return { ...at, ...thrown.record };
+  if (ConcertatoError.is(thrown)) {
+    const { code, message, retryable, details } = thrown;
+    return { code, message, retryable, details, ...at };
+  }
+  if (thrown instanceof Error) {
+    const details: { [key: string]: Json } = { name: thrown.name };
+    if ("code" in thrown && typeof thrown.code === "string") details["code"] = thrown.code;
+    const cause = thrown.cause === undefined ? {} : { cause: toFailureRecord(thrown.cause) };
+    return { code: "agent/failed", message: thrown.message, retryable: false, details, ...at, ...cause };
+  }
+  return { code: "agent/failed", message: String(thrown), retryable: false, ...at };
+}

@@ -1,0 +1,90 @@
+/**
+ * The values a journal can hold, and the one place where they become text and back.
+ * What a body receives live is what was stored (decoded from its text), so replay cannot see another value.
+ */
+import { ConcertatoError } from "./errors.ts";
+
+/** A value that survives `JSON.stringify` and `JSON.parse` unchanged. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Deepest nesting a stored value may have; deeper input is refused, not truncated. */
+export const maxDepth = 64;
+
+/** Largest text of one stored value, in UTF-16 units (4 Mi). */
+export const maxTextLength = 4 * 1024 * 1024;
+
+/**
+ * Text of a value as it is stored. `undefined` is stored as no text at all.
+ * @param where what is being stored, for the error message ("output of tool pay")
+ * @throws ConcertatoError `codec/unstorable` for functions, symbols, BigInt, NaN, cycles, class instances without `toJSON`, depth over 64
+ * @throws ConcertatoError `codec/too-large` over 4 Mi characters
+ */
+export function encodeJson(value: unknown, where: string): string | null {
+  if (value === undefined) return null;
+  if (typeof value === "object" || typeof value === "function") assertStorable(value, where, "", 0);
+  else assertLeaf(value, where, "");
+  const text = JSON.stringify(value);
+  if (text.length > maxTextLength) {
+    throw new ConcertatoError({
+      code: "codec/too-large",
+      message: `The ${where} has ${text.length} characters as JSON; the limit is ${maxTextLength}. Store it outside and pass a reference.`,
+      details: { where, length: text.length, limit: maxTextLength },
+    });
+  }
+  return text;
+}
+
+/** The value of a stored text; no text is `undefined`. */
+export function decodeJson(text: string | null): unknown {
+  return text === null ? undefined : JSON.parse(text);
+}
+
+function assertLeaf(value: unknown, where: string, path: string): void {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return;
+    case "number":
+      if (Number.isFinite(value)) return;
+      throw unstorable(where, path, `the number ${String(value)}`);
+    default:
+      throw unstorable(where, path, `a ${typeof value}`);
+  }
+}
+
+function assertStorable(value: unknown, where: string, path: string, depth: number): void {
+  if (value === null || value === undefined) return;
+  if (typeof value !== "object") return assertLeaf(value, where, path);
+  if (depth > maxDepth) throw unstorable(where, path, `nesting deeper than ${maxDepth} or a cycle`);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const item: unknown = value[index];
+      if (typeof item === "string") continue;
+      assertStorable(item, where, `${path}[${index}]`, depth + 1);
+    }
+    return;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    if ("toJSON" in value && typeof value.toJSON === "function") return;
+    throw unstorable(where, path, `an instance of ${className(value)}`);
+  }
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
+    if (typeof item === "string") continue;
+    assertStorable(item, where, path === "" ? key : `${path}.${key}`, depth + 1);
+  }
+}
+
+function className(value: object): string {
+  return value.constructor?.name ?? "an unnamed class";
+}
+
+function unstorable(where: string, path: string, what: string): ConcertatoError {
+  const at = path === "" ? "" : ` at ${path}`;
+  return new ConcertatoError({
+    code: "codec/unstorable",
+    message: `The ${where} holds ${what}${at}, which a journal cannot store. Return plain JSON values.`,
+    details: { where, path, what },
+  });
+}

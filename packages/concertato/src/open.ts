@@ -1,0 +1,76 @@
+/** The composition root: puts store, world, codec and engine together. The only place that knows a store by name. */
+import type { World } from "./kernel/world.ts";
+import { clearCodec } from "./journal/clear-codec.ts";
+import type { Durability, PayloadCodec, Store } from "./journal/store.ts";
+import { App } from "./app.ts";
+import { realWorld } from "./real-world.ts";
+import type { Agent } from "./runtime/agent.ts";
+import { Engine } from "./runtime/engine.ts";
+import { MemoryStore } from "./store/memory-store.ts";
+
+/** How an app is opened. Everything has a default. */
+export interface OpenOptions {
+  /** Agents this process may execute; those they use come along. */
+  readonly agents?: readonly Agent[];
+  /** `client` reads, starts, answers and cancels, and executes nothing. Default `worker`. */
+  readonly role?: "worker" | "client";
+  /** What an acknowledged commit survives: `normal` the death of the process, `full` the loss of power. Default `normal`; effects are always declared with `full`. */
+  readonly durability?: Durability;
+  /** 32 bytes: payloads are stored encrypted under it. */
+  readonly key?: Uint8Array;
+  /** Whose data it is, where a start does not say. Default "default". */
+  readonly tenant?: string;
+  /** Who acts, where a call does not say. */
+  readonly principal?: string;
+  /** Bytes that waiting runs may take in memory. Default 64 MiB. */
+  readonly warmBytes?: number;
+  /** Told of faults that belong to no run. Default: one line on standard error. */
+  readonly onReport?: (error: unknown) => void;
+  readonly world?: World;
+  readonly store?: Store;
+}
+
+/**
+ * Opens an app on a file, or in memory without a path.
+ * @param path database file; made when absent
+ * @throws ConcertatoError `store/not-a-database`, `store/newer-schema`, `store/locked`, `codec/key-missing`
+ */
+export async function open(path?: string, options: OpenOptions = {}): Promise<App> {
+  const world = options.world ?? realWorld(options.onReport);
+  const store = options.store ?? (await openStore(path, options, world));
+  const tenant = options.tenant ?? "default";
+  const codec = await openCodec(store, options, tenant);
+  const own = path === undefined && options.store === undefined;
+  const engine = new Engine({ store, world, codec, ...(own ? { pollMs: 0 } : {}), ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }) });
+  for (const agent of options.agents ?? []) engine.register(agent);
+  const worker = options.role !== "client";
+  const app = new App(engine, { tenant, principal: options.principal, worker });
+  if (worker) await engine.ownership.join();
+  return app;
+}
+
+async function openStore(path: string | undefined, options: OpenOptions, world: World): Promise<Store> {
+  if (path === undefined || path === ":memory:") return new MemoryStore();
+  const { openSqliteStore } = await import("./store/sqlite-store.ts");
+  return openSqliteStore({ path, durability: options.durability ?? "normal", report: world.report });
+}
+
+async function openCodec(store: Store, options: OpenOptions, tenant: string): Promise<PayloadCodec> {
+  if (options.key === undefined) return clearCodec;
+  const { openEnvelopeCodec } = await import("./store/envelope-codec.ts");
+  return openEnvelopeCodec({ kek: options.key, store, tenants: [tenant] });
+}
+
+/**
+ * Runs one agent in memory and returns its output: nothing to set up, nothing kept.
+ * @throws AgentFailure when it fails
+ */
+export async function run<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<Output> {
+  const app = await open();
+  try {
+    const job = await app.start(agent, input);
+    return await job.result();
+  } finally {
+    await app.close();
+  }
+}

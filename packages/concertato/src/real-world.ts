@@ -1,0 +1,28 @@
+/** The World of a real process: its clocks, timers, event loop and ids. The one place where these globals are used. */
+import type { World } from "./kernel/world.ts";
+
+/** @param report told of faults that belong to no run. Default: one line on standard error. */
+export function realWorld(report: (error: unknown) => void = reportToStderr): World {
+  return {
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    timer: (delayMs, fn, background) => {
+      const timer = setTimeout(fn, delayMs);
+      if (background === true) timer.unref();
+      return () => clearTimeout(timer);
+    },
+    // A tick queued from a microtask runs when the microtask queue is empty (measured in docs/decisions/0002).
+    drain: (fn) => queueMicrotask(() => process.nextTick(fn)),
+    yield: (fn) => void setImmediate(fn),
+    id: () => crypto.randomUUID().replaceAll("-", ""),
+    exit: (reason) => {
+      process.stderr.write(`concertato: ${reason}\n`);
+      process.exit(70);
+    },
+    report,
+  };
+}
+
+function reportToStderr(error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`concertato: ${text}\n`);
+}

@@ -1,0 +1,104 @@
+/**
+ * Messages for a run become entries here: each inbox row is admitted once, in the order of its sender, and deleted in
+ * the transaction that writes its entry. Crash between: the row is still there and is admitted by the next owner.
+ */
+import { decodeJson, encodeJson } from "../kernel/json.ts";
+import type { InboxRow } from "../journal/store.ts";
+import type { Engine } from "./engine.ts";
+import { acceptAnswer, doubtResolved } from "./executor.ts";
+import type { LiveRun } from "./live-run.ts";
+import type { Operation } from "./operation.ts";
+
+/** Rows read at once. */
+const page = 100;
+
+/** Reads a run's inbox and admits what is there. Level-triggered: calling it too often does no harm. */
+export async function admitInbox(engine: Engine, run: LiveRun): Promise<void> {
+  if (run.admitting) {
+    run.admitAgain = true;
+    return;
+  }
+  run.admitting = true;
+  try {
+    const rows = await engine.store.inbox(run.key, page);
+    if (run.dead || run.finished || engine.stopped) return;
+    for (const row of rows) {
+      if (run.consuming.has(row.rowId)) continue;
+      if (!admitRow(engine, run, row)) break;
+    }
+    if (rows.length === page) run.admitAgain = true;
+  } finally {
+    run.admitting = false;
+  }
+}
+
+/** False when a body must run first; admission goes on after its drain. */
+function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
+  if (row.n <= (run.admitted.get(row.sender) ?? 0)) {
+    consume(engine, run, row);
+    return true;
+  }
+  const channel = channelOfRow(row);
+  const doubtful = doubtAt(run, row);
+  if (doubtful !== undefined && doubtful.work === null) {
+    run.admitAgain = true;
+    engine.enqueue(doubtful.scope);
+    return false;
+  }
+  const waiting = run.waits.get(channel)?.find((operation) => operation.live);
+  if (waiting !== undefined && needsBody(waiting)) {
+    run.admitAgain = true;
+    engine.enqueue(waiting.scope);
+    return false;
+  }
+  run.admitted.set(row.sender, row.n);
+  consume(engine, run, row);
+  const text = row.body === null ? null : engine.codec.open(run.tenant, run.id, row.body);
+  const from = JSON.stringify([row.sender, row.n]);
+  if (waiting !== undefined) answerWait(run, waiting, text, from);
+  else if (row.kind === "signal" && row.name.startsWith("answer:")) answerDoubt(run, doubtful, text, from);
+  else if (row.kind !== "cancel") run.write("signal", run.root, { name: channel, meta: `{"from":${from}}`, text });
+  return true;
+}
+
+function consume(engine: Engine, run: LiveRun, row: InboxRow): void {
+  run.consuming.add(row.rowId);
+  run.consumed.push(row.rowId);
+  engine.markDirty(run);
+}
+
+function channelOfRow(row: InboxRow): string {
+  return row.kind === "child-ended" ? `child:${row.name}` : row.name;
+}
+
+/** The schema of a named signal is in the body; a person's is in the agent. */
+function needsBody(operation: Operation): boolean {
+  if (operation.wait?.kind === "signal") return !operation.attached;
+  return operation.wait === null && !operation.attached;
+}
+
+function answerWait(run: LiveRun, operation: Operation, text: string | null, from: string): void {
+  if (acceptAnswer(operation, text, `,"from":${from}`)) return;
+  refuse(run, operation, text, from);
+}
+
+function refuse(run: LiveRun, operation: Operation | undefined, text: string | null, from: string): void {
+  const scope = operation?.scope ?? run.root;
+  run.write("signal-refused", scope, { op: operation?.key ?? "", name: operation?.name ?? "", meta: `{"from":${from}}`, text });
+}
+
+/** The effect in doubt that an answer is addressed to. */
+function doubtAt(run: LiveRun, row: InboxRow): Operation | undefined {
+  if (!row.name.startsWith("answer:")) return undefined;
+  const path = row.name.slice("answer:".length);
+  for (const operation of run.pending) if (operation.inDoubt && operation.path === path) return operation;
+  return undefined;
+}
+
+/** An answer by address that no wait is open for: a person's word on an effect in doubt, or too late. */
+function answerDoubt(run: LiveRun, operation: Operation | undefined, text: string | null, from: string): void {
+  const answer = decodeJson(text) as { happened?: unknown; output?: unknown } | undefined;
+  if (operation === undefined || typeof answer?.happened !== "boolean") return refuse(run, operation, text, from);
+  const output = encodeJson(answer.output, `output of ${operation.name}`);
+  doubtResolved(operation, answer.happened, output, `,"from":${from}`);
+}

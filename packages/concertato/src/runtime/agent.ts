@@ -1,0 +1,94 @@
+/**
+ * The one noun: `Agent<Input, Output>`. What every kind of agent is made of, as the runtime sees it.
+ * Factories for users (tool, workflow, human) live in agents/; a pattern returns one of these too.
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Effect } from "../journal/entry.ts";
+import type { Context } from "./context.ts";
+
+/** A schema of any library that speaks Standard Schema; its parsed type is `T`. */
+export type Schema<T> = StandardSchemaV1<unknown, T>;
+
+/** Which factory made an agent; shown in traces, never branched on by patterns. */
+export type AgentKind = "tool" | "agent" | "workflow" | "human" | "remote" | "pattern";
+
+/** What an attempt at outside work is given. */
+export interface AttemptContext {
+  /** The same for every attempt of this operation; pass it to the outside system. */
+  readonly idempotencyKey: string;
+  /** 1, 2, 3 … */
+  readonly attempt: number;
+  /** Aborted on cancel, timeout, lost race and shutdown. */
+  readonly signal: AbortSignal;
+  readonly runId: string;
+  /** Address of the operation in its run ("0.2"). */
+  readonly path: string;
+}
+
+/** How often and how patiently a failed attempt is repeated. Default: one attempt. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+  /** Wait before the second attempt; doubles each time. Default "1s". */
+  readonly backoff?: string | number;
+  /** Longest wait between attempts. Default "1m". */
+  readonly maxBackoff?: string | number;
+}
+
+/** What a probe found out about an effect that is in doubt. */
+export type ProbeAnswer<Output> =
+  | { readonly kind: "happened"; readonly output: Output }
+  | { readonly kind: "did-not-happen" }
+  | { readonly kind: "unknown" };
+
+/** Outside work: runs once, is recorded, and is not run again. */
+export interface LeafBody<Input, Output> {
+  readonly type: "leaf";
+  readonly effect: Effect;
+  readonly execute: (input: Input, attempt: AttemptContext) => Output | PromiseLike<Output>;
+  /** For `irreversible`: asks the outside world whether the effect happened. */
+  readonly probe?: ((input: Input, attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>) | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** Per attempt, in ms. Default: none. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Code over ctx: replayed from its own entries. */
+export interface CodeBody<Input, Output> {
+  readonly type: "code";
+  readonly run: (input: Input, ctx: Context) => Output | PromiseLike<Output>;
+}
+
+/** Waits for an answer from outside: a person, a form, another system. */
+export interface WaitBody<Input, Output> {
+  readonly type: "wait";
+  /** How long to wait, in ms. Default: for ever. */
+  readonly withinMs?: number | undefined;
+  /** What to answer when nobody did in time. Default: the failure `agent/timeout`. */
+  readonly onTimeout?: ((input: Input) => Output) | undefined;
+}
+
+export type AgentBody<Input, Output> = LeafBody<Input, Output> | CodeBody<Input, Output> | WaitBody<Input, Output>;
+
+/** A named, versioned, schema-typed, durable function. */
+export interface Agent<in Input = never, out Output = unknown> {
+  readonly kind: AgentKind;
+  readonly name: string;
+  readonly version: number;
+  readonly description: string;
+  /** The person who answers for it; recorded with what it does. */
+  readonly owner?: string | undefined;
+  readonly input?: StandardSchemaV1 | undefined;
+  readonly output?: StandardSchemaV1 | undefined;
+  readonly capabilities: readonly string[];
+  readonly examples: readonly string[];
+  /** Agents it calls, so that the app that knows it knows them. */
+  readonly uses: readonly Agent[];
+  /** What the runtime runs. Method syntax keeps `Agent` usable where its exact input is not known. */
+  readonly body: AgentBody<Input, Output>;
+}
+
+/** `name@version`. */
+export function agentId(agent: { readonly name: string; readonly version: number }): string {
+  return `${agent.name}@${agent.version}`;
+}

@@ -1,0 +1,324 @@
+/**
+ * The Context that bodies see: it turns calls into numbered operations, and checks that each call is made while a
+ * delivery to its own scope is being drained. It launches nothing itself.
+ */
+import { derivedId, derivedRandom } from "../kernel/derive.ts";
+import { durationMs } from "../kernel/duration.ts";
+import { ConcertatoError } from "../kernel/errors.ts";
+import type { Json } from "../kernel/json.ts";
+import type { Verb } from "../journal/entry.ts";
+import { type Agent, agentId, type AttemptContext, type Schema } from "./agent.ts";
+import { Container } from "./container.ts";
+import type {
+  ChildHandle,
+  Context,
+  Duration,
+  LoopTurn,
+  MapOptions,
+  StepOptions,
+  Thunk,
+  WaitOptions,
+} from "./context.ts";
+import { LoopState, type LoopTurnBody } from "./loop-operation.ts";
+import { MapState } from "./map-operation.ts";
+import { Operation } from "./operation.ts";
+import type { Scope } from "./scope.ts";
+import { validator } from "./validation.ts";
+import { bindAgent } from "./work.ts";
+
+/** A body with more direct operations than this is stopped; endless work belongs into `ctx.loop`. */
+export const maxDirectOperations = 10_000;
+
+/** A branch of all or race: given up as one. */
+interface Branch {
+  readonly parent: Branch | null;
+  cancelled: boolean;
+}
+
+const never = new Promise<never>(() => undefined);
+
+export class BodyContext implements Context {
+  readonly #scope: Scope;
+  readonly #prefix: string;
+  readonly #container: Container | null;
+  readonly #branch: Branch | null;
+  readonly #loop: LoopState | null;
+  #next = 0;
+
+  constructor(scope: Scope, prefix = "", container: Container | null = scope.container, branch: Branch | null = null, loop: LoopState | null = null) {
+    this.#scope = scope;
+    this.#prefix = prefix;
+    this.#container = container;
+    this.#branch = branch;
+    this.#loop = loop;
+  }
+
+  get runId(): string {
+    return this.#scope.run.id;
+  }
+
+  get path(): string {
+    return this.#prefix === "" ? this.#scope.path : `${this.#scope.path}.${this.#prefix.slice(0, -1)}`;
+  }
+
+  get signal(): AbortSignal {
+    this.#scope.controller ??= new AbortController();
+    return this.#scope.controller.signal;
+  }
+
+  run<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<Output> {
+    const operation = this.#issue("run", agent.name, agentId(agent));
+    if (operation === null) return never;
+    bindAgent(operation, agent as Agent);
+    operation.input = input;
+    return this.#promise(operation) as Promise<Output>;
+  }
+
+  map<Input, Output>(items: readonly Input[], agent: Agent<Input, Output>, options: MapOptions = {}): Promise<never> {
+    const operation = this.#issue("map", agent.name, agentId(agent));
+    if (operation === null) return never;
+    const limit = Math.max(1, options.concurrency ?? defaultConcurrency(agent as Agent));
+    // A loaded map keeps its outcomes; the body only hands it the agent again.
+    if (operation.map === null) operation.map = new MapState(operation, agent as Agent, items, limit, options.join ?? "all");
+    else operation.map.agent = agent as Agent;
+    this.#scope.run.engine.register(agent as Agent);
+    return this.#promise(operation) as Promise<never>;
+  }
+
+  all<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }> {
+    const names = Object.keys(branches);
+    const outputs: Record<string, unknown> = {};
+    let left = names.length;
+    if (left === 0) return Promise.resolve(outputs as never);
+    return this.#group(branches, (_name, _value, failed, decide) => {
+      if (failed) return decide(true, _value);
+      outputs[_name] = _value;
+      if (--left > 0) return;
+      // Keys in the order of the branches, whatever order they ended in.
+      decide(false, Object.fromEntries(names.map((key) => [key, outputs[key]])));
+    }) as Promise<never>;
+  }
+
+  race<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<never> {
+    return this.#group(branches, (name, value, failed, decide) => {
+      decide(failed, failed ? value : { branch: name, value });
+    }) as Promise<never>;
+  }
+
+  step<Output>(name: string, work: (attempt: AttemptContext) => Output | PromiseLike<Output>, options: StepOptions<Output> = {}): Promise<Output> {
+    const operation = this.#issue("step", name, "");
+    if (operation === null) return never;
+    const { probe } = options;
+    operation.work = {
+      leaf: {
+        type: "leaf",
+        effect: options.effect ?? "irreversible",
+        execute: (_input: never, attempt) => work(attempt),
+        probe: probe === undefined ? undefined : (_input: never, attempt) => probe(attempt),
+        retry: options.retry,
+        timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
+      },
+      input: undefined,
+      output: undefined,
+      metaHead: `{"verb":"step","effect":"${options.effect ?? "irreversible"}"`,
+    };
+    return this.#promise(operation) as Promise<Output>;
+  }
+
+  sleep(duration: Duration): Promise<void> {
+    const ms = durationMs(duration);
+    const operation = this.#issue("sleep", "", "");
+    if (operation === null) return never;
+    operation.input = ms;
+    return this.#promise(operation) as Promise<void>;
+  }
+
+  waitFor<T>(name: string, schema?: Schema<T>, options: WaitOptions = {}): Promise<T & Json> {
+    const operation = this.#issue("wait", name, "");
+    if (operation === null) return never;
+    operation.input = options.request;
+    operation.wait = {
+      kind: "signal",
+      validate: validator(schema, `signal ${name}`, "agent/input-invalid"),
+      withinMs: options.within === undefined ? undefined : durationMs(options.within),
+      onTimeout: undefined,
+    };
+    return this.#promise(operation) as Promise<T & Json>;
+  }
+
+  loop<State, Result>(state: State, body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>): Promise<Result> {
+    const operation = this.#issue("loop", "", "");
+    if (operation === null) return never;
+    const loop = operation.loop ?? new LoopState(operation);
+    operation.loop = loop;
+    // The types of state and result are the caller's own; the loop only carries them.
+    loop.body = body as unknown as LoopTurnBody;
+    loop.begin = (from) => this.#startTurn(loop, from);
+    const ended = this.#promise(operation) as Promise<Result>;
+    // A loaded loop begins when its last `loop-advanced` entry is delivered, at the same place as it did live.
+    if (loop.turns === 0) this.#startTurn(loop, state);
+    return ended;
+  }
+
+  /** Runs the next turn of a loop inside the present drain. */
+  #startTurn(loop: LoopState, state: unknown): void {
+    const { operation } = loop;
+    const turn = new BodyContext(this.#scope, `${operation.key}/${loop.turns}/`, loop.container, this.#branch, loop);
+    const end = (failed: boolean, value: unknown) => this.#scope.run.engine.turnEnded(loop, failed, value);
+    try {
+      Promise.resolve(loop.body?.(state, turn)).then(
+        (value) => end(false, value),
+        (error: unknown) => end(true, error),
+      );
+    } catch (error) {
+      end(true, error);
+    }
+  }
+
+  async start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
+    const operation = this.#issue("start", agent.name, agentId(agent));
+    if (operation === null) return never;
+    this.#scope.run.engine.register(agent as Agent);
+    operation.input = input;
+    const { runId } = (await this.#promise(operation)) as { runId: string };
+    return { runId, outcome: () => this.#childOutcome(runId) as Promise<Output> };
+  }
+
+  #childOutcome(runId: string): Promise<unknown> {
+    const operation = this.#issue("outcome", runId, "");
+    if (operation === null) return never;
+    operation.wait = { kind: "child", validate: undefined, withinMs: undefined, onTimeout: undefined };
+    return this.#promise(operation);
+  }
+
+  now(): number {
+    return this.#scope.now;
+  }
+
+  random(): number {
+    return derivedRandom(this.#scope.run.seed, this.#scope.path, this.#scope.randoms++);
+  }
+
+  id(): string {
+    return derivedId(this.#scope.run.seed, `${this.#scope.path}#id`, this.#scope.ids++);
+  }
+
+  /** Numbers a new operation, or finds the recorded one. Null when this body no longer counts. */
+  #issue(verb: Verb, name: string, agent: string): Operation | null {
+    const scope = this.#scope;
+    if (!this.#admits(`ctx.${verb}${name === "" ? "" : ` ${name}`}`)) return null;
+    const key = this.#prefix + String(this.#next++);
+    if (this.#loop === null && ++scope.direct > maxDirectOperations) throw tooMany(scope);
+    const known = scope.operations.get(key);
+    if (known !== undefined) return this.#attach(known, verb, name, agent);
+    const operation = new Operation(scope, key, verb, name, agent, this.#container);
+    operation.attached = true;
+    scope.operations.set(key, operation);
+    scope.fresh.push(operation);
+    if (verb !== "loop") scope.awaiting++;
+    return operation;
+  }
+
+  #attach(operation: Operation, verb: Verb, name: string, agent: string): Operation | null {
+    const scope = this.#scope;
+    if (operation.verb !== verb || operation.name !== name || operation.agent !== agent) {
+      scope.run.engine.diverged(scope, operation, `${verb} ${agent === "" ? name : agent}`.trim());
+      return null;
+    }
+    operation.attached = true;
+    if (operation.state === "cancelled") return operation;
+    if (verb !== "loop") scope.awaiting++;
+    if (operation.live) scope.fresh.push(operation);
+    return operation;
+  }
+
+  /** Guards every call: this body's scope is the one being drained, and it still counts. */
+  #admits(call: string): boolean {
+    const scope = this.#scope;
+    if (scope.dead || scope.run.dead || scope.frame === "settled") return false;
+    for (let branch = this.#branch; branch !== null; branch = branch.parent) if (branch.cancelled) return false;
+    if (scope.run.engine.current === scope) return true;
+    const error = new ConcertatoError({
+      code: "runtime/foreign-await",
+      message: `${call} in ${scope.agentId} at ${scope.path} of run ${scope.run.id} was called after awaiting something that is not ctx: its order would differ on replay. Move outside I/O, timers and callbacks into a tool or ctx.step.`,
+      details: { runId: scope.run.id, path: scope.path, call },
+    });
+    scope.run.engine.failForeign(scope, error);
+    throw error;
+  }
+
+  #promise(operation: Operation): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      operation.resolve = resolve;
+      operation.reject = reject;
+    });
+  }
+
+  /** Starts branches over contexts of their own; `onEnd` decides when the group ends, which gives up the rest. */
+  #group(
+    branches: Record<string, Thunk<unknown>>,
+    onEnd: (name: string, value: unknown, failed: boolean, decide: (failed: boolean, value: unknown) => void) => void,
+  ): Promise<unknown> {
+    if (!this.#admits("ctx.all or ctx.race")) return never;
+    const scope = this.#scope;
+    const key = this.#prefix + String(this.#next++);
+    return new Promise((resolve, reject) => {
+      const started: { readonly branch: Branch; readonly prefix: string }[] = [];
+      let decided = false;
+      const decide = (failed: boolean, value: unknown) => {
+        if (decided) return;
+        decided = true;
+        for (const { branch, prefix } of started) {
+          branch.cancelled = true;
+          scope.run.engine.cancelUnder(scope, prefix);
+        }
+        if (failed) reject(value);
+        else resolve(value);
+      };
+      for (const [name, thunk] of Object.entries(branches)) {
+        const branch: Branch = { parent: this.#branch, cancelled: false };
+        const prefix = `${key}/${name}/`;
+        started.push({ branch, prefix });
+        const context = new BodyContext(scope, prefix, this.#container, branch, this.#loop);
+        startBranch(thunk, context, (failed, value) => {
+          if (decided || scope.dead) return;
+          if (scope.run.engine.current === scope) onEnd(name, value, failed, decide);
+          else scope.run.engine.failForeign(scope, foreignEnd(scope, `branch ${name}`));
+        });
+      }
+    });
+  }
+}
+
+function startBranch(thunk: Thunk<unknown>, context: Context, end: (failed: boolean, value: unknown) => void): void {
+  try {
+    Promise.resolve(thunk(context)).then(
+      (value) => end(false, value),
+      (error: unknown) => end(true, error),
+    );
+  } catch (error) {
+    end(true, error);
+  }
+}
+
+/** A body, branch or turn that ended outside any delivery: it had awaited something that is not ctx. */
+export function foreignEnd(scope: Scope, what: string): ConcertatoError {
+  return new ConcertatoError({
+    code: "runtime/foreign-await",
+    message: `The ${what} of ${scope.agentId} at ${scope.path} of run ${scope.run.id} ended after awaiting something that is not ctx: its order would differ on replay. Move outside I/O, timers and callbacks into a tool or ctx.step.`,
+    details: { runId: scope.run.id, path: scope.path },
+  });
+}
+
+/** Work that reaches outside runs a few at a time; pure functions in larger shoals. */
+function defaultConcurrency(agent: Agent): number {
+  return agent.body.type === "leaf" && agent.body.effect === "pure" ? 256 : 16;
+}
+
+function tooMany(scope: Scope): ConcertatoError {
+  return new ConcertatoError({
+    code: "runtime/too-many-operations",
+    message: `${scope.agentId} at ${scope.path} of run ${scope.run.id} issued more than ${maxDirectOperations} operations outside ctx.loop; its replay would grow without bound. Put the repetition into ctx.loop.`,
+    details: { runId: scope.run.id, path: scope.path, limit: maxDirectOperations },
+  });
+}

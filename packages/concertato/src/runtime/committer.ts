@@ -1,0 +1,309 @@
+/**
+ * The commit loop: everything written since the last time, by all runs, in one transaction; what was committed is then
+ * applied and published, run by run, in journal order. A refused run is dropped, the rest goes on. When the store
+ * throws, nobody knows what was committed: those runs are dropped and read again.
+ */
+import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
+import { Container } from "./container.ts";
+import type { Engine } from "./engine.ts";
+import { itemEnded, startAttempt } from "./executor.ts";
+import type { LiveRun, Written } from "./live-run.ts";
+import type { Operation } from "./operation.ts";
+
+/** A change that belongs to no run in memory: a start, a message, a cancel. */
+interface LooseChange {
+  readonly change: Change;
+  readonly durability: Durability;
+  readonly done: (result: ChangeResult) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** A run's part of a batch. */
+interface Share {
+  readonly run: LiveRun;
+  readonly written: readonly Written[];
+  readonly consumed: readonly number[];
+  readonly patch: RunPatch | undefined;
+}
+
+interface Batch {
+  readonly shares: Share[];
+  readonly loose: LooseChange[];
+  readonly changes: Change[];
+}
+
+/** Kinds after whose commit the run has something to do. */
+const stirring = new Set<string>(["result", "scope-ended", "child-started", "loop-advanced", "intent", "run-ended"]);
+
+export class Committer {
+  readonly #engine: Engine;
+  #dirty: LiveRun[] = [];
+  #loose: LooseChange[] = [];
+  #fullInFlight = false;
+  #normalInFlight = false;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Something is written and not yet answered for. */
+  get busy(): boolean {
+    return this.#dirty.length > 0 || this.#loose.length > 0 || this.#fullInFlight || this.#normalInFlight;
+  }
+
+  /** The run has something to commit, or its row may need another status. */
+  add(run: LiveRun): void {
+    if (run.dirty || run.dead) return;
+    run.dirty = true;
+    this.#dirty.push(run);
+  }
+
+  /** The run may have come to rest. */
+  touch(run: LiveRun): void {
+    if (run.quiet) this.add(run);
+  }
+
+  /** Commits one change with the next batch. */
+  submit(change: Change, durability: Durability = this.#engine.store.durability): Promise<ChangeResult> {
+    return new Promise((done, failed) => {
+      this.#loose.push({ change, durability, done, failed });
+      this.#engine.wake();
+    });
+  }
+
+  /** Commits what there is. True when something was applied at once, so that there may be more to deliver. */
+  flush(): boolean {
+    if (this.#dirty.length === 0 && this.#loose.length === 0) return false;
+    const normal: Batch = { shares: [], loose: [], changes: [] };
+    const full: Batch = { shares: [], loose: [], changes: [] };
+    this.#collect(normal, full);
+    const first = this.#commit(normal, "normal");
+    const second = this.#commit(full, "full");
+    return first || second;
+  }
+
+  #collect(normal: Batch, full: Batch): void {
+    const alwaysFull = this.#engine.store.durability === "full";
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const run of dirty) {
+      if (run.dead) continue;
+      const needsFull = alwaysFull || run.needsFull;
+      if (run.committing || (needsFull ? this.#fullInFlight : this.#normalInFlight)) {
+        this.#dirty.push(run);
+        continue;
+      }
+      run.dirty = false;
+      takeShare(run, needsFull ? full : normal);
+    }
+    const loose = this.#loose;
+    this.#loose = [];
+    for (const one of loose) {
+      const target = one.durability === "full" ? full : normal;
+      if (one.durability === "full" ? this.#fullInFlight : this.#normalInFlight) this.#loose.push(one);
+      else {
+        target.loose.push(one);
+        target.changes.push(one.change);
+      }
+    }
+  }
+
+  /** True when the store answered at once. */
+  #commit(batch: Batch, durability: Durability): boolean {
+    if (batch.changes.length === 0) return false;
+    let answer: ReturnType<Engine["store"]["commit"]>;
+    try {
+      answer = this.#engine.store.commit(batch.changes, durability);
+    } catch (error) {
+      this.#unknown(batch, error);
+      return true;
+    }
+    if (!(answer instanceof Promise)) {
+      this.#apply(batch, answer);
+      return true;
+    }
+    this.#inFlight(durability, true);
+    for (const { run } of batch.shares) run.committing = true;
+    answer.then(
+      (results) => this.#answered(batch, durability, () => this.#apply(batch, results)),
+      (error: unknown) => this.#answered(batch, durability, () => this.#unknown(batch, error)),
+    );
+    return false;
+  }
+
+  #inFlight(durability: Durability, value: boolean): void {
+    if (durability === "full") this.#fullInFlight = value;
+    else this.#normalInFlight = value;
+  }
+
+  #answered(batch: Batch, durability: Durability, act: () => void): void {
+    this.#inFlight(durability, false);
+    if (this.#engine.stopped) return;
+    for (const { run } of batch.shares) run.committing = false;
+    act();
+    this.#engine.wake();
+  }
+
+  #apply(batch: Batch, results: readonly ChangeResult[]): void {
+    // Runs first: whoever started or signalled hears of it when what it set off is under way.
+    batch.shares.forEach((share, index) => {
+      const result = results[index];
+      if (result === undefined) return;
+      if (result.ok) this.#applyShare(share, result.firstRef);
+      else this.#engine.ownership.lost(share.run);
+    });
+    batch.loose.forEach((one, index) => {
+      const result = results[batch.shares.length + index];
+      if (result !== undefined) one.done(result);
+    });
+  }
+
+  #applyShare(share: Share, firstRef: number): void {
+    const { run, written, patch } = share;
+    if (run.dead) return;
+    for (const row of share.consumed) run.consuming.delete(row);
+    if (patch?.status !== undefined) run.shownStatus = patch.status;
+    if (patch?.note !== undefined) run.shownNote = patch.note;
+    if (patch?.parked !== undefined) run.shownParked = patch.parked;
+    run.seq += written.length;
+    let ref = firstRef;
+    for (const one of written) {
+      if (one.container !== null) Container.locate(one.container, one.stored.seq, run.headRef);
+      run.headRef = ref++;
+      if (run.dead) continue;
+      this.#publish(one, run);
+      this.#applied(one, run);
+    }
+    this.#engine.ownership.rested(run);
+  }
+
+  #publish(written: Written, run: LiveRun): void {
+    for (const listener of this.#engine.listeners) {
+      try {
+        listener(written, run);
+      } catch (error) {
+        this.#engine.world.report(error);
+      }
+    }
+  }
+
+  #applied(written: Written, run: LiveRun): void {
+    const { operation } = written;
+    switch (written.kind) {
+      case "child-started":
+        // The new run belongs to nobody yet; any process may take it.
+        this.#engine.ownership.sweepSoon();
+        if (operation !== null) deliver(this.#engine, operation, written);
+        return;
+      case "result":
+      case "scope-ended":
+        if (operation !== null) deliver(this.#engine, operation, written);
+        return;
+      case "loop-advanced":
+        if (operation !== null) deliverTurn(this.#engine, operation, written);
+        return;
+      case "intent":
+        // Not given up between writing and commit; its effect may begin now, and not before.
+        if (operation?.live === true) startAttempt(this.#engine, operation);
+        return;
+      case "run-ended":
+        return this.#engine.ownership.ended(run, written);
+      case "diverged":
+        return this.#engine.ownership.parked(run, written);
+      default:
+        return;
+    }
+  }
+
+  #unknown(batch: Batch, error: unknown): void {
+    this.#engine.world.report(error);
+    for (const { run } of batch.shares) this.#engine.ownership.unknown(run);
+    for (const one of batch.loose) one.failed(error);
+  }
+}
+
+/** Moves what a run wants to commit into a batch. */
+function takeShare(run: LiveRun, batch: Batch): void {
+  const patch = nextPatch(run);
+  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined) return;
+  const share: Share = { run, written: run.out, consumed: run.consumed, patch };
+  const entries = run.out.map((written) => written.stored);
+  const change: Change = {
+    kind: "append",
+    run: run.key,
+    epoch: run.epoch,
+    expectedSeq: run.seq,
+    entries,
+    ...(patch === undefined ? {} : { patch }),
+    ...(run.consumed.length === 0 ? {} : { consumed: run.consumed }),
+    ...(run.sends.length === 0 ? {} : { sends: run.sends }),
+    ...(run.creates.length === 0 ? {} : { creates: run.creates }),
+  };
+  run.out = [];
+  run.consumed = [];
+  run.sends = [];
+  run.creates = [];
+  run.needsFull = false;
+  // Shares come before loose changes in a batch.
+  batch.changes.push(change);
+  batch.shares.push(share);
+}
+
+/** How the run's row must change with this commit: what lists show, and whether a crash after it may wake it lazily. */
+function nextPatch(run: LiveRun): RunPatch | undefined {
+  if (run.finalPatch !== null) return run.finalPatch;
+  const quiet = run.quiet && !run.out.some((written) => stirring.has(written.kind));
+  if (!quiet) {
+    if (run.shownStatus === "running" && !run.shownParked) return undefined;
+    return { status: "running", parked: false, note: null, at: run.lastAt };
+  }
+  const note = noteOf(run);
+  if (run.shownStatus === "waiting" && run.shownParked && note === run.shownNote) return undefined;
+  return { status: "waiting", parked: true, note, at: run.lastAt };
+}
+
+/** Most waits a row's note names; the count says how many there are. */
+const noted = 20;
+
+function noteOf(run: LiveRun): string {
+  const waiting: unknown[] = [];
+  for (const operation of run.pending) {
+    if (waiting.length >= noted) break;
+    waiting.push({
+      waitId: operation.path,
+      kind: waitKind(operation),
+      name: operation.name,
+      since: operation.since,
+      ...(operation.until === null ? {} : { until: operation.until }),
+    });
+  }
+  return JSON.stringify({ waiting, count: run.pending.size });
+}
+
+function waitKind(operation: Operation): string {
+  if (operation.inDoubt) return "in-doubt";
+  if (operation.wait !== null) return operation.wait.kind;
+  return operation.verb === "sleep" ? "timer" : "retry";
+}
+
+/** Hands a committed end to whom it concerns: the map it is an item of, or the body that awaits it. */
+function deliver(engine: Engine, operation: Operation, written: Written): void {
+  if (operation.state === "cancelled") return;
+  operation.state = "done";
+  operation.child = null;
+  operation.map = null;
+  if (operation.itemOf !== null) return itemEnded(engine, operation, written.failed, written.text);
+  const { scope } = operation;
+  scope.log.push({ operation, kind: "result", failed: written.failed, text: written.text, at: written.stored.at });
+  engine.enqueue(scope);
+}
+
+function deliverTurn(engine: Engine, operation: Operation, written: Written): void {
+  const { scope } = operation;
+  if (operation.state === "cancelled") return;
+  // Earlier turns are over: nothing of them is needed again.
+  const prefix = `${operation.key}/`;
+  for (const key of scope.operations.keys()) if (key.startsWith(prefix)) scope.operations.delete(key);
+  scope.log.push({ operation, kind: "turn", failed: false, text: written.text, at: written.stored.at });
+  engine.enqueue(scope);
+}

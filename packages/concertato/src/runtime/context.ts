@@ -1,0 +1,108 @@
+/**
+ * What a workflow body works with. Its only sources of asynchrony are these calls and pure promises; anything else
+ * awaited in a body is caught at the next ctx call as `runtime/foreign-await`.
+ */
+import type { Agent, AttemptContext, ProbeAnswer, RetryPolicy, Schema } from "./agent.ts";
+import type { Effect } from "../journal/entry.ts";
+import type { Json } from "../kernel/json.ts";
+
+/** "500ms", "30s", "5m", "4h", "2d" or milliseconds. */
+export type Duration = string | number;
+
+/** What `ctx.step` may declare. */
+export interface StepOptions<Output> {
+  /** Default `irreversible`: an undeclared effect is treated with the most care. */
+  readonly effect?: Effect;
+  readonly retry?: RetryPolicy;
+  /** Per attempt. Default: none. */
+  readonly timeout?: Duration;
+  /** For `irreversible`: asks the outside world whether it happened. */
+  readonly probe?: (attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>;
+}
+
+/** How a map joins: wait for every item (a failure fails the map), or collect outcomes. */
+export type MapJoin = "all" | "settle";
+
+export interface MapOptions {
+  /** At most so many at once. Default 16 for agents that reach outside; all at once never. */
+  readonly concurrency?: number;
+  readonly join?: MapJoin;
+}
+
+/** One item's end, as data. */
+export type Settled<T> =
+  | { readonly status: "completed"; readonly output: T }
+  | { readonly status: "failed"; readonly code: string; readonly message: string };
+
+/** A branch of all or race: a thunk over a context of its own, so that losers can be cancelled. */
+export type Thunk<T> = (branch: Context) => PromiseLike<T> | T;
+
+/** The winner of a race, tagged with its branch's name. */
+export type Winner<Branches extends Record<string, Thunk<unknown>>> = {
+  [Name in keyof Branches & string]: { readonly branch: Name; readonly value: Awaited<ReturnType<Branches[Name]>> };
+}[keyof Branches & string];
+
+export interface WaitOptions {
+  /** Fails with `agent/timeout` when nothing came. Default: waits for ever. */
+  readonly within?: Duration;
+  /** Shown to whoever is asked. */
+  readonly request?: Json;
+}
+
+/** A run started by this one, with a journal of its own. */
+export interface ChildHandle<Output> {
+  readonly runId: string;
+  /** Waits for its end; throws its failure. */
+  outcome(): Promise<Output>;
+}
+
+/** How one iteration of a loop ends. */
+export type LoopTurn<State, Result> =
+  | { readonly kind: "next"; readonly state: State }
+  | { readonly kind: "done"; readonly result: Result };
+
+/** Goes on with another iteration. */
+export function next<State>(state: State): LoopTurn<State, never> {
+  return { kind: "next", state };
+}
+
+/** Ends the loop. */
+export function done<Result>(result: Result): LoopTurn<never, Result> {
+  return { kind: "done", result };
+}
+
+export interface Context {
+  readonly runId: string;
+  /** Address of this body in its run ("0", "0.3"). */
+  readonly path: string;
+  /** Aborted when the run is cancelled or this branch lost its race. */
+  readonly signal: AbortSignal;
+
+  /** Calls an agent of any kind and returns its output; throws AgentFailure. */
+  run<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<Output>;
+  /** Runs one agent over many items. Outputs are in the order of the items. */
+  map<Input, Output>(items: readonly NoInfer<Input>[], agent: Agent<Input, Output>, options?: MapOptions & { readonly join?: "all" }): Promise<Output[]>;
+  map<Input, Output>(items: readonly NoInfer<Input>[], agent: Agent<Input, Output>, options: MapOptions & { readonly join: "settle" }): Promise<Settled<Output>[]>;
+  /** Runs named branches side by side; the first failure fails it and cancels the rest. */
+  all<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }>;
+  /** The first branch to end wins (by value or by failure); the others are cancelled. */
+  race<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<Winner<Branches>>;
+  /** One unit of outside work in place. */
+  step<Output>(name: string, work: (attempt: AttemptContext) => Output | PromiseLike<Output>, options?: StepOptions<Output>): Promise<Output>;
+  /** Waits for a length of time; never wakes early, and goes on over restarts. */
+  sleep(duration: Duration): Promise<void>;
+  /** Waits for a signal of this name; signals that came before count, oldest first. */
+  waitFor<T>(name: string, schema: Schema<T>, options?: WaitOptions): Promise<T>;
+  waitFor(name: string, schema?: undefined, options?: WaitOptions): Promise<Json>;
+  /** Repeats a body; each iteration starts from the stored state, and replay starts at the last one. */
+  loop<State, Result>(state: State, body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>): Promise<Result>;
+  /** Starts a run of its own and goes on; the handle can wait for it. */
+  start<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<ChildHandle<Output>>;
+
+  /** Time of the entry delivered last, in ms: the same on replay. */
+  now(): number;
+  /** Derived from the run's seed: the same on replay. In [0, 1). */
+  random(): number;
+  /** A derived unique id: the same on replay. */
+  id(): string;
+}

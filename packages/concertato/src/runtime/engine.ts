@@ -1,0 +1,527 @@
+/**
+ * The engine of one process: it owns runs, delivers committed entries to their bodies one at a time, and commits what
+ * they write. Live and replay use the same loop:
+ *
+ *   deliver ONE result to ONE scope → drain microtasks until none is left → next; when nothing is left to deliver:
+ *   one transaction for everything written → apply what was committed → deliver …
+ *
+ * Nothing is seen by a body, a subscriber or the outside before its commit.
+ */
+import { type ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import { decodeJson, encodeJson } from "../kernel/json.ts";
+import type { World } from "../kernel/world.ts";
+import type { FinalStatus } from "../journal/entry.ts";
+import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
+import { type Agent, agentId } from "./agent.ts";
+import { BodyContext, foreignEnd } from "./body-context.ts";
+import { cancelOperation, cancelScope } from "./cancellation.ts";
+import { Committer } from "./committer.ts";
+import { ensureStarted, failureOf, launch } from "./executor.ts";
+import { LiveRun, type Written } from "./live-run.ts";
+import type { LoopState } from "./loop-operation.ts";
+import { metaText, type Operation } from "./operation.ts";
+import { Ownership } from "./ownership.ts";
+import { resumeMaps } from "./recovery.ts";
+import type { Delivery, Scope } from "./scope.ts";
+import { type TimerEntry, TimerHeap } from "./timer-heap.ts";
+import { boundAgent } from "./work.ts";
+import type { StopTimer } from "../kernel/world.ts";
+
+/** How an engine is set up. */
+export interface EngineOptions {
+  readonly store: Store;
+  readonly world: World;
+  readonly codec: PayloadCodec;
+  /** Bytes that waiting runs may take in memory before the longest waiting are given back to the store. Default 64 MiB. */
+  readonly warmBytes?: number;
+  /** How often the store is asked whether another process wrote. Default 50 ms. */
+  readonly pollMs?: number;
+  /** How often everything is looked through again, whatever events said. Default 500 ms. */
+  readonly sweepMs?: number;
+}
+
+/** Told of every committed entry of a run. */
+export type EntryListener = (written: Written, run: LiveRun) => void;
+
+/** Longest stretch of work before the event loop gets a turn, in ms. */
+const sliceMs = 1;
+
+export class Engine {
+  readonly world: World;
+  readonly store: Store;
+  readonly codec: PayloadCodec;
+  readonly committer: Committer;
+  readonly ownership: Ownership;
+  /** Runs in memory, by key. */
+  readonly runs = new Map<number, LiveRun>();
+  readonly listeners = new Set<EntryListener>();
+  /** The scope whose delivery is being drained: the only one whose body may call ctx. */
+  current: Scope | null = null;
+  /** Some attempt was started since the last drain; its end may be a microtask away. */
+  launched = false;
+  stopped = false;
+
+  readonly #agents = new Map<string, Agent>();
+  #ready: Scope[] = [];
+  #readyHead = 0;
+  #pumping = false;
+  #sliceStart = 0;
+  readonly #timers = new TimerHeap();
+  #armed: { readonly due: number; readonly stop: StopTimer } | null = null;
+
+  constructor(options: EngineOptions) {
+    this.world = options.world;
+    this.store = options.store;
+    this.codec = options.codec;
+    this.committer = new Committer(this);
+    this.ownership = new Ownership(this, {
+      warmBytes: options.warmBytes ?? 64 * 1024 * 1024,
+      pollMs: options.pollMs ?? 50,
+      sweepMs: options.sweepMs ?? 500,
+    });
+  }
+
+  // --- agents -----------------------------------------------------------------------------------------------------
+
+  /** Makes an agent, and those it uses, known to this engine. */
+  register(agent: Agent): void {
+    const id = agentId(agent);
+    if (this.#agents.get(id) === agent) return;
+    this.#agents.set(id, agent);
+    for (const used of agent.uses) this.register(used);
+  }
+
+  agent(id: string): Agent | undefined {
+    return this.#agents.get(id);
+  }
+
+  agentIds(): readonly string[] {
+    return [...this.#agents.keys()];
+  }
+
+  // --- the loop ---------------------------------------------------------------------------------------------------
+
+  /** Puts a scope in line for its next delivery. */
+  enqueue(scope: Scope): void {
+    if (scope.queued || scope.dead) return;
+    scope.queued = true;
+    scope.run.queuedScopes++;
+    this.#ready.push(scope);
+    this.wake();
+  }
+
+  /** Something was written; it will be committed when there is nothing left to deliver. */
+  markDirty(run: LiveRun): void {
+    this.committer.add(run);
+    this.wake();
+  }
+
+  /** An attempt of this run ended. */
+  settled(run: LiveRun): void {
+    this.committer.touch(run);
+    this.wake();
+  }
+
+  /** Starts the loop if it rests. */
+  wake(): void {
+    if (this.#pumping || this.stopped) return;
+    this.#pumping = true;
+    this.#sliceStart = this.world.clock.monotonic();
+    this.world.drain(this.#pump);
+  }
+
+  readonly #pump = (): void => {
+    while (!this.stopped) {
+      const scope = this.#nextReady();
+      if (scope !== undefined) {
+        if (!this.#deliver(scope)) continue;
+        return this.world.drain(this.#drained);
+      }
+      if (this.launched) {
+        this.launched = false;
+        return this.world.drain(this.#pump);
+      }
+      if (!this.committer.flush()) break;
+    }
+    this.#pumping = false;
+  };
+
+  #nextReady(): Scope | undefined {
+    if (this.#readyHead >= this.#ready.length) return undefined;
+    const scope = this.#ready[this.#readyHead++];
+    if (this.#readyHead > 1024 && this.#readyHead * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#readyHead);
+      this.#readyHead = 0;
+    }
+    if (scope !== undefined) {
+      scope.queued = false;
+      scope.run.queuedScopes--;
+    }
+    return scope;
+  }
+
+  /** One delivery. True when body code ran, so that a drain must follow. */
+  #deliver(scope: Scope): boolean {
+    if (scope.dead || scope.run.dead) return false;
+    if (scope.frame === "none") return this.#startFrame(scope);
+    if (scope.frame === "settled") return false;
+    const delivery = scope.takeDelivery();
+    if (delivery === undefined) {
+      this.current = scope;
+      return true;
+    }
+    if (!delivery.operation.attached) {
+      this.diverged(scope, delivery.operation, "nothing there");
+      return false;
+    }
+    this.current = scope;
+    scope.now = delivery.at;
+    if (delivery.kind === "turn") this.#beginTurn(scope, delivery);
+    else settleOperation(scope, delivery);
+    return true;
+  }
+
+  #beginTurn(scope: Scope, delivery: Delivery): void {
+    const { loop } = delivery.operation;
+    if (loop === null) return;
+    loop.advancing = false;
+    loop.begin?.(decodeJson(delivery.text));
+  }
+
+  readonly #drained = (): void => {
+    const scope = this.current;
+    this.current = null;
+    if (scope !== null && !scope.dead && !scope.run.dead && !this.stopped) this.#afterDrain(scope);
+    if (this.world.clock.monotonic() - this.#sliceStart < sliceMs) return this.#pump();
+    this.world.yield(() => {
+      this.#sliceStart = this.world.clock.monotonic();
+      this.#pump();
+    });
+  };
+
+  #afterDrain(scope: Scope): void {
+    if (scope.frame === "settled") return this.#endScope(scope);
+    if (!scope.caughtUp) return this.enqueue(scope);
+    scope.trim();
+    this.caughtUp(scope);
+    if (scope.run.recovering === 0) this.launchFresh(scope);
+    const { run } = scope;
+    if (run.admitAgain) {
+      run.admitAgain = false;
+      this.ownership.admit(run);
+    }
+    if (scope.awaiting === 0 && !this.#turning(scope)) this.failForeign(scope, foreignEnd(scope, "body"));
+    this.committer.touch(run);
+  }
+
+  /** A loop of the scope waits for its next turn to begin. */
+  #turning(scope: Scope): boolean {
+    for (const operation of scope.operations.values()) if (operation.loop?.advancing === true) return true;
+    return false;
+  }
+
+  /** A scope's replay has reached the end of its journal (or no longer matters); the last one sets the run going. */
+  caughtUp(scope: Scope): void {
+    if (!scope.catchingUp) return;
+    scope.catchingUp = false;
+    const { run } = scope;
+    if (--run.recovering > 0 || run.dead) return;
+    for (const other of run.scopes.values()) if (other !== scope && other.caughtUp) this.launchFresh(other);
+    resumeMaps(this, run);
+  }
+
+  /** Carries out what the body issued in the drains since the last time. */
+  launchFresh(scope: Scope): void {
+    while (scope.fresh.length > 0) {
+      const fresh = scope.fresh;
+      scope.fresh = [];
+      for (const operation of fresh) launch(this, operation);
+    }
+  }
+
+  // --- frames -----------------------------------------------------------------------------------------------------
+
+  #startFrame(scope: Scope): boolean {
+    const agent = scope.agent ?? this.agent(scope.agentId);
+    if (agent === undefined || agent.body.type !== "code") return this.#startLeaf(scope, agent);
+    scope.agent = agent;
+    scope.frame = "running";
+    scope.now = scope.startedAt;
+    this.current = scope;
+    const context = new BodyContext(scope);
+    const settle = (failed: boolean, value: unknown) => this.#bodyEnded(scope, failed, value);
+    try {
+      Promise.resolve(agent.body.run(decodeJson(scope.inputText) as never, context)).then(
+        (value) => settle(false, value),
+        (error: unknown) => settle(true, error),
+      );
+    } catch (error) {
+      settle(true, error);
+    }
+    return true;
+  }
+
+  /** A run of something that has no body (a tool, a person): one operation and its result. */
+  #startLeaf(scope: Scope, agent: Agent | undefined): boolean {
+    if (agent === undefined) {
+      this.#fetchAgent(scope);
+      return false;
+    }
+    scope.frame = "running";
+    scope.now = scope.startedAt;
+    this.current = scope;
+    new BodyContext(scope).run(agent, decodeJson(scope.inputText) as never).then(
+      (value) => this.#bodyEnded(scope, false, value),
+      (error: unknown) => this.#bodyEnded(scope, true, error),
+    );
+    return true;
+  }
+
+  /** An agent that was never registered by name is known to the body that calls it: that one is replayed first. */
+  #fetchAgent(scope: Scope): void {
+    const caller = scope.operation?.scope;
+    if (caller === undefined || caller.frame !== "none") return this.ownership.park(scope.run, unknownAgent(scope));
+    this.enqueue(caller);
+  }
+
+  #bodyEnded(scope: Scope, failed: boolean, value: unknown): void {
+    if (scope.dead || scope.frame !== "running") return;
+    if (this.current !== scope) return this.failForeign(scope, foreignEnd(scope, "body"));
+    scope.frame = "settled";
+    scope.settled = failed ? { failed: true, error: value } : { failed: false, value };
+  }
+
+  #endScope(scope: Scope): void {
+    const { settled } = scope;
+    const left = scope.takeDelivery();
+    if (left !== undefined && !left.operation.attached) return this.diverged(scope, left.operation, "the end of the body");
+    if (settled === null) return;
+    this.caughtUp(scope);
+    if (settled.failed) return this.#writeEnd(scope, true, failureText(settled.error, scope.path));
+    const output = scope.agent?.body.type === "code" ? boundAgent(scope.agent).output : undefined;
+    try {
+      const checked = output === undefined ? settled.value : output(settled.value);
+      if (checked instanceof Promise) return this.#endLater(scope, checked);
+      this.#writeEnd(scope, false, encodeJson(checked, `output of ${scope.agentId}`));
+    } catch (error) {
+      this.#writeEnd(scope, true, failureText(error, scope.path));
+    }
+  }
+
+  #endLater(scope: Scope, checking: Promise<unknown>): void {
+    const { run } = scope;
+    run.attempts++;
+    const end = (failed: boolean, text: () => string | null) => {
+      if (this.stopped || run.dead) return;
+      run.attempts--;
+      if (scope.dead) return;
+      try {
+        this.#writeEnd(scope, failed, text());
+      } catch (error) {
+        this.#writeEnd(scope, true, failureText(error, scope.path));
+      }
+    };
+    checking.then(
+      (value) => end(false, () => encodeJson(value, `output of ${scope.agentId}`)),
+      (error: unknown) => end(true, () => failureText(error, scope.path)),
+    );
+  }
+
+  #writeEnd(scope: Scope, failed: boolean, text: string | null): void {
+    const { operation, run } = scope;
+    cancelScope(scope);
+    if (operation === null) return this.endRun(run, failed ? "failed" : "completed", text);
+    const { scope: parent } = operation;
+    ensureStarted(parent);
+    const written = scope.seq > 0;
+    const end = run.nextSeq + 1;
+    run.write("scope-ended", parent, {
+      op: operation.key,
+      name: operation.name,
+      meta: metaText({ verb: "run", agent: operation.agent, ...(failed ? { failed: true } : {}) }),
+      text,
+      inputText: written || operation.itemOf !== null ? null : scope.inputText,
+      failed,
+      operation,
+      container: operation.itemOf === null ? operation.container : operation.itemOf.container,
+      jump: written ? (scope.container?.jumpFrom(end) ?? null) : null,
+    });
+  }
+
+  /** Writes the last entry of a run. */
+  endRun(run: LiveRun, status: FinalStatus, text: string | null): void {
+    if (run.finished) return;
+    run.finished = true;
+    for (const scope of run.scopes.values()) cancelScope(scope);
+    const failed = status !== "completed";
+    const written = run.write("run-ended", run.root, { meta: metaText({ status, ...(failed ? { failed: true } : {}) }), text, failed });
+    const code = failed ? ((decodeJson(text) as { code?: string } | undefined)?.code ?? null) : null;
+    run.finalPatch = { status, note: code === null ? null : JSON.stringify({ failure: code }), parked: false, at: written.stored.at };
+    if (run.parent !== null) {
+      const body = text === null ? `{"failed":${failed}}` : `{"failed":${failed},"body":${text}}`;
+      const row = { sender: run.id, n: 1, kind: "child-ended", name: run.id, body: this.codec.seal(run.tenant, run.parent, body), at: written.stored.at } as const;
+      run.sends.push({ to: run.parent, row });
+    }
+  }
+
+  /** A loop's turn ended: the next begins when its state is committed, or the loop ends here. */
+  turnEnded(loop: LoopState, failed: boolean, value: unknown): void {
+    const { operation } = loop;
+    const { scope } = operation;
+    if (scope.dead || scope.frame !== "running" || !operation.live || loop.advancing) return;
+    if (this.current !== scope) return this.failForeign(scope, foreignEnd(scope, "loop turn"));
+    this.cancelUnder(scope, `${operation.key}/`);
+    if (failed) return rejectLoop(operation, value);
+    const turn = value as { kind?: string; state?: unknown; result?: unknown };
+    if (turn.kind === "done") {
+      operation.state = "done";
+      return operation.resolve?.(turn.result);
+    }
+    try {
+      this.#advance(loop, encodeJson(turn.state, `state of the loop at ${operation.path}`));
+    } catch (error) {
+      rejectLoop(operation, error);
+    }
+  }
+
+  #advance(loop: LoopState, text: string | null): void {
+    const { operation } = loop;
+    const { scope } = operation;
+    ensureStarted(scope);
+    loop.advancing = true;
+    loop.turns++;
+    scope.run.write("loop-advanced", scope, {
+      op: operation.key,
+      meta: `{"verb":"loop","count":${loop.turns}}`,
+      text,
+      operation,
+      container: loop.container,
+      jump: loop.container.jumpFrom(scope.run.nextSeq + 1),
+    });
+  }
+
+  // --- ends that nobody asked for ---------------------------------------------------------------------------------
+
+  /** The body broke the rule of its kind: it awaited something that is not ctx. Its scope fails, once, for good. */
+  failForeign(scope: Scope, error: ConcertatoError): void {
+    if (scope.dead || scope.frame !== "running") return;
+    scope.frame = "settled";
+    scope.settled = { failed: true, error };
+    if (this.current !== scope) this.#endScope(scope);
+  }
+
+  /** Code and journal disagree: this run is parked with the difference, and no other is touched. */
+  diverged(scope: Scope, operation: Operation, found: string): void {
+    const { run } = scope;
+    const recorded = `${operation.verb} ${operation.agent === "" ? operation.name : operation.agent}`.trim();
+    const message = `The journal of run ${run.id} has "${recorded}" at ${operation.path}, the code of ${scope.agentId} has "${found}". Restore the code the run was started with, or start a new version of the agent for new runs.`;
+    this.ownership.park(run, {
+      code: "journal/divergence",
+      message,
+      path: operation.path,
+      retryable: false,
+      details: { runId: run.id, path: operation.path, recorded, found },
+    });
+  }
+
+  /** Gives up every pending operation whose key begins so. */
+  cancelUnder(scope: Scope, prefix: string): void {
+    for (const operation of scope.operations.values()) {
+      if (operation.live && operation.key.startsWith(prefix)) cancelOperation(this, operation, true);
+    }
+  }
+
+  // --- time -------------------------------------------------------------------------------------------------------
+
+  /** Calls `fire` when the monotonic clock has reached `dueMonotonic`: never early. */
+  at(dueMonotonic: number, fire: () => void): TimerEntry {
+    const entry = this.#timers.add(dueMonotonic, fire);
+    this.#arm();
+    return entry;
+  }
+
+  #arm(): void {
+    const next = this.#timers.peek();
+    if (next === undefined || this.stopped) return;
+    if (this.#armed !== null && this.#armed.due <= next.dueMonotonic) return;
+    this.#armed?.stop();
+    const delay = Math.min(Math.max(0, next.dueMonotonic - this.world.clock.monotonic()), 3_600_000);
+    const stop = this.world.timer(delay, this.#fireDue);
+    this.#armed = { due: next.dueMonotonic, stop };
+  }
+
+  readonly #fireDue = (): void => {
+    this.#armed = null;
+    if (this.stopped) return;
+    const now = this.world.clock.monotonic();
+    for (let due = this.#timers.takeDue(now); due !== undefined; due = this.#timers.takeDue(now)) {
+      const { fire } = due;
+      due.fire = null;
+      fire?.();
+    }
+    this.#arm();
+  };
+
+  /** Stops at once: nothing more is delivered, committed or heard. What was committed is what there is. */
+  halt(): void {
+    this.stopped = true;
+    this.#armed?.stop();
+    this.#armed = null;
+    this.ownership.stop();
+    for (const run of this.runs.values()) this.drop(run);
+  }
+
+  /** Forgets a run: attempts are told to stop, and nothing they answer is heard. The journal is not touched. */
+  drop(run: LiveRun): void {
+    if (run.dead) return;
+    run.dead = true;
+    for (const scope of run.scopes.values()) {
+      for (const operation of scope.operations.values()) if (operation.live) cancelOperation(this, operation, false);
+      scope.dead = true;
+      scope.controller?.abort();
+    }
+    this.runs.delete(run.key);
+    this.ownership.forget(run);
+  }
+
+  /** The row of a run this process just created, put to work. */
+  adopt(row: RunRow, inputText: string | null, startedAt: number, headRef: number): LiveRun {
+    const run = new LiveRun(this, row, this.agent(row.agent), row.id);
+    run.root.inputText = inputText;
+    run.root.startedAt = startedAt;
+    run.lastAt = startedAt;
+    run.headRef = headRef;
+    this.runs.set(run.key, run);
+    this.enqueue(run.root);
+    return run;
+  }
+}
+
+function settleOperation(scope: Scope, delivery: Delivery): void {
+  const { operation } = delivery;
+  scope.awaiting--;
+  if (delivery.failed) operation.reject?.(failureOf(delivery.text));
+  else operation.resolve?.(decodeJson(delivery.text));
+  operation.resolve = null;
+  operation.reject = null;
+}
+
+function unknownAgent(scope: Scope): FailureRecord {
+  return {
+    code: "agent/unknown",
+    message: `Run ${scope.run.id} needs agent ${scope.agentId} at ${scope.path}, which this process does not have. Register it when opening the app.`,
+    path: scope.path,
+    retryable: false,
+    details: { runId: scope.run.id, agent: scope.agentId },
+  };
+}
+
+function rejectLoop(operation: Operation, error: unknown): void {
+  operation.state = "done";
+  operation.reject?.(error);
+}
+
+function failureText(error: unknown, path: string): string {
+  return JSON.stringify(toFailureRecord(error, path));
+}
+

@@ -1,0 +1,173 @@
+/**
+ * A run that this process owns and holds in memory: its scopes, its unwritten entries, its place in the journal.
+ * It writes entries into `out`; the engine commits them and only then lets anybody see them.
+ */
+import type { EntryKind, StoredEntry } from "../journal/entry.ts";
+import { entryKinds } from "../journal/entry.ts";
+import type { InboxSend, NewRun, RunPatch, RunRow } from "../journal/store.ts";
+import { Container } from "./container.ts";
+import type { Engine } from "./engine.ts";
+import type { Operation } from "./operation.ts";
+import { Scope } from "./scope.ts";
+import type { Agent } from "./agent.ts";
+
+/** An entry with what its commit sets off. */
+export interface Written {
+  readonly kind: EntryKind;
+  readonly stored: StoredEntry;
+  /** Payload in clear: what will be delivered. */
+  readonly text: string | null;
+  readonly failed: boolean;
+  readonly operation: Operation | null;
+  readonly scope: Scope;
+  readonly container: Container | null;
+}
+
+/** What an entry says beside its kind. */
+export interface EntryDraft {
+  readonly op?: string;
+  readonly name?: string;
+  readonly meta?: string | null;
+  readonly text?: string | null;
+  /** Second line of the body: the input. */
+  readonly inputText?: string | null;
+  readonly failed?: boolean;
+  readonly operation?: Operation | null;
+  readonly container?: Container | null;
+  readonly jump?: number | null;
+  /** The entry's time is not before this (a deadline that has passed). */
+  readonly notBefore?: number;
+}
+
+/** A signal admitted before anybody waited for it. */
+export interface BufferedSignal {
+  readonly seq: number;
+  readonly text: string | null;
+  readonly at: number;
+}
+
+export class LiveRun {
+  readonly engine: Engine;
+  readonly key: number;
+  readonly id: string;
+  readonly tenant: string;
+  readonly parent: string | null;
+  readonly createdAt: number;
+  readonly epoch: number;
+  readonly seed: string;
+  readonly root: Scope;
+  /** Seq of the last committed entry. */
+  seq: number;
+  /** Seq of the last written entry, committed or not. */
+  nextSeq: number;
+  headRef = 0;
+  lastAt = 0;
+
+  out: Written[] = [];
+  consumed: number[] = [];
+  sends: { to: string; row: InboxSend }[] = [];
+  creates: { run: NewRun; entries: StoredEntry[] }[] = [];
+  finalPatch: RunPatch | null = null;
+  needsFull = false;
+  committing = false;
+  dirty = false;
+
+  attempts = 0;
+  queuedScopes = 0;
+  /** Eager scopes that have not caught up yet. */
+  recovering = 0;
+  dead = false;
+  finished = false;
+  /** Last status and note written, so that an unchanged row is not written again. */
+  shownStatus: string;
+  shownNote: string | null;
+  shownParked = false;
+
+  /** Scopes by the seq of their start. */
+  readonly scopes = new Map<number, Scope>();
+  /** Open waits by channel, oldest first. */
+  readonly waits = new Map<string, Operation[]>();
+  readonly buffer = new Map<string, BufferedSignal[]>();
+  /** Highest n admitted per sender. */
+  readonly admitted = new Map<string, number>();
+  readonly consuming = new Set<number>();
+  /** Pending operations with a deadline or a place in lists: what it is waiting for. */
+  readonly pending = new Set<Operation>();
+  admitting = false;
+  admitAgain = false;
+  /** Rough size in memory, for the warm cache. */
+  weight = 512;
+  /** What it was counted with in the warm cache. */
+  warmWeight = 0;
+
+  constructor(engine: Engine, row: RunRow, agent: Agent | undefined, seed: string) {
+    this.engine = engine;
+    this.key = row.key;
+    this.id = row.id;
+    this.tenant = row.tenant;
+    this.parent = row.parent;
+    this.createdAt = row.createdAt;
+    this.epoch = row.epoch;
+    this.seq = row.seq;
+    this.nextSeq = row.seq;
+    this.seed = seed;
+    this.shownStatus = row.status;
+    this.shownNote = row.note;
+    this.shownParked = row.parked;
+    this.root = new Scope(this, null, row.agent, agent, null);
+    this.root.seq = 1;
+    this.scopes.set(1, this.root);
+  }
+
+  /** The journal's clock: the wall clock, but never back. */
+  tick(notBefore = 0): number {
+    const at = Math.max(this.lastAt, this.engine.world.clock.now(), notBefore);
+    this.lastAt = at;
+    return at;
+  }
+
+  /** Writes an entry of `scope`; nobody sees it before its commit. */
+  write(kind: EntryKind, scope: Scope, draft: EntryDraft): Written {
+    const seq = ++this.nextSeq;
+    const text = draft.text ?? null;
+    const input = draft.inputText ?? null;
+    const plain = input === null ? text : `${text ?? ""}\n${input}`;
+    const stored: StoredEntry = {
+      seq,
+      kind: entryKinds[kind],
+      scope: scope.seq,
+      op: draft.op ?? "",
+      name: draft.name ?? "",
+      at: this.tick(draft.notBefore),
+      meta: draft.meta ?? null,
+      body: plain === null ? null : this.engine.codec.seal(this.tenant, this.id, plain),
+      jump: draft.jump ?? null,
+    };
+    const container = draft.container ?? null;
+    if (container !== null) Container.count(container, seq);
+    const written: Written = { kind, stored, text, failed: draft.failed === true, operation: draft.operation ?? null, scope, container };
+    this.out.push(written);
+    this.weight += 96 + (plain === null ? 0 : plain.length);
+    this.engine.markDirty(this);
+    return written;
+  }
+
+  /** Nothing is running and nothing will run before something arrives from outside or a deadline passes. */
+  get quiet(): boolean {
+    return this.attempts === 0 && this.queuedScopes === 0 && this.recovering === 0 && !this.finished;
+  }
+
+  addWait(channel: string, operation: Operation): void {
+    const waiting = this.waits.get(channel);
+    if (waiting) waiting.push(operation);
+    else this.waits.set(channel, [operation]);
+  }
+
+  removeWait(channel: string, operation: Operation): void {
+    const waiting = this.waits.get(channel);
+    if (!waiting) return;
+    const index = waiting.indexOf(operation);
+    if (index >= 0) waiting.splice(index, 1);
+    if (waiting.length === 0) this.waits.delete(channel);
+  }
+}

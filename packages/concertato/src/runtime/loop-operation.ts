@@ -1,0 +1,23 @@
+/** `ctx.loop`: endless work in bounded memory. Each turn's end stores the state; a replay begins at the last turn. */
+import type { Context, LoopTurn } from "./context.ts";
+import { Container } from "./container.ts";
+import type { Operation } from "./operation.ts";
+
+export type LoopTurnBody = (state: unknown, ctx: Context) => PromiseLike<LoopTurn<unknown, unknown>> | LoopTurn<unknown, unknown>;
+
+export class LoopState {
+  readonly operation: Operation;
+  readonly container: Container;
+  body: LoopTurnBody | null = null;
+  /** Begins a turn in the place where the loop was called. */
+  begin: ((state: unknown) => void) | null = null;
+  /** Turns that have ended; the next one has this number. */
+  turns = 0;
+  /** A `loop-advanced` entry is on its way; the running turn is over. */
+  advancing = false;
+
+  constructor(operation: Operation) {
+    this.operation = operation;
+    this.container = new Container(operation.container);
+  }
+}

@@ -1,0 +1,371 @@
+/**
+ * Which runs this process holds: it takes what is due, gives back what waits, drops what another took over.
+ * Wake-ups are level-triggered: every event only makes the next look at the store come sooner; the sweep looks anyway,
+ * so an event that is lost (a crash, a missed notice) costs time and nothing else.
+ */
+import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import type { StopTimer } from "../kernel/world.ts";
+import { entryKinds, type FinalStatus, type StoredEntry } from "../journal/entry.ts";
+import type { RunRow } from "../journal/store.ts";
+import { admitInbox } from "./admission.ts";
+import type { Engine } from "./engine.ts";
+import type { LiveRun, Written } from "./live-run.ts";
+import { metaText } from "./operation.ts";
+import { loadRun, resumeRun } from "./recovery.ts";
+
+export interface OwnershipOptions {
+  readonly warmBytes: number;
+  /** 0: the store is this process's own; nothing else writes. */
+  readonly pollMs: number;
+  readonly sweepMs: number;
+}
+
+/** Told when a run reached an end, or was parked. */
+export type EndListener = (runId: string, status: FinalStatus | "diverged", text: string | null) => void;
+
+/** Runs taken from the store at once; between pages the loop serves what it has. */
+const claimPage = 64;
+
+/** Runs at work at once; more stay in the store until some rest. */
+const maxActive = 1_000;
+
+export class Ownership {
+  readonly #engine: Engine;
+  readonly #options: OwnershipOptions;
+  /** Resting runs, longest resting first. */
+  readonly #warm = new Map<number, LiveRun>();
+  #warmBytes = 0;
+  readonly endListeners = new Set<EndListener>();
+  /** This process in the store; 0 for a client, which owns nothing. */
+  owner = 0;
+  #poll: StopTimer | null = null;
+  #wakeTimer: StopTimer | null = null;
+  #token = -1;
+  #lastSweep = 0;
+  #sweeping = false;
+  #sweepAgain = false;
+  /** Due runs were left in the store because enough are at work. */
+  #backlog = false;
+  /** Runs whose last commit is unknown; read again at the next sweep. */
+  readonly #unknown = new Set<number>();
+
+  constructor(engine: Engine, options: OwnershipOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** Joins the store as a process that runs agents, and starts looking for work. */
+  async join(): Promise<void> {
+    this.owner = await this.#engine.store.join();
+    this.#schedulePoll();
+    await this.sweep(true);
+  }
+
+  stop(): void {
+    this.#poll?.();
+    this.#wakeTimer?.();
+    this.#poll = null;
+    this.#wakeTimer = null;
+  }
+
+  /** Nothing to do before something arrives from outside or a deadline passes. */
+  get idle(): boolean {
+    return this.active === 0 && !this.#sweeping && this.#unknown.size === 0 && !this.#engine.committer.busy;
+  }
+
+  /** A run of this process whose beginning was not seen to be committed, but was. */
+  takeOver(key: number): void {
+    this.#unknown.add(key);
+    this.sweepSoon();
+  }
+
+  /** Gives resting runs back with their deadlines and waits for commits under way. */
+  async drain(): Promise<void> {
+    for (const run of [...this.#warm.values()]) this.evict(run);
+    while (this.#engine.committer.busy && !this.#engine.stopped) {
+      await new Promise<void>((resolve) => this.#engine.world.yield(resolve));
+    }
+  }
+
+  /** Runs that are at work, not resting. */
+  get active(): number {
+    return this.#engine.runs.size - this.#warm.size;
+  }
+
+  // --- looking for work -------------------------------------------------------------------------------------------
+
+  #schedulePoll(): void {
+    if (this.#options.pollMs === 0 || this.#engine.stopped) return;
+    this.#poll = this.#engine.world.timer(this.#options.pollMs, () => this.#polled(), true);
+  }
+
+  #polled(): void {
+    const { clock, report } = this.#engine.world;
+    try {
+      const token = this.#engine.store.changeToken();
+      const due = clock.monotonic() - this.#lastSweep >= this.#options.sweepMs;
+      if (token !== this.#token || due) {
+        this.#token = token;
+        void this.sweep(due);
+      }
+    } catch (error) {
+      report(error);
+    }
+    this.#schedulePoll();
+  }
+
+  /** Looks soon; used when this process itself wrote something for a run. */
+  sweepSoon(): void {
+    void this.sweep(false);
+  }
+
+  /** Takes due runs, admits messages, reads unknown runs again. `thorough` also releases the runs of dead processes. */
+  async sweep(thorough: boolean): Promise<void> {
+    if (this.#engine.stopped || this.owner === 0) return;
+    if (this.#sweeping) {
+      this.#sweepAgain = true;
+      return;
+    }
+    this.#sweeping = true;
+    try {
+      do {
+        this.#sweepAgain = false;
+        if (thorough) await this.#thorough();
+        await this.#reread();
+        await this.#claim();
+        await this.#poke();
+        await this.#armWake();
+      } while (this.#sweepAgain && !this.#engine.stopped);
+    } catch (error) {
+      // The next poll tries again; nothing is forgotten by failing here.
+      this.#engine.world.report(error);
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+
+  async #thorough(): Promise<void> {
+    this.#lastSweep = this.#engine.world.clock.monotonic();
+    await this.#engine.store.reap(this.owner);
+  }
+
+  async #claim(): Promise<void> {
+    const { store, world } = this.#engine;
+    while (!this.#engine.stopped) {
+      const room = Math.min(claimPage, maxActive - this.active);
+      this.#backlog = room <= 0;
+      if (this.#backlog) return;
+      const rows = await store.claim(this.owner, world.clock.now(), this.#engine.agentIds(), room);
+      for (const row of rows) await this.#take(row);
+      if (rows.length < room) return;
+    }
+  }
+
+  async #take(row: RunRow): Promise<void> {
+    if (this.#engine.stopped) return;
+    const stale = this.#engine.runs.get(row.key);
+    if (stale !== undefined) this.#engine.drop(stale);
+    if (row.cancelling) return this.#finishCancelled(row);
+    try {
+      const entries = await this.#engine.store.replay(row.key);
+      if (this.#engine.stopped) return;
+      const run = loadRun(this.#engine, row, entries);
+      this.#engine.runs.set(run.key, run);
+      resumeRun(this.#engine, run, row.parked);
+      this.admit(run);
+      this.#engine.settled(run);
+    } catch (error) {
+      if (ConcertatoError.is(error, "store/unavailable")) {
+        this.#unknown.add(row.key);
+        throw error;
+      }
+      await this.#setAside(row, toFailureRecord(error));
+    }
+  }
+
+  /** A journal that cannot be read harms one run: it is marked, named and left alone. */
+  async #setAside(row: RunRow, failure: FailureRecord): Promise<void> {
+    this.#engine.world.report(new ConcertatoError({ code: "journal/damaged", message: failure.message, details: { runId: row.id } }));
+    const at = this.#engine.world.clock.now();
+    const note = JSON.stringify({ failure: failure.code });
+    await this.#engine.committer.submit({ kind: "append", run: row.key, epoch: row.epoch, expectedSeq: row.seq, entries: [], patch: { status: "diverged", note, at } });
+    this.#tell(row.id, "diverged", JSON.stringify(failure));
+  }
+
+  /** The first thing done in the new epoch of a cancelled run: its last entry. */
+  async #finishCancelled(row: RunRow): Promise<void> {
+    const { store, world, codec, committer } = this.#engine;
+    const [last] = await store.entries(row.key, row.seq - 1, 1);
+    const rows = await store.inbox(row.key, 100);
+    const reason = rows.find((message) => message.kind === "cancel");
+    const at = Math.max(world.clock.now(), last?.at ?? 0);
+    const text = JSON.stringify(cancelledFailure(row.id, reason?.body == null ? undefined : codec.open(row.tenant, row.id, reason.body)));
+    const entry: StoredEntry = {
+      seq: row.seq + 1,
+      kind: entryKinds["run-ended"],
+      scope: 1,
+      op: "",
+      name: "",
+      at,
+      meta: metaText({ status: "cancelled", failed: true }),
+      body: codec.seal(row.tenant, row.id, text),
+      jump: null,
+    };
+    const sends = row.parent === null ? [] : [{ to: row.parent, row: { sender: row.id, n: 1, kind: "child-ended", name: row.id, body: codec.seal(row.tenant, row.parent, `{"failed":true,"body":${text}}`), at } as const }];
+    const patch = { status: "cancelled", note: '{"failure":"run/cancelled"}', parked: false, at } as const;
+    const result = await committer.submit({ kind: "append", run: row.key, epoch: row.epoch, expectedSeq: row.seq, entries: [entry], patch, sends });
+    if (result.ok) this.#tell(row.id, "cancelled", text);
+    if (row.parent !== null) this.sweepSoon();
+  }
+
+  async #poke(): Promise<void> {
+    const { store, world } = this.#engine;
+    const keys = await store.poked(this.owner, world.clock.now(), 1_000);
+    for (const key of keys) {
+      const run = this.#engine.runs.get(key);
+      if (run !== undefined) this.admit(run);
+    }
+  }
+
+  async #armWake(): Promise<void> {
+    const { store, world } = this.#engine;
+    const next = await store.nextWake(world.clock.now());
+    this.#wakeTimer?.();
+    this.#wakeTimer = null;
+    if (next === null || this.#engine.stopped) return;
+    const delay = Math.min(Math.max(1, next - world.clock.now()), 3_600_000);
+    this.#wakeTimer = world.timer(delay, () => this.sweepSoon());
+  }
+
+  /** Reads a run's inbox. */
+  admit(run: LiveRun): void {
+    this.#unrest(run);
+    admitInbox(this.#engine, run)
+      .then(() => {
+        this.#engine.settled(run);
+        if (run.admitAgain && run.queuedScopes === 0 && !run.dead) {
+          run.admitAgain = false;
+          this.admit(run);
+        }
+      })
+      .catch((error: unknown) => this.#engine.world.report(error));
+  }
+
+  // --- what became of a commit ------------------------------------------------------------------------------------
+
+  /** The append was refused: another process took the run over, or it was cancelled. It is theirs now. */
+  lost(run: LiveRun): void {
+    this.#engine.drop(run);
+    this.sweepSoon();
+  }
+
+  /** Nobody knows whether the append was committed: forget everything and read again. */
+  unknown(run: LiveRun): void {
+    this.#engine.drop(run);
+    this.#unknown.add(run.key);
+    this.#engine.world.timer(100, () => this.sweepSoon());
+  }
+
+  async #reread(): Promise<void> {
+    for (const key of [...this.#unknown]) {
+      const row = await this.#engine.store.runByKey(key);
+      this.#unknown.delete(key);
+      if (row === undefined || row.owner !== this.owner) continue;
+      if (this.#engine.runs.has(key)) continue;
+      await this.#take({ ...row, parked: false });
+    }
+  }
+
+  ended(run: LiveRun, written: Written): void {
+    const status = run.finalPatch?.status as FinalStatus;
+    this.#engine.drop(run);
+    this.#tell(run.id, status, written.text);
+    // Its parent may rest in the store, and runs that found no room may be waiting there.
+    if (run.parent !== null || this.#backlog) this.sweepSoon();
+  }
+
+  #tell(runId: string, status: FinalStatus | "diverged", text: string | null): void {
+    for (const listener of this.endListeners) listener(runId, status, text);
+  }
+
+  /** Sets a run aside with the reason in its journal; it keeps its place and is tried again by the next process. */
+  park(run: LiveRun, failure: FailureRecord): void {
+    if (run.dead || run.finished) return;
+    run.finished = true;
+    run.out = [];
+    run.consumed = [];
+    run.sends = [];
+    run.creates = [];
+    run.nextSeq = run.seq;
+    const text = JSON.stringify(failure);
+    const written = run.write("diverged", run.root, { meta: '{"failed":true}', text, failed: true });
+    run.finalPatch = { status: "diverged", note: JSON.stringify({ failure: failure.code }), parked: false, at: written.stored.at };
+  }
+
+  parked(run: LiveRun, written: Written): void {
+    this.#engine.drop(run);
+    this.#tell(run.id, "diverged", written.text);
+  }
+
+  // --- resting ----------------------------------------------------------------------------------------------------
+
+  /** A commit was applied: the run may rest now, and the longest resting may have to leave. */
+  rested(run: LiveRun): void {
+    if (run.dead || !run.quiet || run.out.length > 0 || run.shownStatus !== "waiting") return this.#unrest(run);
+    if (this.#warm.has(run.key)) return;
+    this.#warm.set(run.key, run);
+    this.#warmBytes += run.weight;
+    run.warmWeight = run.weight;
+    this.#makeRoom();
+  }
+
+  #unrest(run: LiveRun): void {
+    if (!this.#warm.delete(run.key)) return;
+    this.#warmBytes -= run.warmWeight;
+  }
+
+  forget(run: LiveRun): void {
+    this.#unrest(run);
+  }
+
+  #makeRoom(): void {
+    for (const run of this.#warm.values()) {
+      if (this.#warmBytes <= this.#options.warmBytes) return;
+      this.#unrest(run);
+      this.evict(run);
+    }
+  }
+
+  /**
+   * Gives a resting run back to the store, unless something has come for it meanwhile: one conditional change, so a
+   * message that arrives between looking and leaving is never lost. Crash here: the run has its owner's death noticed.
+   */
+  evict(run: LiveRun): void {
+    if (run.dead || !run.quiet || run.out.length > 0 || run.committing || run.admitting) return;
+    const now = this.#engine.world.clock.now();
+    const change = { kind: "evict", run: run.key, epoch: run.epoch, seq: run.seq, now, wake: earliestDeadline(run), parked: true } as const;
+    this.#engine.committer.submit(change).then(
+      (result) => {
+        if (run.dead) return;
+        // Whatever the run began meanwhile wrote no entry, so it is found again from the journal.
+        if (result.ok) this.lost(run);
+        else if (result.reason === "busy") this.admit(run);
+      },
+      () => this.unknown(run),
+    );
+  }
+}
+
+function earliestDeadline(run: LiveRun): number | null {
+  let earliest: number | null = null;
+  for (const operation of run.pending) {
+    if (operation.until !== null && (earliest === null || operation.until < earliest)) earliest = operation.until;
+  }
+  return earliest;
+}
+
+/** The failure that a cancelled run ends with. */
+export function cancelledFailure(runId: string, reason: string | undefined): FailureRecord {
+  const why = reason === undefined || reason === "" ? "" : ` Reason: ${String(JSON.parse(reason))}.`;
+  return { code: "run/cancelled", message: `Run ${runId} was cancelled.${why}`, retryable: false };
+}

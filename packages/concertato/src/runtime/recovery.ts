@@ -1,0 +1,358 @@
+/**
+ * Rebuilds a run from its journal: the table of its open scopes and pending operations, without running any body.
+ * Bodies run when something is to be delivered to them; after a crash all open ones do, because only they know what
+ * they had under way without an entry (reads in flight).
+ */
+import { decodeJson } from "../kernel/json.ts";
+import { ConcertatoError } from "../kernel/errors.ts";
+import { type EntryMeta, entryKindName } from "../journal/entry.ts";
+import type { ReadEntry, RunRow } from "../journal/store.ts";
+import { Container } from "./container.ts";
+import type { Engine } from "./engine.ts";
+import { channelOf, innermost, itemOperation, resumeMap, retryNow, timerFired, waitTimedOut } from "./executor.ts";
+import { LiveRun } from "./live-run.ts";
+import { LoopState } from "./loop-operation.ts";
+import { MapState } from "./map-operation.ts";
+import { Operation } from "./operation.ts";
+import { Scope } from "./scope.ts";
+import { bindAgent } from "./work.ts";
+import type { Agent } from "./agent.ts";
+
+/** The run as its journal has it; deadlines are armed, nothing is running. */
+export function loadRun(engine: Engine, row: RunRow, entries: readonly ReadEntry[]): LiveRun {
+  const run = new LiveRun(engine, row, engine.agent(row.agent), row.id);
+  let previousSeq = 0;
+  for (const entry of entries) {
+    applyEntry(engine, run, entry, entry.seq - previousSeq);
+    previousSeq = entry.seq;
+    run.headRef = entry.ref;
+    run.lastAt = Math.max(run.lastAt, entry.at);
+  }
+  if (previousSeq !== row.seq) throw damaged(row, `it ends at entry ${previousSeq}, its row says ${row.seq}`);
+  for (const scope of run.scopes.values()) for (const operation of scope.operations.values()) rearm(engine, operation);
+  return run;
+}
+
+function damaged(row: RunRow, what: string): ConcertatoError {
+  return new ConcertatoError({
+    code: "journal/damaged",
+    message: `The journal of run ${row.id} cannot be read: ${what}. The run is set aside; restore it from a backup.`,
+    details: { runId: row.id },
+  });
+}
+
+interface Reading {
+  readonly engine: Engine;
+  readonly run: LiveRun;
+  readonly entry: ReadEntry;
+  readonly meta: EntryMeta;
+  readonly scope: Scope;
+  /** Entries up to this one since the one read before it: more than one when a jump was taken. */
+  readonly covers: number;
+}
+
+function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: number): void {
+  const kind = entryKindName(entry.kind);
+  const scope = run.scopes.get(entry.scope);
+  if (kind === undefined) throw damaged({ id: run.id } as RunRow, `entry ${entry.seq} has the unknown kind ${entry.kind}`);
+  const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
+  if (meta.from !== undefined) admitMark(run, meta.from[0], meta.from[1]);
+  // Inside a scope that ended while the journal went on elsewhere.
+  if (scope === undefined) return;
+  const reading: Reading = { engine, run, entry, meta, scope, covers };
+  switch (kind) {
+    case "run-started":
+      run.root.inputText = clear(reading);
+      run.root.startedAt = entry.at;
+      return;
+    case "scope-started":
+      return readScopeStarted(reading);
+    case "scope-ended":
+    case "result":
+    case "child-started":
+      return readEnd(reading);
+    case "intent":
+    case "attempt-failed":
+    case "in-doubt":
+      return readEffect(reading, kind);
+    case "timer-set":
+    case "wait-opened":
+      return readOpened(reading);
+    case "signal":
+      return readSignal(reading);
+    case "map-started":
+      return readMap(reading);
+    case "loop-advanced":
+      return readTurn(reading);
+    case "op-cancelled":
+      return readCancelled(reading);
+    case "signal-refused":
+      if (meta.signal !== undefined) dropBuffered(run, meta.signal);
+      return;
+    case "run-ended":
+    case "diverged":
+      return;
+  }
+}
+
+function admitMark(run: LiveRun, sender: string, n: number): void {
+  run.admitted.set(sender, Math.max(n, run.admitted.get(sender) ?? 0));
+}
+
+/** The payload in clear, both lines. */
+function clear({ engine, run, entry }: Reading): string | null {
+  return entry.body === null ? null : engine.codec.open(run.tenant, run.id, entry.body);
+}
+
+/** The first line: the result itself. */
+function resultLine(reading: Reading): string | null {
+  const text = clear(reading);
+  if (text === null) return null;
+  const end = text.indexOf("\n");
+  const line = end < 0 ? text : text.slice(0, end);
+  return line === "" ? null : line;
+}
+
+/** Finds or makes the operation of an entry, in its place: an item of a map, part of a loop's turn, or direct. */
+function operationOf({ engine, run, entry, meta, scope, covers }: Reading): Operation {
+  const known = scope.operations.get(entry.op);
+  const operation = known ?? makeOperation(engine, scope, entry, meta);
+  const container = innermost(operation);
+  if (container !== null) noteInside(run, container, entry.seq, covers);
+  return operation;
+}
+
+function noteInside(run: LiveRun, container: Container, seq: number, covers: number): void {
+  Container.count(container, seq, covers);
+  Container.locate(container, seq - covers + 1, run.headRef);
+}
+
+function makeOperation(engine: Engine, scope: Scope, entry: ReadEntry, meta: EntryMeta): Operation {
+  const owner = enclosing(scope, entry.op);
+  if (owner?.map) return itemOperation(engine, owner.map, Number(entry.op.slice(owner.key.length + 1)));
+  const container = owner?.loop?.container ?? scope.container;
+  const operation = new Operation(scope, entry.op, meta.verb ?? "run", entry.name, meta.verb === "step" ? "" : (meta.agent ?? ""), container);
+  scope.operations.set(entry.op, operation);
+  const agent = operation.agent === "" ? undefined : engine.agent(operation.agent);
+  if (agent !== undefined && operation.verb === "run") bindAgent(operation, agent);
+  return operation;
+}
+
+/** The nearest loop or map under which an operation's key lies. */
+function enclosing(scope: Scope, key: string): Operation | undefined {
+  for (let cut = key.lastIndexOf("/"); cut > 0; cut = key.lastIndexOf("/", cut - 1)) {
+    const owner = scope.operations.get(key.slice(0, cut));
+    if (owner?.map || owner?.loop) return owner;
+  }
+  return undefined;
+}
+
+function readScopeStarted(reading: Reading): void {
+  const { engine, run, entry, meta, scope } = reading;
+  const operation = scope.operations.get(entry.op) ?? makeOperation(engine, scope, entry, meta);
+  const child = new Scope(run, operation, operation.agent, engine.agent(operation.agent), new Container(innermost(operation)));
+  child.seq = entry.seq;
+  child.startedAt = meta.startedAt ?? entry.at;
+  child.inputText = operation.itemOf === null ? clear(reading) : itemText(operation);
+  operation.state = "pending";
+  operation.child = child;
+  operation.inputText = child.inputText;
+  run.scopes.set(entry.seq, child);
+  if (child.container !== null) noteInside(run, child.container, entry.seq, reading.covers);
+}
+
+function itemText(operation: Operation): string | null {
+  const text = JSON.stringify(operation.itemOf?.items[operation.itemIndex]);
+  return text ?? null;
+}
+
+function readEnd(reading: Reading): void {
+  const { run, entry, meta } = reading;
+  const operation = operationOf(reading);
+  if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
+  if (meta.signal !== undefined) dropBuffered(run, meta.signal);
+  if (meta.from !== undefined || meta.signal !== undefined) Container.pin(innermost(operation));
+  run.pending.delete(operation);
+  operation.state = "done";
+  operation.until = null;
+  forgetInside(run, operation);
+  const text = resultLine(reading);
+  const failed = meta.failed === true;
+  if (operation.itemOf === null) reading.scope.log.push({ operation, kind: "result", failed, text, at: entry.at });
+  else settleItem(operation, failed, text);
+}
+
+function settleItem(operation: Operation, failed: boolean, text: string | null): void {
+  const map = operation.itemOf;
+  if (map === null) return;
+  map.settle(operation.itemIndex, failed, text);
+  if (failed && map.join === "all") map.failedItem = operation.itemIndex;
+  operation.scope.operations.delete(operation.key);
+}
+
+/** What lies under an operation that ended: a child scope, a map's items. */
+function forgetInside(run: LiveRun, operation: Operation): void {
+  if (operation.child !== null) forgetScope(run, operation.child);
+  operation.child = null;
+  if (operation.map !== null) forgetUnder(run, operation.scope, `${operation.key}/`);
+  operation.map = null;
+}
+
+function forgetScope(run: LiveRun, scope: Scope): void {
+  scope.dead = true;
+  run.scopes.delete(scope.seq);
+  for (const operation of scope.operations.values()) forgetOperation(run, operation);
+}
+
+function forgetOperation(run: LiveRun, operation: Operation): void {
+  run.pending.delete(operation);
+  if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
+  forgetInside(run, operation);
+}
+
+function forgetUnder(run: LiveRun, scope: Scope, prefix: string): void {
+  for (const operation of scope.operations.values()) {
+    if (!operation.key.startsWith(prefix)) continue;
+    scope.operations.delete(operation.key);
+    forgetOperation(run, operation);
+  }
+}
+
+function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-doubt"): void {
+  const { run, entry, meta } = reading;
+  const operation = operationOf(reading);
+  operation.state = "pending";
+  operation.attempt = meta.attempt ?? Math.max(1, operation.attempt);
+  switch (kind) {
+    case "intent":
+      operation.intended = true;
+      operation.doubtful = true;
+      operation.inDoubt = false;
+      operation.until = null;
+      run.pending.delete(operation);
+      operation.inputText = clear(reading);
+      return;
+    case "attempt-failed":
+      operation.doubtful = false;
+      operation.until = meta.until ?? entry.at;
+      operation.since = entry.at;
+      run.pending.add(operation);
+      return;
+    case "in-doubt":
+      operation.doubtful = false;
+      operation.inDoubt = true;
+      operation.since = entry.at;
+      run.pending.add(operation);
+      return;
+  }
+}
+
+function readOpened(reading: Reading): void {
+  const { run, entry, meta } = reading;
+  const operation = operationOf(reading);
+  operation.state = "pending";
+  operation.opened = true;
+  operation.since = entry.at;
+  operation.until = meta.until ?? null;
+  run.pending.add(operation);
+  if (operation.verb === "sleep") return;
+  operation.inputText = clear(reading);
+  // A named signal's schema is known to the body alone; admission runs the body first.
+  if (operation.wait === null && operation.verb !== "run") {
+    operation.wait = { kind: operation.verb === "outcome" ? "child" : "signal", validate: undefined, withinMs: undefined, onTimeout: undefined };
+  }
+  run.addWait(operation.wait === null ? `answer:${operation.path}` : channelOf(operation), operation);
+}
+
+function readSignal(reading: Reading): void {
+  const { run, entry } = reading;
+  const buffered = run.buffer.get(entry.name) ?? [];
+  buffered.push({ seq: entry.seq, text: clear(reading), at: entry.at });
+  run.buffer.set(entry.name, buffered);
+}
+
+function dropBuffered(run: LiveRun, seq: number): void {
+  for (const [channel, signals] of run.buffer) {
+    const left = signals.filter((signal) => signal.seq !== seq);
+    if (left.length === signals.length) continue;
+    if (left.length === 0) run.buffer.delete(channel);
+    else run.buffer.set(channel, left);
+  }
+}
+
+function readMap(reading: Reading): void {
+  const { engine, run, meta, entry } = reading;
+  const operation = reading.scope.operations.get(entry.op) ?? makeOperation(engine, reading.scope, entry, meta);
+  const text = clear(reading);
+  const agent = engine.agent(operation.agent);
+  const map = new MapState(operation, agent ?? placeholder(operation), decodeJson(text) as readonly unknown[], meta.limit ?? 16, meta.join ?? "all");
+  map.recorded = true;
+  operation.map = map;
+  operation.state = "pending";
+  operation.inputText = text;
+  noteInside(run, map.container, entry.seq, reading.covers);
+}
+
+/** Stands for an agent that only the calling body knows, until that body runs. */
+function placeholder(operation: Operation): Agent {
+  const [name = operation.name, version = "1"] = operation.agent.split("@");
+  return { kind: "workflow", name, version: Number(version), description: "", capabilities: [], examples: [], uses: [], body: { type: "code", run: () => undefined } };
+}
+
+function readTurn(reading: Reading): void {
+  const { run, entry, meta, scope, covers } = reading;
+  const operation = scope.operations.get(entry.op) ?? makeOperation(reading.engine, scope, entry, meta);
+  const loop = operation.loop ?? new LoopState(operation);
+  operation.loop = loop;
+  operation.state = "pending";
+  noteInside(run, loop.container, entry.seq, covers);
+  loop.turns = meta.count ?? loop.turns + 1;
+  loop.advancing = true;
+  const prefix = `${operation.key}/`;
+  forgetUnder(run, scope, prefix);
+  const kept = scope.log.filter((delivery) => delivery.operation !== operation && !delivery.operation.key.startsWith(prefix));
+  scope.log.length = 0;
+  scope.log.push(...kept, { operation, kind: "turn", failed: false, text: resultLine(reading), at: entry.at });
+}
+
+function readCancelled(reading: Reading): void {
+  const { run } = reading;
+  const operation = operationOf(reading);
+  forgetOperation(run, operation);
+  operation.state = "cancelled";
+}
+
+/** Arms what the wall clock is to end: after a restart it is trusted, but never earlier than the last recorded time. */
+function rearm(engine: Engine, operation: Operation): void {
+  if (operation.until === null || !operation.live) return;
+  const { clock } = engine.world;
+  const left = Math.max(0, operation.until - Math.max(clock.now(), operation.scope.run.lastAt));
+  operation.timer = engine.at(clock.monotonic() + left, () => {
+    if (operation.verb === "sleep") timerFired(operation);
+    else if (operation.opened) waitTimedOut(operation);
+    else retryNow(engine, operation);
+  });
+}
+
+/** Sets a loaded run going. After a crash every open scope is replayed; a parked run waits for what wakes it. */
+export function resumeRun(engine: Engine, run: LiveRun, parked: boolean): void {
+  if (parked) return resumeMaps(engine, run);
+  const open = [...run.scopes.values()];
+  for (const scope of open) {
+    scope.catchingUp = true;
+    run.recovering++;
+  }
+  for (const scope of open) engine.enqueue(scope);
+}
+
+/** Takes up maps where they were; one whose agent only its body knows waits for that body. */
+export function resumeMaps(engine: Engine, run: LiveRun): void {
+  for (const scope of [...run.scopes.values()]) {
+    for (const operation of [...scope.operations.values()]) {
+      const { map } = operation;
+      if (map === null || map.resumed || !map.recorded || !operation.live) continue;
+      if (engine.agent(operation.agent) === undefined) engine.enqueue(scope);
+      else resumeMap(engine, map);
+    }
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The Store in memory: the reference for the contract's meaning, and what `run()` uses. It answers at once.
+ * It survives nothing; `full` and `normal` are the same here. The simulator builds crashes on top of it.
+ */
+import type { StoredEntry } from "../journal/entry.ts";
+import type {
+  Change,
+  ChangeResult,
+  Durability,
+  InboxRow,
+  InboxSend,
+  NewRun,
+  ReadEntry,
+  RunQuery,
+  RunRow,
+  RunStatus,
+  Store,
+} from "../journal/store.ts";
+
+type Append = Extract<Change, { kind: "append" }>;
+type Evict = Extract<Change, { kind: "evict" }>;
+
+/** A run row while this store holds it. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+interface MemoryRun {
+  readonly row: Mutable<RunRow>;
+  readonly entries: StoredEntry[];
+  readonly refs: number[];
+  inbox: InboxRow[];
+}
+
+const refused = (reason: "stale" | "missing" | "finished" | "busy"): ChangeResult => ({ ok: false, reason });
+const applied: ChangeResult = { ok: true, key: 0, firstRef: 0 };
+
+/** True for statuses that never change again. */
+export function isFinal(status: RunStatus): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled" || status === "stopped";
+}
+
+export class MemoryStore implements Store {
+  readonly name = "memory";
+  readonly durability: Durability = "normal";
+  readonly #runs = new Map<number, MemoryRun>();
+  readonly #byId = new Map<string, MemoryRun>();
+  readonly #byStartKey = new Map<string, MemoryRun>();
+  /** Keys of runs with a wake set, owned or not: what claim and poked look through. */
+  readonly #wakes = new Set<number>();
+  readonly #meta = new Map<string, Uint8Array>();
+  readonly #owners = new Set<number>();
+  #nextKey = 1;
+  #nextRef = 1;
+  #nextRow = 1;
+  #nextOwner = 1;
+  #token = 0;
+
+  commit(changes: readonly Change[], _durability: Durability): readonly ChangeResult[] {
+    this.#token++;
+    const results: ChangeResult[] = [];
+    for (const change of changes) results.push(this.#apply(change));
+    return results;
+  }
+
+  #apply(change: Change): ChangeResult {
+    switch (change.kind) {
+      case "create":
+        return this.#create(change.run, change.entries);
+      case "append":
+        return this.#append(change);
+      case "send":
+        return this.#send(change.to, change.row);
+      case "cancel":
+        return this.#cancel(change.to, change.row);
+      case "evict":
+        return this.#evict(change);
+    }
+  }
+
+  #create(run: NewRun, entries: readonly StoredEntry[]): ChangeResult {
+    const startKey = run.startKey === null ? null : `${run.tenant}\n${run.startKey}`;
+    const existing = this.#byId.get(run.id) ?? (startKey === null ? undefined : this.#byStartKey.get(startKey));
+    if (existing) return { ok: false, reason: "exists", run: { ...existing.row } };
+    const key = this.#nextKey++;
+    const row: RunRow = {
+      key,
+      id: run.id,
+      agent: run.agent,
+      tenant: run.tenant,
+      status: run.owner === null ? "queued" : "running",
+      owner: run.owner,
+      epoch: 1,
+      seq: entries.length,
+      wake: run.owner === null ? 0 : null,
+      parked: false,
+      cancelling: false,
+      startKey: run.startKey,
+      inputHash: run.inputHash,
+      parent: run.parent,
+      createdAt: run.at,
+      updatedAt: run.at,
+      note: null,
+    };
+    const held: MemoryRun = { row, entries: [], refs: [], inbox: [] };
+    const firstRef = this.#write(held, entries);
+    this.#runs.set(key, held);
+    this.#byId.set(run.id, held);
+    if (startKey !== null) this.#byStartKey.set(startKey, held);
+    if (run.owner === null) this.#wakes.add(key);
+    return { ok: true, key, firstRef };
+  }
+
+  #write(held: MemoryRun, entries: readonly StoredEntry[]): number {
+    const first = this.#nextRef;
+    for (const entry of entries) {
+      held.entries.push(entry);
+      held.refs.push(this.#nextRef++);
+    }
+    return first;
+  }
+
+  #append(change: Append): ChangeResult {
+    const held = this.#runs.get(change.run);
+    if (!held) return refused("missing");
+    const { row } = held;
+    if (row.epoch !== change.epoch || row.seq !== change.expectedSeq || isFinal(row.status)) return refused("stale");
+    const firstRef = this.#write(held, change.entries);
+    row.seq += change.entries.length;
+    if (change.consumed && change.consumed.length > 0) this.#consume(held, change.consumed);
+    const { patch } = change;
+    if (patch) {
+      if (patch.status !== undefined) row.status = patch.status;
+      if (patch.note !== undefined) row.note = patch.note;
+      if (patch.parked !== undefined) row.parked = patch.parked;
+      if (patch.at !== undefined) row.updatedAt = patch.at;
+      if (isFinal(row.status)) {
+        row.owner = null;
+        held.inbox = [];
+        this.#setWake(row, null);
+      }
+    }
+    for (const child of change.creates ?? []) this.#create(child.run, child.entries);
+    for (const send of change.sends ?? []) this.#send(send.to, send.row);
+    return { ok: true, key: row.key, firstRef };
+  }
+
+  #consume(held: MemoryRun, rowIds: readonly number[]): void {
+    const gone = new Set(rowIds);
+    held.inbox = held.inbox.filter((row) => !gone.has(row.rowId));
+    this.#setWake(held.row, held.inbox.length > 0 ? 0 : null);
+  }
+
+  #setWake(row: Mutable<RunRow>, wake: number | null): void {
+    row.wake = wake;
+    if (wake === null) this.#wakes.delete(row.key);
+    else this.#wakes.add(row.key);
+  }
+
+  #send(to: string, row: InboxSend): ChangeResult {
+    const held = this.#byId.get(to);
+    if (!held) return refused("missing");
+    if (isFinal(held.row.status)) return refused("finished");
+    if (!held.inbox.some((other) => other.sender === row.sender && other.n === row.n)) {
+      held.inbox.push({ ...row, rowId: this.#nextRow++ });
+    }
+    this.#setWake(held.row, 0);
+    return applied;
+  }
+
+  #cancel(to: string, row: InboxSend): ChangeResult {
+    const sent = this.#send(to, row);
+    const held = this.#byId.get(to);
+    if (!sent.ok || !held) return sent;
+    held.row.epoch++;
+    held.row.owner = null;
+    held.row.cancelling = true;
+    return applied;
+  }
+
+  #evict(change: Evict): ChangeResult {
+    const held = this.#runs.get(change.run);
+    if (!held) return refused("missing");
+    const { row } = held;
+    if (row.epoch !== change.epoch || row.seq !== change.seq || row.owner === null || isFinal(row.status)) return refused("stale");
+    if (held.inbox.length > 0 || (row.wake !== null && row.wake <= change.now)) return refused("busy");
+    row.owner = null;
+    row.epoch++;
+    row.parked = change.parked;
+    if (row.status === "running") row.status = "waiting";
+    this.#setWake(row, change.wake);
+    return applied;
+  }
+
+  join(): number {
+    const owner = this.#nextOwner++;
+    this.#owners.add(owner);
+    return owner;
+  }
+
+  /** Tells the store that a process is gone, as the operating system does for a file lock. */
+  leave(owner: number): void {
+    this.#owners.delete(owner);
+  }
+
+  reap(_self: number): number {
+    let count = 0;
+    for (const held of this.#runs.values()) {
+      const { owner } = held.row;
+      if (owner === null || this.#owners.has(owner)) continue;
+      this.#release(held.row);
+      count++;
+    }
+    if (count > 0) this.#token++;
+    return count;
+  }
+
+  #release(row: Mutable<RunRow>): void {
+    row.owner = null;
+    row.epoch++;
+    this.#setWake(row, 0);
+  }
+
+  claim(self: number, now: number, agents: readonly string[], limit: number): readonly RunRow[] {
+    const claimed: RunRow[] = [];
+    for (const key of this.#wakes) {
+      if (claimed.length >= limit) break;
+      const row = this.#runs.get(key)?.row;
+      if (!row || row.owner !== null || row.wake === null || row.wake > now || !agents.includes(row.agent)) continue;
+      row.owner = self;
+      row.epoch++;
+      if (row.status === "queued") row.status = "running";
+      this.#setWake(row, null);
+      claimed.push({ ...row });
+    }
+    return claimed;
+  }
+
+  poked(self: number, now: number, limit: number): readonly number[] {
+    const keys: number[] = [];
+    for (const key of this.#wakes) {
+      const row = this.#runs.get(key)?.row;
+      if (row?.owner === self && row.wake !== null && row.wake <= now) keys.push(key);
+      if (keys.length >= limit) break;
+    }
+    return keys;
+  }
+
+  nextWake(now: number): number | null {
+    let earliest: number | null = null;
+    for (const key of this.#wakes) {
+      const row = this.#runs.get(key)?.row;
+      if (!row || row.owner !== null || row.wake === null || row.wake <= now) continue;
+      if (earliest === null || row.wake < earliest) earliest = row.wake;
+    }
+    return earliest;
+  }
+
+  changeToken(): number {
+    return this.#token;
+  }
+
+  run(id: string): RunRow | undefined {
+    const held = this.#byId.get(id);
+    return held && { ...held.row };
+  }
+
+  runByKey(key: number): RunRow | undefined {
+    const held = this.#runs.get(key);
+    return held && { ...held.row };
+  }
+
+  runs(query: RunQuery): readonly RunRow[] {
+    const rows: RunRow[] = [];
+    const limit = query.limit ?? 50;
+    for (const { row } of [...this.#runs.values()].reverse()) {
+      if (rows.length >= limit) break;
+      if (matches(row, query)) rows.push({ ...row });
+    }
+    return rows;
+  }
+
+  entries(run: number, after: number, limit: number): readonly ReadEntry[] {
+    const held = this.#runs.get(run);
+    if (!held) return [];
+    return held.entries.slice(after, after + limit).map((entry, index) => ({ ...entry, ref: held.refs[after + index] ?? 0 }));
+  }
+
+  replay(run: number): readonly ReadEntry[] {
+    const held = this.#runs.get(run);
+    if (!held) return [];
+    const found: ReadEntry[] = [];
+    for (let index = held.entries.length - 1; index >= 0; ) {
+      const entry = held.entries[index];
+      const ref = held.refs[index];
+      if (!entry || ref === undefined) break;
+      found.push({ ...entry, ref });
+      index = entry.jump === null ? index - 1 : held.refs.indexOf(entry.jump);
+    }
+    return found.reverse();
+  }
+
+  inbox(run: number, limit: number): readonly InboxRow[] {
+    return this.#runs.get(run)?.inbox.slice(0, limit) ?? [];
+  }
+
+  readMeta(name: string): Uint8Array | undefined {
+    return this.#meta.get(name);
+  }
+
+  writeMetaOnce(name: string, value: Uint8Array): Uint8Array {
+    const present = this.#meta.get(name);
+    if (present) return present;
+    this.#meta.set(name, value);
+    return value;
+  }
+
+  close(): void {
+    this.#owners.clear();
+  }
+}
+
+function matches(row: RunRow, query: RunQuery): boolean {
+  if (query.before !== undefined && row.key >= query.before) return false;
+  if (query.tenant !== undefined && row.tenant !== query.tenant) return false;
+  if (query.status && !query.status.includes(row.status)) return false;
+  return query.agent === undefined || row.agent.startsWith(`${query.agent}@`);
+}

@@ -1,0 +1,169 @@
+/**
+ * Reads of the store. Every statement is finished before its method returns: one left open would keep the log from
+ * being checkpointed.
+ */
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { ConcertatoError } from "../kernel/errors.ts";
+import type { InboxRow, ReadEntry, RunQuery, RunRow } from "../journal/store.ts";
+import type { AgentTable } from "./sqlite-agents.ts";
+import {
+  entriesBackwards,
+  entryColumns,
+  inboxColumns,
+  inboxRows,
+  runColumns,
+  runRows,
+  statusCodes,
+} from "./sqlite-rows.ts";
+
+const defaultLimit = 50;
+
+export class StoreReader {
+  readonly #db: DatabaseSync;
+  readonly #label: (agent: number) => string;
+  readonly #runById: StatementSync;
+  readonly #runByKey: StatementSync;
+  readonly #entries: StatementSync;
+  readonly #replay: StatementSync;
+  readonly #inbox: StatementSync;
+  readonly #readMeta: StatementSync;
+  readonly #dataVersion: StatementSync;
+  /** List statements by their text: one per combination of filters. */
+  readonly #lists = new Map<string, StatementSync>();
+
+  constructor(db: DatabaseSync, agents: AgentTable) {
+    this.#db = db;
+    this.#label = (agent) => agents.label(agent);
+    this.#runById = this.#query(`select ${runColumns} from run where id = ?`);
+    this.#runByKey = this.#query(`select ${runColumns} from run where key = ?`);
+    this.#entries = this.#query(pageSql);
+    this.#replay = this.#query(replaySql);
+    this.#inbox = this.#query(`select ${inboxColumns} from inbox where run = ? order by id limit ?`);
+    this.#readMeta = db.prepare(`select value from meta where name = ?`);
+    this.#dataVersion = db.prepare(`pragma data_version`);
+  }
+
+  #query(sql: string): StatementSync {
+    const prepared = this.#db.prepare(sql);
+    prepared.setReturnArrays(true);
+    return prepared;
+  }
+
+  run(id: string): RunRow | undefined {
+    return runRows(this.#runById, this.#label, id)[0];
+  }
+
+  runByKey(key: number): RunRow | undefined {
+    return runRows(this.#runByKey, this.#label, key)[0];
+  }
+
+  /**
+   * Newest first. Each wanted status is asked for by itself and the answers are merged: its index yields rows in the
+   * order of the key, so rare statuses among a million runs cost a page, not a scan.
+   */
+  runs(query: RunQuery): readonly RunRow[] {
+    const limit = query.limit ?? defaultLimit;
+    if (query.status === undefined) return this.#list(query, undefined, limit);
+    const pages = query.status.map((status) => this.#list(query, statusCodes[status], limit));
+    return pages
+      .flat()
+      .toSorted((a, b) => b.key - a.key)
+      .slice(0, limit);
+  }
+
+  #list(query: RunQuery, status: number | undefined, limit: number): RunRow[] {
+    const conditions: string[] = [];
+    const values: SQLInputValue[] = [];
+    const where = (condition: string, value: SQLInputValue | undefined): void => {
+      if (value === undefined) return;
+      conditions.push(condition);
+      values.push(value);
+    };
+    where("status = ?", status);
+    where("key < ?", query.before);
+    where("tenant = ?", query.tenant);
+    where("agent in (select id from agent where name = ?)", query.agent);
+    const filter = conditions.length === 0 ? "" : ` where ${conditions.join(" and ")}`;
+    const sql = `select ${runColumns} from run${filter} order by key desc limit ?`;
+    return runRows(this.#listStatement(sql), this.#label, ...values, limit);
+  }
+
+  #listStatement(sql: string): StatementSync {
+    const known = this.#lists.get(sql);
+    if (known !== undefined) return known;
+    const prepared = this.#query(sql);
+    this.#lists.set(sql, prepared);
+    return prepared;
+  }
+
+  entries(run: number, after: number, limit: number): readonly ReadEntry[] {
+    if (limit <= 0) return [];
+    const from = Math.max(0, after);
+    const found = entriesBackwards(this.#entries, run, from + limit, from);
+    assertWhole(found, run, from);
+    return found;
+  }
+
+  replay(run: number): readonly ReadEntry[] {
+    const found = entriesBackwards(this.#replay, run);
+    const first = found[0]?.seq ?? this.runByKey(run)?.seq ?? 0;
+    if (found.length === 0 ? first > 0 : first !== 1) throw brokenChain(run, first);
+    return found;
+  }
+
+  inbox(run: number, limit: number): readonly InboxRow[] {
+    return inboxRows(this.#inbox, run, limit);
+  }
+
+  readMeta(name: string): Uint8Array | undefined {
+    const value = this.#readMeta.get(name)?.["value"];
+    return value instanceof Uint8Array ? value : undefined;
+  }
+
+  changeToken(): number {
+    return Number(this.#dataVersion.get()?.["data_version"] ?? 0);
+  }
+}
+
+/**
+ * Entries ?3 < seq <= ?2 of run ?1, last first. It starts at the first mark at or behind the page, or at the head
+ * when there is none, and walks back: never more than one mark's distance of entries that are not wanted.
+ */
+const pageSql = `
+with recursive walk (ref) as (
+  select coalesce(
+    (select ref from mark where run = ?1 and seq >= ?2 order by seq limit 1),
+    (select head from run where key = ?1))
+  union all
+  select e.prev from walk cross join entry e on e.ref = walk.ref where e.seq > ?3 + 1 and e.prev > 0
+)
+select ${entryColumns} from walk cross join entry e on e.ref = walk.ref where e.seq > ?3 and e.seq <= ?2`;
+
+/** From the head to the first entry, taking jumps. */
+const replaySql = `
+with recursive walk (ref) as (
+  select head from run where key = ?1
+  union all
+  select coalesce(e.jump, e.prev) from walk cross join entry e on e.ref = walk.ref where e.prev > 0
+)
+select ${entryColumns} from walk cross join entry e on e.ref = walk.ref`;
+
+/** Every walk ends at entry 1; one that ends elsewhere met a reference to a row that is not there. */
+function brokenChain(run: number, seq: number): ConcertatoError {
+  return new ConcertatoError({
+    code: "journal/damaged",
+    message: `The journal of run ${run} breaks off before entry ${seq}. Restore it from a backup.`,
+    details: { run, seq },
+  });
+}
+
+/** A page has no gaps; one with a gap means that rows were lost under the journal. */
+function assertWhole(entries: readonly ReadEntry[], run: number, after: number): void {
+  const last = entries.at(-1);
+  if (last === undefined || last.seq === after + entries.length) return;
+  throw new ConcertatoError({
+    code: "journal/damaged",
+    message: `The journal of run ${run} has a gap between entries ${after + 1} and ${last.seq}. Restore it from a backup.`,
+    details: { run, after, found: entries.length, last: last.seq },
+  });
+}

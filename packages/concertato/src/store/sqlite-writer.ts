@@ -1,0 +1,325 @@
+/**
+ * Applies changes to the tables, inside a transaction that the store has begun. A refused change leaves no trace and
+ * does not stop the others; an exception means that the whole transaction must be rolled back.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { StoredEntry } from "../journal/entry.ts";
+import type { Change, ChangeResult, InboxSend, NewRun, Refusal, RunPatch, RunRow } from "../journal/store.ts";
+import type { AgentTable } from "./sqlite-agents.ts";
+import { firstFinal, inboxCodes, rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
+import { markEvery } from "./sqlite-schema.ts";
+
+type Append = Extract<Change, { kind: "append" }>;
+type Evict = Extract<Change, { kind: "evict" }>;
+
+/** The last entry of a run as this process wrote or read it. */
+interface Head {
+  seq: number;
+  ref: number;
+}
+
+/** An entry without its payload, roughly. */
+const rowBytes = 80;
+
+/** What of a run row decides about a message to it. */
+type TargetCells = readonly [key: number, status: number];
+
+/** The head of a run that is being made. */
+const noEntries: Readonly<Head> = { seq: 0, ref: 0 };
+
+/** What of a run row says whose it is. */
+type OwnershipCells = readonly [epoch: number, seq: number, owner: number | null];
+
+/** So many heads are remembered; a forgotten one costs a read of the run row. */
+const headLimit = 65_536;
+
+const applied = (key: number, firstRef = 0): ChangeResult => ({ ok: true, key, firstRef });
+const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
+
+export class ChangeWriter {
+  readonly #agents: AgentTable;
+  readonly #sql: ReturnType<typeof prepareAll>;
+  /**
+   * Heads by run key. An entry with the seq that an append expects is committed and never changes, so a head that has
+   * this seq is right however old it is; the compare on the run row decides whether the append may use it.
+   */
+  readonly #heads = new Map<number, Head>();
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(db: DatabaseSync, agents: AgentTable) {
+    this.#agents = agents;
+    this.#sql = prepareAll(db);
+  }
+
+  /** Roughly what was written since the last call, for the checkpointer. */
+  takeVolume(): { readonly rows: number; readonly bytes: number } {
+    const volume = { rows: this.#rows, bytes: this.#bytes };
+    this.#rows = 0;
+    this.#bytes = 0;
+    return volume;
+  }
+
+  apply(change: Change): ChangeResult {
+    this.#rows++;
+    switch (change.kind) {
+      case "append":
+        return this.#append(change);
+      case "create":
+        return this.#create(change.run, change.entries);
+      case "send":
+        return this.#send(change.to, change.row);
+      case "cancel":
+        return this.#cancel(change.to, change.row);
+      case "evict":
+        return this.#evict(change);
+    }
+  }
+
+  /** After a rollback: what was remembered from inside the lost transaction is wrong. */
+  forget(): void {
+    this.#heads.clear();
+    this.#agents.forget();
+  }
+
+  /**
+   * Entries first, then compare and set on the run row: the head's reference is known only once the entries have
+   * theirs. Losing the comparison is rare, and then this append's entries are the last rows of the table and go again.
+   */
+  #append(change: Append): ChangeResult {
+    const head = this.#headOf(change.run, change.expectedSeq);
+    if (head === undefined) return refused("missing");
+    if (head.seq !== change.expectedSeq) return this.#stale(change.run);
+    const firstRef = this.#insertEntries(change.run, head, change.entries);
+    const lastRef = firstRef === 0 ? head.ref : firstRef + change.entries.length - 1;
+    const seq = change.expectedSeq + change.entries.length;
+    if (!this.#compareAndSet(change, seq, lastRef)) {
+      if (firstRef !== 0) this.#removeEntries(change.run, change.expectedSeq, firstRef);
+      return this.#stale(change.run);
+    }
+    head.seq = seq;
+    head.ref = lastRef;
+    if (isFinalPatch(change.patch)) this.#clearFinished(change.run);
+    else if (change.consumed !== undefined && change.consumed.length > 0) this.#consume(change.run, change.consumed);
+    for (const child of change.creates ?? []) this.#insertRun(child.run, child.entries);
+    for (const { to, row } of change.sends ?? []) this.#send(to, row);
+    return applied(change.run, firstRef);
+  }
+
+  #stale(run: number): ChangeResult {
+    this.#heads.delete(run);
+    return refused("stale");
+  }
+
+  /** A remembered head with another seq only says that the run was elsewhere meanwhile; the row knows. */
+  #headOf(run: number, seq: number): Head | undefined {
+    const known = this.#heads.get(run);
+    if (known !== undefined && known.seq === seq) return known;
+    const [cells] = rows<readonly [seq: number, ref: number]>(this.#sql.head, run);
+    if (cells === undefined) return undefined;
+    return this.#rememberHead(run, cells[0], cells[1]);
+  }
+
+  #rememberHead(run: number, seq: number, ref: number): Head {
+    if (this.#heads.size >= headLimit) {
+      const [oldest] = this.#heads.keys();
+      if (oldest !== undefined) this.#heads.delete(oldest);
+    }
+    const head: Head = { seq, ref };
+    this.#heads.set(run, head);
+    return head;
+  }
+
+  /** The reference of the first entry, or 0 when there is none. */
+  #insertEntries(run: number, head: Readonly<Head>, entries: readonly StoredEntry[]): number {
+    let first = 0;
+    let before = head.ref;
+    let expected = head.seq;
+    for (const entry of entries) {
+      const { seq, kind, scope, op, name, at, meta, body, jump } = entry;
+      // A fault of the caller; a journal with a gap could never be replayed, so it must not come to be.
+      if (seq !== ++expected) throw new Error(`Entry ${seq} of run ${run} was offered where ${expected} is due.`);
+      const inserted = this.#sql.insertEntry.run(before, jump, seq, run, kind, scope, op, name, at, meta, body);
+      // Without bigint reading, and below 2^53 rows, this is a number already.
+      before = inserted.lastInsertRowid as number;
+      if (first === 0) first = before;
+      this.#bytes += rowBytes + (body?.length ?? 0);
+      if (seq % markEvery === 0) this.#sql.insertMark.run(run, seq, before);
+    }
+    return first;
+  }
+
+  #removeEntries(run: number, afterSeq: number, firstRef: number): void {
+    this.#sql.deleteEntries.run(firstRef);
+    this.#sql.deleteMarks.run(run, afterSeq);
+  }
+
+  /** Four statements, because SQLite rewrites an index whenever one of its columns is named, changed or not. */
+  #compareAndSet({ run, epoch, expectedSeq, patch }: Append, seq: number, head: number): boolean {
+    const sql = this.#sql;
+    if (patch === undefined) return sql.advance.run(seq, head, run, epoch, expectedSeq).changes === 1;
+    const note = [patch.note === undefined ? 0 : 1, patch.note ?? null] as const;
+    const parked = patch.parked === undefined ? null : Number(patch.parked);
+    const at = patch.at ?? null;
+    if (patch.status === undefined) {
+      return sql.advanceNote.run(seq, head, ...note, parked, at, run, epoch, expectedSeq).changes === 1;
+    }
+    const status = statusCodes[patch.status];
+    const statement = status >= firstFinal ? sql.advanceFinal : sql.advanceStatus;
+    return statement.run(seq, head, ...note, parked, at, run, epoch, expectedSeq, status).changes === 1;
+  }
+
+  /** Deletes what the entries admitted; what remains keeps the run awake. Both in the transaction of the entries. */
+  #consume(run: number, rowIds: readonly number[]): void {
+    for (const rowId of rowIds) this.#sql.deleteInboxRow.run(rowId, run);
+    this.#sql.settleWake.run(run);
+  }
+
+  /** Consumed or not: nobody will read them, and a wake that they set would be found for ever. */
+  #clearFinished(run: number): void {
+    this.#sql.clearInbox.run(run);
+    this.#heads.delete(run);
+  }
+
+  #create(run: NewRun, entries: readonly StoredEntry[]): ChangeResult {
+    const made = this.#insertRun(run, entries);
+    if (made !== undefined) return applied(made.key, made.firstRef);
+    const existing = this.#existing(run);
+    return existing === undefined ? refused("exists") : { ok: false, reason: "exists", run: existing };
+  }
+
+  /** Undefined when the id or the start key is taken already. */
+  #insertRun(run: NewRun, entries: readonly StoredEntry[]): { key: number; firstRef: number } | undefined {
+    const queued = run.owner === null;
+    const inserted = this.#sql.insertRun.run(
+      entries.length,
+      queued ? statusCodes.queued : statusCodes.running,
+      run.owner,
+      queued ? 0 : null,
+      this.#agents.idOf(run.agent),
+      run.at,
+      run.id,
+      run.tenant,
+      run.startKey,
+      run.inputHash,
+      run.parent,
+    );
+    if (inserted.changes === 0) return undefined;
+    const key = Number(inserted.lastInsertRowid);
+    const firstRef = this.#insertEntries(key, noEntries, entries);
+    if (!queued) this.#rememberHead(key, entries.length, firstRef === 0 ? 0 : firstRef + entries.length - 1);
+    return { key, firstRef };
+  }
+
+  #existing(run: NewRun): RunRow | undefined {
+    const label = (id: number): string => this.#agents.label(id);
+    const [byId] = runRows(this.#sql.runById, label, run.id);
+    if (byId !== undefined || run.startKey === null) return byId;
+    return runRows(this.#sql.runByStartKey, label, run.tenant, run.startKey)[0];
+  }
+
+  #target(id: string): TargetCells | undefined {
+    return rows<TargetCells>(this.#sql.target, id)[0];
+  }
+
+  #send(to: string, row: InboxSend): ChangeResult {
+    const target = this.#target(to);
+    if (target === undefined) return refused("missing");
+    const [key, status] = target;
+    if (status >= firstFinal) return refused("finished");
+    this.#insertInboxRow(key, row);
+    this.#sql.wakeNow.run(key);
+    return applied(key);
+  }
+
+  #insertInboxRow(key: number, row: InboxSend): void {
+    this.#sql.insertInboxRow.run(key, row.sender, row.n, inboxCodes[row.kind], row.name, row.at, row.body);
+  }
+
+  #cancel(to: string, row: InboxSend): ChangeResult {
+    const target = this.#target(to);
+    if (target === undefined) return refused("missing");
+    const [key, status] = target;
+    if (status >= firstFinal) return refused("finished");
+    this.#insertInboxRow(key, row);
+    this.#sql.cancel.run(key);
+    return applied(key);
+  }
+
+  #evict({ run, epoch, seq, now, wake, parked }: Evict): ChangeResult {
+    if (this.#sql.evict.run(wake, Number(parked), run, epoch, seq, now).changes === 1) {
+      this.#heads.delete(run);
+      return applied(run);
+    }
+    const [cells] = rows<OwnershipCells>(this.#sql.ownership, run);
+    if (cells === undefined) return refused("missing");
+    const [nowEpoch, nowSeq, owner] = cells;
+    return refused(nowEpoch !== epoch || nowSeq !== seq || owner === null ? "stale" : "busy");
+  }
+}
+
+function isFinalPatch(patch: RunPatch | undefined): boolean {
+  return patch?.status !== undefined && statusCodes[patch.status] >= firstFinal;
+}
+
+/** Parameters 1 to 9 are those of `compareAndSet`; the comparison is the fence of every append. */
+const patched = `seq = ?1, head = ?2, note = case when ?3 then ?4 else note end, parked = coalesce(?5, parked), updated_at = coalesce(?6, updated_at)`;
+const fence = `key = ?7 and epoch = ?8 and seq = ?9 and status < ${firstFinal}`;
+
+function prepareAll(db: DatabaseSync) {
+  const statement = (sql: string): StatementSync => db.prepare(sql);
+  const query = (sql: string): StatementSync => {
+    const prepared = db.prepare(sql);
+    prepared.setReturnArrays(true);
+    return prepared;
+  };
+  return {
+    head: query(`select seq, head from run where key = ?`),
+    target: query(`select key, status from run where id = ?`),
+    ownership: query(`select epoch, seq, owner from run where key = ?`),
+    runById: query(`select ${runColumns} from run where id = ?`),
+    runByStartKey: query(`select ${runColumns} from run where tenant = ? and start_key = ?`),
+
+    insertEntry: statement(
+      `insert into entry (prev, jump, seq, run, kind, scope, op, name, at, meta, body) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertMark: statement(`insert into mark (run, seq, ref) values (?, ?, ?)`),
+    deleteEntries: statement(`delete from entry where ref >= ?`),
+    deleteMarks: statement(`delete from mark where run = ? and seq > ?`),
+
+    advance: statement(
+      `update run set seq = ?, head = ? where key = ? and epoch = ? and seq = ? and status < ${firstFinal}`,
+    ),
+    advanceNote: statement(`update run set ${patched} where ${fence}`),
+    advanceStatus: statement(`update run set ${patched}, status = ?10 where ${fence}`),
+    advanceFinal: statement(`update run set ${patched}, status = ?10, owner = null, wake = null where ${fence}`),
+
+    // The head is the reference that the last entry is about to get: the first takes the largest plus one.
+    insertRun: statement(
+      `insert into run (seq, head, epoch, status, owner, wake, parked, cancelling, agent, created_at, updated_at,
+         id, tenant, start_key, input_hash, parent)
+       values (?1, case ?1 when 0 then 0 else (select coalesce(max(ref), 0) from entry) + ?1 end,
+         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)
+       on conflict do nothing`,
+    ),
+
+    insertInboxRow: statement(
+      `insert into inbox (run, sender, n, kind, name, at, body) values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    ),
+    deleteInboxRow: statement(`delete from inbox where id = ? and run = ?`),
+    clearInbox: statement(`delete from inbox where run = ?`),
+    wakeNow: statement(`update run set wake = 0 where key = ? and wake is not 0`),
+    settleWake: statement(
+      `update run set wake = case when exists (select 1 from inbox where run = ?1) then 0 end
+       where key = ?1 and wake is not case when exists (select 1 from inbox where run = ?1) then 0 end`,
+    ),
+
+    cancel: statement(`update run set epoch = epoch + 1, owner = null, cancelling = 1, wake = 0 where key = ?`),
+    evict: statement(
+      `update run set owner = null, epoch = epoch + 1, wake = ?1, parked = ?2,
+         status = case status when ${statusCodes.running} then ${statusCodes.waiting} else status end
+       where key = ?3 and epoch = ?4 and seq = ?5 and owner is not null and status < ${firstFinal}
+         and (wake is null or wake > ?6) and not exists (select 1 from inbox where run = ?3)`,
+    ),
+  };
+}

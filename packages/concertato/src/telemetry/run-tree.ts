@@ -1,0 +1,152 @@
+/** A fold: the tree of a run's scopes and operations, with inputs, outputs and waits, from its journal alone. */
+import type { FailureRecord } from "../kernel/errors.ts";
+import type { Effect, Entry } from "../journal/entry.ts";
+
+/** What an operation is doing, or how it ended. */
+export type NodeStatus = "running" | "waiting" | "in-doubt" | "completed" | "failed" | "cancelled" | "stopped";
+
+/** A question or deadline that an operation waits for. */
+export interface NodeWait {
+  readonly waitId: string;
+  readonly name: string;
+  readonly since: number;
+  readonly until?: number;
+}
+
+/** One operation or scope. */
+export interface TreeNode {
+  /** Address in the run: "0", "0.3", "0.2/fast/0". */
+  readonly path: string;
+  readonly name: string;
+  readonly verb: string;
+  /** `name@version`, where an agent acts. */
+  readonly agent?: string;
+  readonly status: NodeStatus;
+  readonly input?: unknown;
+  readonly output?: unknown;
+  readonly failure?: FailureRecord;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  readonly attempts: number;
+  readonly effect?: Effect;
+  readonly wait?: NodeWait;
+  /** Who answered, or which message ended it. */
+  readonly answeredBy?: string;
+  readonly children: readonly TreeNode[];
+}
+
+type Draft = { -readonly [K in keyof TreeNode]: TreeNode[K] } & { children: Draft[] };
+
+/** The tree of a whole journal, in order of seq. */
+export function runTree(entries: readonly Entry[]): TreeNode {
+  const scopes = new Map<number, Draft>();
+  const nodes = new Map<string, Draft>();
+  const first = entries[0];
+  const root: Draft = { path: "0", name: nameOf(first?.name ?? ""), verb: "run", status: "running", attempts: 0, children: [] };
+  if (first !== undefined) Object.assign(root, { agent: first.name, input: first.body, startedAt: first.at });
+  scopes.set(1, root);
+  nodes.set("0", root);
+  for (const entry of entries) fold(entry, scopes, nodes, root);
+  return root;
+}
+
+function nameOf(agent: string): string {
+  return agent.split("@")[0] ?? agent;
+}
+
+function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
+  const { kind, meta } = entry;
+  if (kind === "run-started" || kind === "signal" || kind === "diverged") return;
+  if (kind === "run-ended") return endNode(root, entry, meta.status ?? "completed");
+  const scope = scopes.get(entry.scope);
+  if (scope === undefined || entry.op === "") return;
+  const node = nodeAt(entry, scope, nodes);
+  switch (kind) {
+    case "scope-started":
+      scopes.set(entry.seq, node);
+      node.startedAt = meta.startedAt ?? entry.at;
+      if (entry.body !== undefined) node.input = entry.body;
+      return;
+    case "map-started":
+      node.startedAt = entry.at;
+      node.input = entry.body;
+      return;
+    case "intent":
+      node.attempts = meta.attempt ?? 1;
+      node.status = "running";
+      node.startedAt ??= entry.at;
+      if (entry.body !== undefined) node.input = entry.body;
+      return;
+    case "attempt-failed":
+      node.attempts = meta.attempt ?? 1;
+      node.status = "waiting";
+      node.wait = waitOf(entry, node);
+      return;
+    case "timer-set":
+    case "wait-opened":
+    case "in-doubt":
+      node.status = kind === "in-doubt" ? "in-doubt" : "waiting";
+      node.startedAt ??= entry.at;
+      node.wait = waitOf(entry, node);
+      if (entry.body !== undefined) node.input = entry.body;
+      return;
+    case "op-cancelled":
+      return cancelNode(node, entry.at);
+    case "child-started":
+    case "result":
+    case "scope-ended":
+      return endNode(node, entry, meta.failed === true ? "failed" : "completed");
+    case "loop-advanced":
+      node.attempts = meta.count ?? node.attempts;
+      return;
+    case "signal-refused":
+      return;
+  }
+}
+
+function nodeAt(entry: Entry, scope: Draft, nodes: Map<string, Draft>): Draft {
+  const path = `${scope.path}.${entry.op}`;
+  const known = nodes.get(path);
+  if (known !== undefined) return known;
+  const { meta } = entry;
+  const node: Draft = { path, name: entry.name === "" ? (meta.verb ?? "") : entry.name, verb: meta.verb ?? "run", status: "running", attempts: 0, children: [] };
+  if (meta.agent !== undefined) node.agent = meta.agent;
+  if (meta.effect !== undefined) node.effect = meta.effect;
+  nodes.set(path, node);
+  parentOf(entry.op, scope, nodes).children.push(node);
+  return node;
+}
+
+/** An item of a map lies under its map, anything else under its scope. */
+function parentOf(op: string, scope: Draft, nodes: Map<string, Draft>): Draft {
+  const cut = op.lastIndexOf("/");
+  const above = cut < 0 ? undefined : nodes.get(`${scope.path}.${op.slice(0, cut)}`);
+  return above !== undefined && above.verb === "map" ? above : scope;
+}
+
+function waitOf(entry: Entry, node: Draft): NodeWait {
+  const { until } = entry.meta;
+  return { waitId: node.path, name: entry.name, since: entry.at, ...(until === undefined ? {} : { until }) };
+}
+
+function endNode(node: Draft, entry: Entry, status: NodeStatus): void {
+  const { meta } = entry;
+  node.status = status;
+  node.endedAt = entry.at;
+  node.startedAt ??= entry.at - (meta.took ?? 0);
+  if (entry.input !== undefined) node.input = entry.input;
+  if (meta.attempt !== undefined) node.attempts = meta.attempt;
+  else if (meta.effect !== undefined) node.attempts = Math.max(1, node.attempts);
+  if (status === "completed") node.output = entry.body;
+  else node.failure = entry.body as FailureRecord;
+  if (meta.from !== undefined) node.answeredBy = meta.from[0].split("#")[0] ?? meta.from[0];
+  delete node.wait;
+  for (const child of node.children) if (child.endedAt === undefined) cancelNode(child, entry.at);
+}
+
+function cancelNode(node: Draft, at: number): void {
+  node.status = "cancelled";
+  node.endedAt = at;
+  delete node.wait;
+  for (const child of node.children) if (child.endedAt === undefined) cancelNode(child, at);
+}

@@ -1,0 +1,983 @@
+/**
+ * What every Store must keep, as tests: one suite, run on every implementation.
+ * It uses only the Store contract, so it says nothing about how rows lie on a disk.
+ */
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { StoredEntry } from "../../src/journal/entry.ts";
+import type { Awaitable, Change, ChangeResult, InboxSend, NewRun, RunRow, Store } from "../../src/journal/store.ts";
+
+/** An open store and what the suite needs around it. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** A second store on the same data, as another process would open it. Absent: tests with two stores are skipped. */
+  readonly another?: () => Promise<Store>;
+  /** Id of an owner whose process is dead. */
+  readonly deadOwner: () => Awaitable<number>;
+  /** Closes what is still open and removes the data. */
+  readonly dispose: () => Promise<void>;
+}
+
+export interface ConformanceOptions {
+  /** Why tests with two stores on the same data cannot run here. */
+  readonly noSecondStore?: string;
+}
+
+type Append = Extract<Change, { kind: "append" }>;
+
+export function entry(seq: number, more: Partial<StoredEntry> = {}): StoredEntry {
+  return {
+    seq,
+    kind: 6,
+    scope: 1,
+    op: String(seq),
+    name: "look-up",
+    at: 1000 + seq,
+    meta: null,
+    body: `{"n":${seq}}`,
+    jump: null,
+    ...more,
+  };
+}
+
+export function entries(from: number, to: number): StoredEntry[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => entry(from + index));
+}
+
+export function newRun(id: string, more: Partial<NewRun> = {}): NewRun {
+  return {
+    id,
+    agent: "desk@1",
+    tenant: "acme",
+    owner: null,
+    startKey: null,
+    inputHash: "h",
+    parent: null,
+    at: 1000,
+    ...more,
+  };
+}
+
+export function inboxSend(sender: string, n: number, more: Partial<InboxSend> = {}): InboxSend {
+  return { sender, n, kind: "signal", name: "answer", body: `"${sender}${n}"`, at: 2000, ...more };
+}
+
+export function append(
+  run: { readonly key: number; readonly epoch: number; readonly seq: number },
+  more: Partial<Append> = {},
+): Append {
+  return {
+    kind: "append",
+    run: run.key,
+    epoch: run.epoch,
+    expectedSeq: run.seq,
+    entries: [entry(run.seq + 1)],
+    ...more,
+  };
+}
+
+const create = (run: NewRun, first: readonly StoredEntry[] = [entry(1)]): Change => ({
+  kind: "create",
+  run,
+  entries: first,
+});
+const cancel = (to: string, n = 1): Change => ({
+  kind: "cancel",
+  to,
+  row: inboxSend("operator", n, { kind: "cancel" }),
+});
+const send = (to: string, row: InboxSend): Change => ({ kind: "send", to, row });
+const evict = (run: RunRow, now: number, wake: number | null = null, parked = true): Change => ({
+  kind: "evict",
+  run: run.key,
+  epoch: run.epoch,
+  seq: run.seq,
+  now,
+  wake,
+  parked,
+});
+
+/** Commits one change and answers its result. */
+export async function commitOne(store: Store, change: Change): Promise<ChangeResult> {
+  const [result] = await store.commit([change], "normal");
+  if (result === undefined) throw new Error("The store answered nothing for a change.");
+  return result;
+}
+
+/** Creates a run and reads it back. */
+export async function made(
+  store: Store,
+  id: string,
+  more: Partial<NewRun> = {},
+  first?: readonly StoredEntry[],
+): Promise<RunRow> {
+  const result = await commitOne(store, create(newRun(id, more), first));
+  if (!result.ok) throw new Error(`Run ${id} was refused: ${result.reason}`);
+  return present(await store.runByKey(result.key));
+}
+
+export function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("Expected a value.");
+  return value;
+}
+
+const read = async (store: Store, id: string): Promise<RunRow> => present(await store.run(id));
+const seqs = (list: readonly StoredEntry[]): number[] => list.map(({ seq }) => seq);
+const reason = (result: ChangeResult): string => (result.ok ? "applied" : result.reason);
+
+/** Registers the suite for one implementation. `openFactory` makes an empty store for every test. */
+export function storeConformance(
+  name: string,
+  openFactory: () => Promise<StoreUnderTest>,
+  { noSecondStore }: ConformanceOptions = {},
+): void {
+  describe(`store conformance: ${name}`, () => {
+    let subject: StoreUnderTest;
+    let store: Store;
+
+    beforeEach(async () => {
+      subject = await openFactory();
+      store = subject.store;
+    });
+
+    afterEach(async () => {
+      await subject.dispose();
+    });
+
+    describe("create", () => {
+      test("a run that nobody owns is queued and due at once", async () => {
+        const run = await made(store, "r1", { startKey: "k", parent: "p", at: 77 }, entries(1, 3));
+        expect(run).toEqual({
+          key: run.key,
+          id: "r1",
+          agent: "desk@1",
+          tenant: "acme",
+          status: "queued",
+          owner: null,
+          epoch: 1,
+          seq: 3,
+          wake: 0,
+          parked: false,
+          cancelling: false,
+          startKey: "k",
+          inputHash: "h",
+          parent: "p",
+          createdAt: 77,
+          updatedAt: 77,
+          note: null,
+        } satisfies RunRow);
+        expect(await store.run("r1")).toEqual(run);
+      });
+
+      test("a run with an owner is running and has no wake", async () => {
+        const self = await store.join();
+        expect(await made(store, "r1", { owner: self })).toMatchObject({
+          status: "running",
+          owner: self,
+          wake: null,
+          epoch: 1,
+        });
+      });
+
+      test("the entries come back as they were written, references counting up from firstRef", async () => {
+        const first: StoredEntry[] = [
+          entry(1, { meta: '{"tenant":"acme"}', body: '{"text":"Grüße 👋 \\u0000"}' }),
+          entry(2, { body: new Uint8Array([0, 255, 7]), op: "2/fast/0", name: "" }),
+          entry(3, { body: null, kind: 999, scope: 2 ** 40, at: 1.7e12 }),
+          entry(4, { body: "" }),
+          entry(5, { body: new Uint8Array(0) }),
+        ];
+        const result = await commitOne(store, create(newRun("r1"), first));
+        if (!result.ok) throw new Error(result.reason);
+        const found = await store.entries(result.key, 0, 10);
+        expect(found).toEqual(first.map((line, index) => ({ ...line, ref: result.firstRef + index })));
+      });
+
+      test("a run may be created without entries", async () => {
+        await made(store, "other", {}, entries(1, 4));
+        const run = await made(store, "r1", { owner: await store.join() }, []);
+        expect(run.seq).toBe(0);
+        expect(await store.entries(run.key, 0, 10)).toEqual([]);
+        expect(await store.replay(run.key)).toEqual([]);
+        expect(reason(await commitOne(store, append(run)))).toBe("applied");
+        expect(seqs(await store.replay(run.key))).toEqual([1]);
+      });
+
+      test("an id that exists is refused with the run that has it, and nothing is written", async () => {
+        const run = await made(store, "r1");
+        const again = await commitOne(store, create(newRun("r1", { agent: "other@2" }), entries(1, 2)));
+        expect(again).toEqual({ ok: false, reason: "exists", run });
+        expect(seqs(await store.entries(run.key, 0, 10))).toEqual([1]);
+      });
+
+      test("a start key finds the run that has it, also when that run is finished", async () => {
+        const run = await made(store, "r1", { startKey: "ticket-1", owner: await store.join() });
+        expect(await commitOne(store, create(newRun("r2", { startKey: "ticket-1" })))).toEqual({
+          ok: false,
+          reason: "exists",
+          run,
+        });
+        await commitOne(store, append(run, { patch: { status: "completed" } }));
+        expect(await commitOne(store, create(newRun("r3", { startKey: "ticket-1" })))).toMatchObject({
+          ok: false,
+          reason: "exists",
+          run: { id: "r1", status: "completed" },
+        });
+        expect(await store.run("r2")).toBeUndefined();
+      });
+
+      test("start keys are per tenant, and runs without one never collide", async () => {
+        await made(store, "r1", { startKey: "k" });
+        await made(store, "r2", { startKey: "k", tenant: "other" });
+        await made(store, "r3");
+        await made(store, "r4");
+        expect((await store.runs({})).length).toBe(4);
+      });
+    });
+
+    describe("append", () => {
+      test("the owner's entries follow and the row advances", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const result = await commitOne(store, append(run, { entries: entries(2, 4) }));
+        const found = await store.entries(run.key, 1, 10);
+        expect(result).toEqual({ ok: true, key: run.key, firstRef: present(found[0]).ref });
+        expect(found.map(({ ref }) => ref - present(found[0]).ref)).toEqual([0, 1, 2]);
+        expect(await read(store, "r1")).toEqual({ ...run, seq: 4 });
+      });
+
+      test("a patch changes what it names and nothing else", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, append(run, { patch: { status: "waiting", note: "for mail", parked: true, at: 5 } }));
+        const waiting = await read(store, "r1");
+        expect(waiting).toEqual({ ...run, seq: 2, status: "waiting", note: "for mail", parked: true, updatedAt: 5 });
+        await commitOne(store, append(waiting, { patch: { at: 9 } }));
+        expect(await read(store, "r1")).toEqual({ ...waiting, seq: 3, updatedAt: 9 });
+        await commitOne(store, append({ ...waiting, seq: 3 }, { patch: { note: null, parked: false } }));
+        expect(await read(store, "r1")).toEqual({ ...waiting, seq: 4, updatedAt: 9, note: null, parked: false });
+      });
+
+      test("without entries only the row changes", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        expect(reason(await commitOne(store, append(run, { entries: [], patch: { note: "x" } })))).toBe("applied");
+        expect(await read(store, "r1")).toEqual({ ...run, note: "x" });
+        expect(reason(await commitOne(store, append(run)))).toBe("applied");
+        expect(seqs(await store.replay(run.key))).toEqual([1, 2]);
+      });
+
+      test("a stale epoch or sequence is refused and leaves no trace", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const everything: Partial<Append> = {
+          patch: { status: "failed", note: "x" },
+          consumed: [1],
+          sends: [{ to: "r2", row: inboxSend("r1", 1) }],
+          creates: [{ run: newRun("child"), entries: [entry(1)] }],
+        };
+        const other = await made(store, "r2");
+        for (const stale of [
+          { epoch: 0 },
+          { epoch: 2 },
+          { expectedSeq: 0, entries: [entry(1)] },
+          { expectedSeq: 2, entries: [entry(3)] },
+        ]) {
+          expect(await commitOne(store, append(run, { ...everything, ...stale }))).toEqual({
+            ok: false,
+            reason: "stale",
+          });
+        }
+        expect(await read(store, "r1")).toEqual(run);
+        expect(seqs(await store.replay(run.key))).toEqual([1]);
+        expect(await store.inbox(other.key, 10)).toEqual([]);
+        expect(await store.run("child")).toBeUndefined();
+      });
+
+      test("the second of two appends at the same sequence is refused, in one batch and in two", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const both = await store.commit(
+          [append(run), append(run, { entries: [entry(2, { name: "lost" })] })],
+          "normal",
+        );
+        expect(both.map(reason)).toEqual(["applied", "stale"]);
+        expect(reason(await commitOne(store, append(run)))).toBe("stale");
+        expect((await store.entries(run.key, 0, 10)).map(({ name: step }) => step)).toEqual(["look-up", "look-up"]);
+      });
+
+      test("an append to a run that does not exist is refused", async () => {
+        expect((await commitOne(store, append({ key: 4711, epoch: 1, seq: 0 }))).ok).toBe(false);
+      });
+
+      test("a refused change does not stop the others of its batch", async () => {
+        const self = await store.join();
+        const [a, b, c] = [
+          await made(store, "a", { owner: self }),
+          await made(store, "b", { owner: self }),
+          await made(store, "c", { owner: self }),
+        ];
+        const results = await store.commit(
+          [
+            append(a),
+            append({ ...b, epoch: 9 }, { entries: entries(2, 90) }),
+            append(c),
+            create(newRun("a")),
+            send("nobody", inboxSend("s", 1)),
+            create(newRun("d")),
+          ],
+          "normal",
+        );
+        expect(results.map(reason)).toEqual(["applied", "stale", "applied", "exists", "missing", "applied"]);
+        expect([(await read(store, "a")).seq, (await read(store, "b")).seq, (await read(store, "c")).seq]).toEqual([
+          2, 1, 2,
+        ]);
+        expect(seqs(await store.replay(c.key))).toEqual([1, 2]);
+        expect(reason(await commitOne(store, append(b, { entries: entries(2, 70) })))).toBe("applied");
+        expect(seqs(await store.entries(b.key, 60, 5))).toEqual([61, 62, 63, 64, 65]);
+      });
+
+      test("appends of one batch to one run follow each other", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const results = await store.commit(
+          [append(run), append({ ...run, seq: 2 }), append({ ...run, seq: 3 })],
+          "normal",
+        );
+        expect(results.map(reason)).toEqual(["applied", "applied", "applied"]);
+        expect(seqs(await store.replay(run.key))).toEqual([1, 2, 3, 4]);
+      });
+    });
+
+    describe("finish", () => {
+      test("a final status clears owner, wake and inbox, and never changes", async () => {
+        for (const status of ["completed", "failed", "cancelled", "stopped"] as const) {
+          const run = await made(store, status, { owner: await store.join() });
+          await commitOne(store, send(status, inboxSend("s", 1)));
+          await commitOne(store, append(run, { patch: { status, note: "end", at: 9 } }));
+          const ended = await read(store, status);
+          expect(ended).toEqual({ ...run, status, note: "end", seq: 2, owner: null, wake: null, updatedAt: 9 });
+          expect(await store.inbox(run.key, 10)).toEqual([]);
+
+          const late = await store.commit(
+            [
+              append(ended),
+              append(ended, { patch: { status: "running" } }),
+              send(status, inboxSend("s", 2)),
+              cancel(status),
+              evict(ended, 0),
+            ],
+            "normal",
+          );
+          expect(late.every(({ ok }) => !ok)).toBe(true);
+          expect([reason(present(late[2])), reason(present(late[3]))]).toEqual(["finished", "finished"]);
+          expect(await read(store, status)).toEqual(ended);
+          expect(await store.claim(await store.join(), 1e15, ["desk@1"], 10)).toEqual([]);
+        }
+      });
+
+      test("a run that ends while it consumes one of several messages has no wake left", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await store.commit([send("r1", inboxSend("s", 1)), send("r1", inboxSend("s", 2))], "normal");
+        const consumed = (await store.inbox(run.key, 1)).map(({ rowId }) => rowId);
+        await commitOne(store, append(run, { consumed, patch: { status: "completed" } }));
+        expect(await read(store, "r1")).toMatchObject({ status: "completed", wake: null, owner: null });
+        expect(await store.inbox(run.key, 9)).toEqual([]);
+      });
+
+      test("against a cancel the first commit wins", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const finish = append(run, { patch: { status: "completed" } });
+        expect((await store.commit([cancel("r1"), finish], "normal")).map(reason)).toEqual(["applied", "stale"]);
+        const second = await made(store, "r2", { owner: await store.join() });
+        const results = await store.commit(
+          [append(second, { patch: { status: "completed" } }), cancel("r2")],
+          "normal",
+        );
+        expect(results.map(reason)).toEqual(["applied", "finished"]);
+        expect(await read(store, "r2")).toMatchObject({ status: "completed", cancelling: false });
+      });
+    });
+
+    describe("inbox", () => {
+      test("a row wakes the run in the same commit and comes back as it was sent", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const rows = [
+          inboxSend("s", 1),
+          inboxSend("s", 2, { kind: "child-ended", body: new Uint8Array([1, 2]), name: "3" }),
+          inboxSend("t", 1, { body: null }),
+        ];
+        expect(
+          (
+            await store.commit(
+              rows.map((row) => send("r1", row)),
+              "normal",
+            )
+          ).map(reason),
+        ).toEqual(["applied", "applied", "applied"]);
+        expect((await read(store, "r1")).wake).toBe(0);
+        const inbox = await store.inbox(run.key, 10);
+        expect(inbox).toEqual(rows.map((row) => ({ ...row, rowId: expect.any(Number) as number })));
+        expect(new Set(inbox.map(({ rowId }) => rowId)).size).toBe(3);
+        expect((await store.inbox(run.key, 2)).length).toBe(2);
+      });
+
+      test("a row with the same sender and number counts as done", async () => {
+        const run = await made(store, "r1");
+        const twice = await store.commit(
+          [send("r1", inboxSend("s", 1)), send("r1", inboxSend("s", 1, { body: "other" }))],
+          "normal",
+        );
+        expect(twice.map(reason)).toEqual(["applied", "applied"]);
+        expect((await store.inbox(run.key, 10)).map(({ body }) => body)).toEqual(['"s1"']);
+      });
+
+      test("the same sender and number may go to two runs", async () => {
+        const [a, b] = [await made(store, "a"), await made(store, "b")];
+        await store.commit([send("a", inboxSend("s", 1)), send("b", inboxSend("s", 1))], "normal");
+        expect([(await store.inbox(a.key, 9)).length, (await store.inbox(b.key, 9)).length]).toEqual([1, 1]);
+      });
+
+      test("a message to a run that does not exist is refused as missing", async () => {
+        expect(await commitOne(store, send("nobody", inboxSend("s", 1)))).toEqual({ ok: false, reason: "missing" });
+        expect(await commitOne(store, cancel("nobody"))).toEqual({ ok: false, reason: "missing" });
+      });
+
+      test("an append that consumes every row clears the wake, one that leaves rows keeps it", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await store.commit(
+          [1, 2, 3].map((n) => send("r1", inboxSend("s", n))),
+          "normal",
+        );
+        const [first, second, third] = await store.inbox(run.key, 10);
+        await commitOne(store, append(run, { consumed: [present(first).rowId] }));
+        expect((await read(store, "r1")).wake).toBe(0);
+        expect((await store.inbox(run.key, 10)).map(({ n }) => n)).toEqual([2, 3]);
+        await commitOne(store, append({ ...run, seq: 2 }, { consumed: [present(second).rowId, present(third).rowId] }));
+        expect((await read(store, "r1")).wake).toBeNull();
+      });
+
+      test("a row that arrives between reading and consuming keeps the run awake", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        const seen = await store.inbox(run.key, 10);
+        await commitOne(store, send("r1", inboxSend("s", 2)));
+        await commitOne(store, append(run, { consumed: seen.map(({ rowId }) => rowId) }));
+        expect(await store.poked(self, 1, 10)).toEqual([run.key]);
+      });
+
+      test("an append that consumes nothing leaves the wake alone", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        await commitOne(store, append(run));
+        expect((await read(store, "r1")).wake).toBe(0);
+      });
+
+      test("consuming does not touch rows of other runs", async () => {
+        const self = await store.join();
+        const [a, b] = [await made(store, "a", { owner: self }), await made(store, "b", { owner: self })];
+        await store.commit([send("a", inboxSend("s", 1)), send("b", inboxSend("s", 1))], "normal");
+        const rows = [...(await store.inbox(a.key, 9)), ...(await store.inbox(b.key, 9))];
+        await commitOne(store, append(a, { consumed: rows.map(({ rowId }) => rowId) }));
+        expect((await store.inbox(b.key, 9)).length).toBe(1);
+        expect((await read(store, "b")).wake).toBe(0);
+      });
+
+      test("the name of a consumed row is not taken by a later one", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        const before = present((await store.inbox(run.key, 9))[0]).rowId;
+        await commitOne(store, append(run, { consumed: [before] }));
+        await commitOne(store, send("r1", inboxSend("s", 2)));
+        expect(present((await store.inbox(run.key, 9))[0]).rowId).toBeGreaterThan(before);
+      });
+    });
+
+    describe("sends and children of an append", () => {
+      test("they are written with the entries; a send to a missing or finished run is dropped", async () => {
+        const self = await store.join();
+        const [run, target, ended] = [
+          await made(store, "r1", { owner: self }),
+          await made(store, "r2", { owner: self }),
+          await made(store, "r3", { owner: self }),
+        ];
+        await commitOne(store, append(ended, { patch: { status: "completed" } }));
+        const sends = ["r2", "r3", "nobody"].map((to) => ({ to, row: inboxSend("r1", 1) }));
+        expect(reason(await commitOne(store, append(run, { sends })))).toBe("applied");
+        expect((await store.inbox(target.key, 9)).length).toBe(1);
+        expect(await store.inbox(ended.key, 9)).toEqual([]);
+        expect(await store.poked(self, 0, 10)).toEqual([target.key]);
+      });
+
+      test("a child that exists already is left as it is", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const child = { run: newRun("child", { parent: "r1" }), entries: [entry(1)] };
+        await commitOne(store, append(run, { creates: [child] }));
+        const first = await read(store, "child");
+        expect(first).toMatchObject({ status: "queued", parent: "r1", seq: 1, wake: 0 });
+        const again = { ...child, entries: entries(1, 3) };
+        expect(reason(await commitOne(store, append({ ...run, seq: 2 }, { creates: [again] })))).toBe("applied");
+        expect(await read(store, "child")).toEqual(first);
+      });
+
+      test("a message may go to a child made by the same append", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(
+          store,
+          append(run, {
+            creates: [{ run: newRun("child"), entries: [entry(1)] }],
+            sends: [{ to: "child", row: inboxSend("r1", 1) }],
+          }),
+        );
+        expect((await store.inbox((await read(store, "child")).key, 9)).length).toBe(1);
+      });
+
+      test("a run that ends can still tell its parent", async () => {
+        const self = await store.join();
+        const [parent, child] = [
+          await made(store, "parent", { owner: self }),
+          await made(store, "child", { owner: self, parent: "parent" }),
+        ];
+        const tell = [{ to: "parent", row: inboxSend("child", 1, { kind: "child-ended", name: "0" }) }];
+        await commitOne(store, append(child, { patch: { status: "completed" }, sends: tell }));
+        expect(await store.inbox(parent.key, 9)).toMatchObject([{ sender: "child", kind: "child-ended", name: "0" }]);
+      });
+    });
+
+    describe("cancel", () => {
+      test("it takes the run from its owner: no later entry of it is accepted", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        expect(reason(await commitOne(store, cancel("r1")))).toBe("applied");
+        const cancelled = await read(store, "r1");
+        expect(cancelled).toEqual({ ...run, epoch: cancelled.epoch, owner: null, wake: 0, cancelling: true });
+        expect(cancelled.epoch).toBeGreaterThan(run.epoch);
+        expect(await store.inbox(run.key, 9)).toMatchObject([{ kind: "cancel", sender: "operator" }]);
+        expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
+        expect(await commitOne(store, evict(run, 0))).toEqual({ ok: false, reason: "stale" });
+      });
+
+      test("the next owner can end it", async () => {
+        await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, cancel("r1"));
+        const [claimed] = await store.claim(await store.join(), 1, ["desk@1"], 10);
+        expect(claimed).toMatchObject({ id: "r1", cancelling: true });
+        expect(reason(await commitOne(store, append(present(claimed), { patch: { status: "cancelled" } })))).toBe(
+          "applied",
+        );
+        expect(await read(store, "r1")).toMatchObject({ status: "cancelled" });
+      });
+    });
+
+    describe("evict", () => {
+      test("a waiting run is given back with its wake", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        expect(reason(await commitOne(store, evict(run, 100, 500)))).toBe("applied");
+        expect(await read(store, "r1")).toEqual({
+          ...run,
+          owner: null,
+          epoch: run.epoch + 1,
+          wake: 500,
+          parked: true,
+          status: "waiting",
+        });
+        expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
+        expect(await store.nextWake(100)).toBe(500);
+      });
+
+      test("`parked` is what the owner says", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, evict(run, 100, null, false));
+        expect(await read(store, "r1")).toMatchObject({ parked: false, wake: null, owner: null });
+      });
+
+      test("a run with a message or a due wake is refused as busy and keeps its owner", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        expect(await commitOne(store, evict(run, 100))).toEqual({ ok: false, reason: "busy" });
+        expect(await read(store, "r1")).toMatchObject({ owner: self, status: "running" });
+        const [row] = await store.inbox(run.key, 9);
+        await commitOne(store, append(run, { consumed: [present(row).rowId] }));
+        expect(reason(await commitOne(store, evict({ ...run, seq: 2 }, 100)))).toBe("applied");
+      });
+
+      test("another epoch or sequence, no owner or no run is refused", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        expect(await commitOne(store, evict({ ...run, epoch: 7 }, 0))).toEqual({ ok: false, reason: "stale" });
+        expect(await commitOne(store, evict({ ...run, seq: 0 }, 0))).toEqual({ ok: false, reason: "stale" });
+        expect((await commitOne(store, evict({ ...run, key: 4711 }, 0))).ok).toBe(false);
+        expect(await read(store, "r1")).toEqual(run);
+        await commitOne(store, evict(run, 0));
+        expect(await commitOne(store, evict(run, 0))).toEqual({ ok: false, reason: "stale" });
+      });
+
+      test("a diverged run stays diverged", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, append(run, { patch: { status: "diverged" } }));
+        await commitOne(store, evict({ ...run, seq: 2 }, 0));
+        expect(await read(store, "r1")).toMatchObject({ status: "diverged", owner: null });
+      });
+
+      test("after it, a message wakes the run for anybody", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, evict(run, 0, 9000));
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        const other = await store.join();
+        expect(await store.claim(other, 1, ["desk@1"], 9)).toMatchObject([
+          { id: "r1", owner: other, parked: true, status: "waiting" },
+        ]);
+      });
+    });
+
+    describe("claim, poked, nextWake", () => {
+      test("claim takes what is due, of the agents named, and raises the epoch", async () => {
+        const self = await store.join();
+        const due = await made(store, "due");
+        await made(store, "other-agent", { agent: "desk@2" });
+        const owned = await made(store, "owned", { owner: self });
+        const later = await made(store, "later", { owner: self });
+        await commitOne(store, evict(later, 0, 500));
+        const claimed = await store.claim(self, 499, ["desk@1", "unknown@1"], 10);
+        expect(claimed).toEqual([{ ...due, owner: self, epoch: 2, wake: null, status: "running" }]);
+        expect(await read(store, "due")).toEqual(claimed[0]);
+        expect((await read(store, "owned")).epoch).toBe(owned.epoch);
+        expect((await store.claim(self, 500, ["desk@1"], 10)).map(({ id }) => id)).toEqual(["later"]);
+        expect(await store.claim(self, 1e15, ["desk@1"], 10)).toEqual([]);
+        expect(await store.claim(self, 1e15, [], 10)).toEqual([]);
+      });
+
+      test("pages hand out every run once", async () => {
+        const self = await store.join();
+        const changes = Array.from({ length: 25 }, (_, index) =>
+          create(newRun(`r${index}`, { agent: `desk@${index % 3}` })),
+        );
+        await store.commit(changes, "normal");
+        const taken: string[] = [];
+        for (let page = 0; page < 4; page++) {
+          const claimed = await store.claim(self, 0, ["desk@0", "desk@1", "desk@2"], 7);
+          expect(claimed.length).toBe(page < 3 ? 7 : 4);
+          taken.push(...claimed.map(({ id }) => id));
+        }
+        expect(new Set(taken).size).toBe(25);
+      });
+
+      test("poked names the owner's runs that somebody wrote to", async () => {
+        const [self, other] = [await store.join(), await store.join()];
+        const [a, b, c] = [
+          await made(store, "a", { owner: self }),
+          await made(store, "b", { owner: other }),
+          await made(store, "c", { owner: self }),
+        ];
+        await made(store, "queued");
+        await store.commit(
+          ["a", "b", "c"].map((id) => send(id, inboxSend("s", 1))),
+          "normal",
+        );
+        expect(new Set(await store.poked(self, 0, 10))).toEqual(new Set([a.key, c.key]));
+        expect(await store.poked(other, 0, 10)).toEqual([b.key]);
+        expect((await store.poked(self, 0, 1)).length).toBe(1);
+      });
+
+      test("nextWake is the earliest wake to come of a run that nobody owns", async () => {
+        const self = await store.join();
+        expect(await store.nextWake(0)).toBeNull();
+        for (const [id, wake] of [
+          ["a", 900],
+          ["b", 300],
+          ["c", null],
+          ["d", 600],
+        ] as const) {
+          await commitOne(store, evict(await made(store, id, { owner: self, agent: `${id}@1` }), 0, wake));
+        }
+        await made(store, "queued");
+        expect(await store.nextWake(0)).toBe(300);
+        expect(await store.nextWake(300)).toBe(600);
+        expect(await store.nextWake(900)).toBeNull();
+      });
+    });
+
+    describe("ownership", () => {
+      test("owners have different ids", async () => {
+        const ids = [await store.join(), await store.join(), await store.join()];
+        expect(new Set(ids).size).toBe(3);
+      });
+
+      test("reap releases the runs of the dead and of nobody else", async () => {
+        const self = await store.join();
+        const dead = await subject.deadOwner();
+        const lost = [await made(store, "a", { owner: dead }), await made(store, "b", { owner: dead })];
+        const mine = await made(store, "mine", { owner: self });
+        expect(await store.reap(self)).toBe(2);
+        for (const run of lost) {
+          expect(await read(store, run.id)).toEqual({ ...run, owner: null, epoch: 2, wake: 0 });
+          expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
+        }
+        expect(await read(store, "mine")).toEqual(mine);
+        expect(await store.reap(self)).toBe(0);
+        expect((await store.claim(self, 0, ["desk@1"], 9)).length).toBe(2);
+      });
+
+      test("a dead owner's finished runs stay as they are", async () => {
+        const self = await store.join();
+        const dead = await subject.deadOwner();
+        const run = await made(store, "a", { owner: dead });
+        await commitOne(store, append(run, { patch: { status: "completed" } }));
+        const before = await read(store, "a");
+        expect(await store.reap(self)).toBe(0);
+        expect(await read(store, "a")).toEqual(before);
+      });
+    });
+
+    describe("journal", () => {
+      test("entries pages forwards through 1 to 5,000 entries without gap or repeat", async () => {
+        const self = await store.join();
+        for (const [index, length] of [1, 2, 63, 64, 65, 128, 1000, 5000].entries()) {
+          const run = await made(store, `r${index}`, { owner: self }, entries(1, Math.min(length, 10)));
+          for (let seq = 10; seq < length; seq += 333) {
+            await commitOne(store, append({ ...run, seq }, { entries: entries(seq + 1, Math.min(length, seq + 333)) }));
+          }
+          for (const limit of [1, 64, 100, 7000].filter((size) => length / size < 1200)) {
+            const found: number[] = [];
+            for (
+              let page = await store.entries(run.key, 0, limit);
+              page.length > 0;
+              page = await store.entries(run.key, found.length, limit)
+            ) {
+              expect(page.length).toBe(Math.min(limit, length - found.length));
+              found.push(...seqs(page));
+            }
+            expect(found).toEqual(seqs(entries(1, length)));
+          }
+          expect(seqs(await store.entries(run.key, length - 1, 50))).toEqual([length]);
+          expect(await store.entries(run.key, length, 50)).toEqual([]);
+          expect(await store.entries(run.key, length + 100, 50)).toEqual([]);
+          expect(await store.entries(run.key, 0, 0)).toEqual([]);
+          expect((await store.replay(run.key)).length).toBe(length);
+        }
+      });
+
+      test("any page is the slice of the journal", async () => {
+        const run = await made(store, "r1", { owner: await store.join() }, entries(1, 300));
+        await made(store, "r2", {}, entries(1, 300));
+        await fc.assert(
+          fc.asyncProperty(fc.integer({ min: 0, max: 310 }), fc.integer({ min: 0, max: 310 }), async (after, limit) => {
+            expect(seqs(await store.entries(run.key, after, limit))).toEqual(
+              seqs(entries(1, 300)).slice(after, after + limit),
+            );
+          }),
+          { numRuns: 200 },
+        );
+      });
+
+      test("replay takes jumps, entries do not", async () => {
+        const run = await made(store, "r1", { owner: await store.join() }, entries(1, 5));
+        const all = await store.entries(run.key, 0, 10);
+        const second = present(all[1]).ref;
+        await commitOne(store, append({ ...run, seq: 5 }, { entries: [entry(6, { jump: second }), entry(7)] }));
+        expect(seqs(await store.replay(run.key))).toEqual([1, 2, 6, 7]);
+        expect(seqs(await store.entries(run.key, 0, 10))).toEqual([1, 2, 3, 4, 5, 6, 7]);
+        const replayed = await store.replay(run.key);
+        expect(replayed).toEqual((await store.entries(run.key, 0, 10)).filter(({ seq }) => seq < 3 || seq > 5));
+      });
+
+      test("jumps within and over jumps: the way back is the one that was written", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        const ref = async (seq: number): Promise<number> => present((await store.entries(run.key, seq - 1, 1))[0]).ref;
+        let seq = 1;
+        const write = async (jump: number | null): Promise<void> => {
+          await commitOne(store, append({ ...run, seq }, { entries: [entry(seq + 1, { jump })] }));
+          seq++;
+        };
+        await write(null);
+        await write(null);
+        await write(await ref(2));
+        await write(null);
+        await write(await ref(4));
+        await write(await ref(1));
+        await write(null);
+        expect(seqs(await store.replay(run.key))).toEqual([1, 7, 8]);
+        await write(await ref(7));
+        expect(seqs(await store.replay(run.key))).toEqual([1, 7, 9]);
+      });
+
+      test("runs that interleave do not mix", async () => {
+        const self = await store.join();
+        const runs = [
+          await made(store, "a", { owner: self }),
+          await made(store, "b", { owner: self }),
+          await made(store, "c", { owner: self }),
+        ];
+        for (let seq = 1; seq < 200; seq++) {
+          await store.commit(
+            runs.map((run, index) => append({ ...run, seq }, { entries: [entry(seq + 1, { name: `${index}` })] })),
+            "normal",
+          );
+        }
+        for (const [index, run] of runs.entries()) {
+          const found = await store.entries(run.key, 1, 500);
+          expect(found.length).toBe(199);
+          expect(found.every(({ name: step }) => step === `${index}`)).toBe(true);
+        }
+      });
+
+      test("large payloads come back whole", async () => {
+        const body = "ü".repeat(1_500_000);
+        const bytes = new Uint8Array(1_000_000).map((_, index) => index % 251);
+        const run = await made(store, "r1", {}, [entry(1, { body }), entry(2, { body: bytes })]);
+        const [first, second] = await store.replay(run.key);
+        expect(present(first).body === body).toBe(true);
+        expect(Buffer.compare(Buffer.from(present(second).body as Uint8Array), Buffer.from(bytes))).toBe(0);
+      });
+
+      test("a run that does not exist has no entries", async () => {
+        expect(await store.entries(4711, 0, 10)).toEqual([]);
+        expect(await store.replay(4711)).toEqual([]);
+        expect(await store.inbox(4711, 10)).toEqual([]);
+        expect(await store.run("nobody")).toBeUndefined();
+        expect(await store.runByKey(4711)).toBeUndefined();
+      });
+    });
+
+    describe("lists", () => {
+      test("newest first, filtered, in pages", async () => {
+        const self = await store.join();
+        const wanted: RunRow[] = [];
+        for (let index = 0; index < 12; index++) {
+          const run = await made(store, `r${index}`, {
+            owner: self,
+            tenant: index % 2 === 0 ? "even" : "odd",
+            agent: `${index % 3 === 0 ? "desk" : "@acme/desk"}@${index}`,
+          });
+          if (index >= 8)
+            await commitOne(store, append(run, { patch: { status: index >= 10 ? "failed" : "waiting" } }));
+          wanted.push(run);
+        }
+        const ids = async (query: Parameters<Store["runs"]>[0]): Promise<string[]> =>
+          (await store.runs(query)).map(({ id }) => id.slice(1));
+        expect(await ids({ limit: 3 })).toEqual(["11", "10", "9"]);
+        expect(await ids({ limit: 3, before: present(wanted[9]).key })).toEqual(["8", "7", "6"]);
+        expect(await ids({ status: ["failed", "waiting"] })).toEqual(["11", "10", "9", "8"]);
+        expect(await ids({ status: ["failed", "waiting"], limit: 1, before: present(wanted[11]).key })).toEqual(["10"]);
+        expect(await ids({ status: [] })).toEqual([]);
+        expect(await ids({ tenant: "odd", limit: 2 })).toEqual(["11", "9"]);
+        expect(await ids({ agent: "desk" })).toEqual(["9", "6", "3", "0"]);
+        expect(await ids({ agent: "@acme/desk", tenant: "even", status: ["running"] })).toEqual(["4", "2"]);
+      });
+
+      test("a list without a limit has at most 50", async () => {
+        await store.commit(
+          Array.from({ length: 60 }, (_, index) => create(newRun(`r${index}`))),
+          "normal",
+        );
+        expect((await store.runs({})).length).toBe(50);
+      });
+    });
+
+    describe("meta", () => {
+      test("the first value stays", async () => {
+        expect(await store.readMeta("key")).toBeUndefined();
+        expect([...(await store.writeMetaOnce("key", new Uint8Array([1, 2])))]).toEqual([1, 2]);
+        expect([...(await store.writeMetaOnce("key", new Uint8Array([3])))]).toEqual([1, 2]);
+        expect([...present(await store.readMeta("key"))]).toEqual([1, 2]);
+      });
+    });
+
+    test("a commit asked to be `full` answers like any other", async () => {
+      const run = await made(store, "r1", { owner: await store.join() });
+      const results = await Promise.all([
+        store.commit([append(run), create(newRun("r1"))], "full"),
+        store.commit([append({ ...run, seq: 2 })], "full"),
+        store.commit([append({ ...run, seq: 3 })], "normal"),
+      ]);
+      expect(results.map((list) => list.map(reason))).toEqual([["applied", "exists"], ["applied"], ["applied"]]);
+      expect(await store.commit([], "full")).toEqual([]);
+    });
+
+    describe.skipIf(noSecondStore !== undefined)(
+      `two stores on the same data${noSecondStore === undefined ? "" : ` (skipped: ${noSecondStore})`}`,
+      () => {
+        const second = async (): Promise<Store> => present(await subject.another?.());
+
+        test("one sees what the other wrote, and its change token says so", async () => {
+          const other = await second();
+          const before = other.changeToken();
+          expect(other.changeToken()).toBe(before);
+          const run = await made(store, "r1", {}, entries(1, 3));
+          expect(other.changeToken()).not.toBe(before);
+          expect(await other.run("r1")).toEqual(run);
+          expect(await other.entries(run.key, 0, 9)).toEqual(await store.entries(run.key, 0, 9));
+        });
+
+        test("a run changes hands: the old owner is put out, the new one goes on", async () => {
+          const other = await second();
+          const [self, their] = [await store.join(), await other.join()];
+          const run = await made(store, "r1", { owner: self });
+          await commitOne(store, append(run));
+          await commitOne(store, evict({ ...run, seq: 2 }, 0, 5));
+          const [claimed] = await other.claim(their, 5, ["desk@1"], 9);
+          expect(reason(await commitOne(other, append(present(claimed))))).toBe("applied");
+          expect(await commitOne(store, append({ ...run, seq: 2 }))).toEqual({ ok: false, reason: "stale" });
+          await commitOne(other, evict({ ...present(claimed), seq: 3 }, 5, 6));
+          const [back] = await store.claim(self, 6, ["desk@1"], 9);
+          expect(reason(await commitOne(store, append(present(back))))).toBe("applied");
+          expect(seqs(await store.replay(run.key))).toEqual([1, 2, 3, 4]);
+        });
+
+        test("both are alive to each other; closing one gives its runs back", async () => {
+          const other = await second();
+          const [self, their] = [await store.join(), await other.join()];
+          const [mine, theirs] = [
+            await made(store, "mine", { owner: self }),
+            await made(other, "theirs", { owner: their }),
+          ];
+          expect([await store.reap(self), await other.reap(their)]).toEqual([0, 0]);
+          expect([await store.run("mine"), await store.run("theirs")]).toEqual([mine, theirs]);
+          await other.close();
+          expect(await store.run("theirs")).toMatchObject({ owner: null, epoch: 2, wake: 0 });
+          expect(await store.reap(self)).toBe(0);
+          expect(await store.run("mine")).toEqual(mine);
+        });
+
+        test("a claim by both hands every run to one of them", async () => {
+          const other = await second();
+          const [self, their] = [await store.join(), await other.join()];
+          await store.commit(
+            Array.from({ length: 40 }, (_, index) => create(newRun(`r${index}`))),
+            "normal",
+          );
+          const claims = await Promise.all(
+            Array.from({ length: 10 }, async (_, index) =>
+              index % 2 === 0 ? store.claim(self, 0, ["desk@1"], 5) : other.claim(their, 0, ["desk@1"], 5),
+            ),
+          );
+          const ids = claims.flat().map(({ id }) => id);
+          expect([ids.length, new Set(ids).size]).toEqual([40, 40]);
+        });
+
+        test("commits of both at once are all kept", async () => {
+          const other = await second();
+          const [a, b] = [
+            await made(store, "a", { owner: await store.join() }),
+            await made(store, "b", { owner: await other.join() }),
+          ];
+          const write = async (on: Store, run: RunRow): Promise<void> => {
+            for (let seq = 1; seq <= 100; seq++)
+              expect(reason(await commitOne(on, append({ ...run, seq })))).toBe("applied");
+          };
+          await Promise.all([write(store, a), write(other, b)]);
+          expect([(await store.replay(a.key)).length, (await store.replay(b.key)).length]).toEqual([101, 101]);
+        });
+
+        test("meta written by both at once has one value", async () => {
+          const other = await second();
+          const [x, y] = await Promise.all([
+            store.writeMetaOnce("k", new Uint8Array([1])),
+            other.writeMetaOnce("k", new Uint8Array([2])),
+          ]);
+          expect([...x]).toEqual([...y]);
+        });
+      },
+    );
+
+    test("a closed store refuses and closes again without harm", async () => {
+      await store.join();
+      await store.close();
+      await store.close();
+    });
+  });
+}

@@ -1,0 +1,9 @@
+/** Formats every file of the project in place. */
+import { spawnSync } from "node:child_process";
+import { root, tool } from "./tools.mjs";
+
+const { status } = spawnSync(process.execPath, [tool("biome"), "format", "--write", "."], {
+  cwd: root,
+  stdio: "inherit",
+});
+process.exit(status ?? 1);
