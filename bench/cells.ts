@@ -40,19 +40,22 @@ const floors = {
 } as const satisfies Record<string, CellSpec>;
 
 const contestants = {
-  "W1": { warmups: 3, repetitions: 9, open: sequence({ store: "memory", steps: 10, together: 1, runs: 500, subscribed: true }) },
-  "W1 unwatched": { warmups: 3, repetitions: 9, open: sequence({ store: "memory", steps: 10, together: 1, runs: 500, subscribed: false }) },
-  "W2a": { warmups: 3, repetitions: 9, open: sequence({ store: "normal", steps: 10, together: 1, runs: 200, subscribed: false }) },
-  "W2a long": { warmups: 3, repetitions: 9, open: sequence({ store: "normal", steps: 50, together: 1, runs: 40, subscribed: false }) },
+  "W1": { warmups: 6, repetitions: 9, open: sequence({ store: "memory", steps: 10, together: 1, runs: 1_000, subscribed: true }) },
+  "W1 unwatched": { warmups: 6, repetitions: 9, open: sequence({ store: "memory", steps: 10, together: 1, runs: 1_000, subscribed: false }) },
+  "W2a": { warmups: 5, repetitions: 9, open: sequence({ store: "normal", steps: 10, together: 1, runs: 200, subscribed: false }) },
+  "W2a long": { warmups: 5, repetitions: 9, open: sequence({ store: "normal", steps: 50, together: 1, runs: 40, subscribed: false }) },
   "W2b": { warmups: 1, repetitions: 5, open: sequence({ store: "normal", steps: 50, together: 100, runs: 400, subscribed: false }) },
   "W2c alone": { warmups: 2, repetitions: 7, open: sequence({ store: "full", steps: 10, together: 1, runs: 100, subscribed: false }) },
   "W2c together": { warmups: 1, repetitions: 5, open: sequence({ store: "full", steps: 50, together: 100, runs: 200, subscribed: false }) },
   "W3 memory 1000": { warmups: 10, repetitions: 9, open: fanOut({ store: "memory", items: 1_000 }) },
-  "W3 memory 10000": { warmups: 2, repetitions: 7, open: fanOut({ store: "memory", items: 10_000 }) },
+  "W3 memory 10000": { warmups: 4, repetitions: 7, open: fanOut({ store: "memory", items: 10_000 }) },
   "W3 durable 1000": { warmups: 10, repetitions: 9, open: fanOut({ store: "normal", items: 1_000 }) },
-  "W3 durable 10000": { warmups: 2, repetitions: 7, open: fanOut({ store: "normal", items: 10_000 }) },
+  "W3 durable 10000": { warmups: 3, repetitions: 7, open: fanOut({ store: "normal", items: 10_000 }) },
 } as const satisfies Record<string, CellSpec>;
 
 export type CellName = keyof typeof floors | keyof typeof contestants;
+
+/** Cells that between them load every module: opening them fills the cache of compiled code. */
+export const loadingCells: readonly CellName[] = ["W2a", "W3 memory 1000", "floor map durable 1000"];
 
 export const cells: ReadonlyMap<string, CellSpec> = new Map<string, CellSpec>([...Object.entries(floors), ...Object.entries(contestants)]);

@@ -9,6 +9,13 @@ export async function openBenchApp(folder: string, store: StoreKind): Promise<Ap
   return store === "memory" ? open() : open(fileIn(folder), { durability: store });
 }
 
+/** What the next repetition works with: a new app in memory, since such a one keeps all its runs; the same file else. */
+export async function nextApp(app: App, store: StoreKind): Promise<App> {
+  if (store !== "memory") return app;
+  await app.close();
+  return open();
+}
+
 /**
  * Lets `check` read what is there. A durable app is closed first and the file opened anew, so that the checker sees
  * what another process would. Answers the size of the file, when there is one.

@@ -3,7 +3,7 @@ import { type App, tool, workflow } from "concertato";
 import { assertEqual, type Cell } from "../cell.ts";
 import { sumAfter } from "../floors/loop.ts";
 import { type Payload, payload, payloadSchema, stepped } from "../payload.ts";
-import { openBenchApp, readBack, type StoreKind } from "./bench-app.ts";
+import { nextApp, openBenchApp, readBack, type StoreKind } from "./bench-app.ts";
 
 export interface FanOutOptions {
   readonly store: StoreKind;
@@ -30,7 +30,7 @@ function makeFanOut(concurrency: number | undefined) {
   });
 }
 
-/** A unit is a whole run. In memory every repetition has an app of its own: an app in memory keeps all its runs. */
+/** A unit is a whole run. The checker reads what is kept: all runs of a file, those of the last repetition in memory. */
 export async function fanOutCell(folder: string, options: FanOutOptions): Promise<Cell> {
   const fanOut = makeFanOut(options.concurrency);
   const started: string[] = [];
@@ -43,10 +43,9 @@ export async function fanOutCell(folder: string, options: FanOutOptions): Promis
   };
   return {
     prepare: async () => {
-      if (options.store !== "memory") return;
-      await app.close();
-      started.length = 0;
-      app = await openBenchApp(folder, options.store);
+      const next = await nextApp(app, options.store);
+      if (next !== app) started.length = 0;
+      app = next;
     },
     repeat: async () => {
       await once();

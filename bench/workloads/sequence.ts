@@ -2,7 +2,7 @@
 import { type App, type Job, tool, workflow } from "concertato";
 import { assertEqual, type Cell, type Verdict } from "../cell.ts";
 import { type Payload, payload, payloadSchema, stepped } from "../payload.ts";
-import { openBenchApp, readBack, type StoreKind } from "./bench-app.ts";
+import { nextApp, openBenchApp, readBack, type StoreKind } from "./bench-app.ts";
 
 export interface SequenceOptions {
   readonly store: StoreKind;
@@ -33,9 +33,9 @@ function makeSequence(count: number) {
   });
 }
 
-/** A unit is a step. */
+/** A unit is a step. The checker reads what is kept: all runs of a file, those of the last repetition in memory. */
 export async function sequenceCell(folder: string, options: SequenceOptions): Promise<Cell> {
-  const app = await openBenchApp(folder, options.store);
+  let app = await openBenchApp(folder, options.store);
   const sequence = makeSequence(options.steps);
   const started: string[] = [];
   let seen = 0;
@@ -51,6 +51,13 @@ export async function sequenceCell(folder: string, options: SequenceOptions): Pr
     assertEqual(output.n, 1000 + options.steps, "output");
   };
   return {
+    prepare: async () => {
+      const next = await nextApp(app, options.store);
+      if (next === app) return;
+      app = next;
+      started.length = 0;
+      seen = 0;
+    },
     repeat: async () => {
       for (let run = 0; run < options.runs; run += options.together) {
         if (options.together === 1) await once();

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readInbox } from "../src/inbox-file.ts";
+import { openBank } from "../src/services/bank.ts";
 import { readCard } from "../src/services/mail-card.ts";
 import { readMailFolder } from "../src/services/mail-folder.ts";
 import { booksOf, receiversOf, runCli, runDesk, startDesk, stopMailServer, summaryOf } from "./processes.ts";
@@ -102,7 +103,21 @@ test("a refund that the manager declines is not paid, and the customer is told",
   expect(booksOf(folder)).toMatchObject({ refunds: 1, tickets: 4 });
 });
 
-test.each([1, 5, 12, 20, 27, 34])(
+test("a payment that was paid back elsewhere while the manager thought is not paid again", async () => {
+  const { runId } = summaryOf(await runDesk(folder, "--json"));
+  {
+    using bank = openBank(join(folder, "bank.db"));
+    bank.refund({ customerId: "c-101", paymentId: "p-2002", amountCents: 8400 }, "at-the-counter");
+  }
+  expect(await runCli(folder, "approve", runId)).toMatchObject({ code: 0 });
+  expect(summaryOf(await runDesk(folder, "--json"))).toMatchObject({
+    status: "completed",
+    totals: { answered: 8, repeated: 0 },
+  });
+  expect(booksOf(folder)).toMatchObject({ refunds: 2, paidTwice: 0, repeatedRefundCalls: 1, tickets: 4 });
+});
+
+test.each([1, 12, 20, 34])(
   "killed after sentence %i and started again, it goes on and repeats nothing",
   async (sentences) => {
     let heard = 0;

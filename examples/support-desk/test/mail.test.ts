@@ -1,4 +1,5 @@
 /** The mail server and the post, as real processes on a real disk. */
+import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -119,10 +120,15 @@ describe("mail server", () => {
     stranger.close();
   });
 
-  test("a server whose desk was killed ends by itself after its lingering time", async () => {
-    const post = await openPost(folder, { lingerMs: 50 });
-    const { pid } = await post.server();
-    await post[Symbol.asyncDispose]();
+  test("a server whose desk was killed stays for its lingering time, then ends by itself", async () => {
+    const module = JSON.stringify(new URL("../src/services/mail-post.ts", import.meta.url).href);
+    const program = `const { openPost } = await import(${module}); await openPost(${JSON.stringify(folder)}, { lingerMs: 200 }); setInterval(() => {}, 1000);`;
+    const desk = spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "ignore" });
+    await until("the mail server is up", () => readCard(folder) !== null);
+    const pid = readCard(folder)?.pid ?? 0;
+    desk.kill("SIGKILL");
+    expect(isAlive(pid)).toBe(true);
     await until("the mail server has ended", () => !isAlive(pid));
+    expect(readCard(folder)).toBeNull();
   });
 });

@@ -46,7 +46,7 @@ export class Checkers {
   /** timers: a deadline's result is never committed before it (wall clocks right, no jumps). */
   #onCommit(changes: readonly Change[], results: readonly ChangeResult[]): void {
     if (this.#conditions.clockJumps) return;
-    const wall = 1_000_000 + this.#schedule.now;
+    const wall = 1_000_000_000 + this.#schedule.now;
     changes.forEach((change, index) => {
       if (change.kind !== "append" || results[index]?.ok !== true) return;
       for (const entry of change.entries) {

@@ -57,6 +57,9 @@ export class Disk {
     this.#synced = this.#log.length;
     this.truth = new MemoryStore();
     for (const operation of this.#log) operation(this.truth);
+    // No process survived, whatever the log remembers of its joining.
+    this.apply((store) => store.close());
+    this.sync();
   }
 }
 

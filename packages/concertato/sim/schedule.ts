@@ -70,7 +70,7 @@ export class Schedule {
   /** The World of one simulated process. */
   world(owner: Process, report: (error: unknown) => void): World {
     return {
-      clock: { now: () => 1_000_000 + Math.floor(this.now + owner.skew), monotonic: () => this.now },
+      clock: { now: () => 1_000_000_000 + Math.floor(this.now + owner.skew), monotonic: () => this.now },
       timer: (delay, fn) => this.after(delay + this.random.below(3), owner, fn),
       drain: (fn) => this.#drain(owner, fn),
       yield: (fn) => void this.after(0, owner, fn),

@@ -30,13 +30,19 @@ export type Plan =
   | { readonly kind: "nested"; readonly of: Plan }
   | { readonly kind: "loop"; readonly turns: number; readonly of: Plan };
 
-export type PlanOf<Kind extends Plan["kind"]> = Extract<Plan, { readonly kind: Kind }>;
+export type PlanOf<Kind extends Plan["kind"], Of = Plan> = Of extends { readonly kind: infer Kinds } ? (Kind extends Kinds ? Of : never) : never;
 
 /** Input of `play`. The suffix tells the turns of a loop apart: it is added to every label and name. */
 export interface Assignment {
   readonly plan: Plan;
   readonly suffix: string;
 }
+
+/** A person's answer to a plain question. */
+export type Word = { readonly word: string };
+
+/** What a question with a deadline answers itself. */
+export const nobody: Word = { word: "nobody" };
 
 /** A signal that is part of a plan but is never sent: its run must be found waiting. */
 export const withheldName = "withheld";

@@ -13,7 +13,7 @@ import {
   type Route,
   type Settlement,
 } from "../messages.ts";
-import type { Bank } from "../services/bank.ts";
+import { type Bank, BankRefusal } from "../services/bank.ts";
 import type { Post } from "../services/mail-post.ts";
 import { cards } from "./cards.ts";
 import { composeMail } from "./compose-mail.ts";
@@ -49,12 +49,12 @@ export const desk = ({ bank, post }: Services) => {
     "front-office": frontOffice,
   };
 
-  /** A refund that a person declined is an answer; any other failure is a failure. */
+  /** A no from a person or from the bank is an answer; any other failure is a failure. */
   const settle = async (order: RefundOrder, ctx: Context): Promise<Settlement> => {
     try {
       return { kind: "refunded", receipt: await ctx.run(payBack, order) };
     } catch (error) {
-      if (AgentFailure.is(error, "agent/refused")) return { kind: "declined", order, reason: error.message };
+      if (isRefusal(error)) return { kind: "declined", order, reason: error.message };
       throw error;
     }
   };
@@ -104,6 +104,13 @@ export const desk = ({ bank, post }: Services) => {
     },
   );
 };
+
+/** The manager declined, or the bank did: it was paid back at the counter while the manager thought. */
+function isRefusal(error: unknown): error is AgentFailure {
+  return (
+    error instanceof AgentFailure && (error.code === "agent/refused" || error.details["name"] === BankRefusal.name)
+  );
+}
 
 /** What people must still do: what the specialist asked for, or to explain a refund that was declined. */
 function followUpFor(work: Draft, settlement: Settlement): Draft["ticket"] {

@@ -70,11 +70,13 @@ function renderTotals(totals: Totals): string {
 function renderQuestion({ wait, message }: SummaryLine, { approveCommand }: ReportFrame): string {
   if (wait === undefined) return "";
   const order = orderOf(wait);
+  const who = wait.kind === "in-doubt" ? `Did ${wait.agent} happen?` : `The ${wait.agent} is asked.`;
   const what =
-    order === undefined
-      ? `Message ${message.id} waits for an answer.`
+    order === undefined || wait.kind === "in-doubt"
+      ? `Message ${message.id} waits for a person's word.`
       : `Pay ${euros(order.amountCents)} to ${order.customerName} for ${order.merchant}, payment ${order.paymentId}. ${order.reason}.`;
-  return `<section class="ask"><strong>The ${escapeHtml(wait.agent)} is asked.</strong> ${escapeHtml(what)}<code>${escapeHtml(approveCommand)}</code></section>\n`;
+  const command = wait.kind === "in-doubt" ? "" : `<code>${escapeHtml(approveCommand)}</code>`;
+  return `<section class="ask"><strong>${escapeHtml(who)}</strong> ${escapeHtml(what)}${command}</section>\n`;
 }
 
 function renderLine(line: SummaryLine): string {

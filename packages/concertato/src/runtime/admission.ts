@@ -12,21 +12,25 @@ import type { Operation } from "./operation.ts";
 /** Rows read at once. */
 const page = 100;
 
-/** Reads a run's inbox and admits what is there. Level-triggered: calling it too often does no harm. */
-export async function admitInbox(engine: Engine, run: LiveRun): Promise<void> {
+/**
+ * Reads a run's inbox and admits what is there. Level-triggered: calling it too often does no harm.
+ * False when another reading is under way; that one looks again.
+ */
+export async function admitInbox(engine: Engine, run: LiveRun): Promise<boolean> {
   if (run.admitting) {
     run.admitAgain = true;
-    return;
+    return false;
   }
   run.admitting = true;
   try {
     const rows = await engine.store.inbox(run.key, page);
-    if (run.dead || run.finished || engine.stopped) return;
+    if (run.dead || run.finished || engine.stopped) return true;
     for (const row of rows) {
       if (run.consuming.has(row.rowId)) continue;
       if (!admitRow(engine, run, row)) break;
     }
     if (rows.length === page) run.admitAgain = true;
+    return true;
   } finally {
     run.admitting = false;
   }

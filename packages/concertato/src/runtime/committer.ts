@@ -175,6 +175,8 @@ export class Committer {
       this.#applied(one, run);
     }
     this.#engine.ownership.rested(run);
+    // An item of a map may have been the last thing under way: no body was drained, and the row must still say so.
+    this.touch(run);
   }
 
   #publish(written: Written, run: LiveRun): void {

@@ -260,6 +260,7 @@ function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, re
     name: operation.name,
     meta: `${operation.work?.metaHead ?? "{"},"attempt":${operation.attempt},"until":${operation.until}}`,
     text: JSON.stringify(record),
+    inputText: operation.intended || operation.itemOf !== null ? null : operation.inputText,
     operation,
     container: innermost(operation),
   });
@@ -273,10 +274,17 @@ export function retryNow(engine: Engine, operation: Operation): void {
   operation.timer = null;
   operation.until = null;
   operation.scope.run.pending.delete(operation);
-  if (operation.work === null || operation.input === undefined) operation.state = "issued";
-  if (operation.work === null) return engine.enqueue(operation.scope);
-  if (operation.state === "issued") return launchWork(engine, operation);
+  if (operation.work === null) {
+    operation.state = "issued";
+    return engine.enqueue(operation.scope);
+  }
+  restoreInput(operation);
   begin(engine, operation);
+}
+
+/** A loaded operation's input comes from its entry, not from the body. */
+function restoreInput(operation: Operation): void {
+  if (operation.verb === "run" && operation.input === undefined) operation.input = decodeJson(operation.inputText);
 }
 
 // --- in doubt -----------------------------------------------------------------------------------------------------
@@ -287,7 +295,7 @@ function resolveDoubt(engine: Engine, operation: Operation): void {
   if (work === null) return;
   operation.doubtful = false;
   operation.state = "pending";
-  if (operation.verb !== "step" && operation.input === undefined) operation.input = decodeJson(operation.inputText);
+  restoreInput(operation);
   if (work.leaf.effect !== "irreversible") return startAttempt(engine, operation);
   const { probe } = work.leaf;
   if (probe === undefined) return declareDoubt(operation);
@@ -350,7 +358,7 @@ export function doubtResolved(operation: Operation, happened: boolean, outputTex
   operation.scope.run.pending.delete(operation);
   if (happened) return finishText(operation, outputText, 0, from);
   operation.state = "pending";
-  if (operation.verb !== "step" && operation.input === undefined) operation.input = decodeJson(operation.inputText);
+  restoreInput(operation);
   writeIntent(operation, from);
 }
 

@@ -241,9 +241,10 @@ export class Ownership {
   admit(run: LiveRun): void {
     this.#unrest(run);
     admitInbox(this.#engine, run)
-      .then(() => {
+      .then((looked) => {
+        if (!looked || run.dead) return;
         this.#engine.settled(run);
-        if (run.admitAgain && run.queuedScopes === 0 && !run.dead) {
+        if (run.admitAgain && run.queuedScopes === 0) {
           run.admitAgain = false;
           this.admit(run);
         }

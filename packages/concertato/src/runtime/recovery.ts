@@ -113,6 +113,13 @@ function resultLine(reading: Reading): string | null {
   return line === "" ? null : line;
 }
 
+/** The second line: what it was called with. */
+function inputLine(reading: Reading): string | null {
+  const text = clear(reading);
+  const end = text === null ? -1 : text.indexOf("\n");
+  return text === null || end < 0 ? null : text.slice(end + 1);
+}
+
 /** Finds or makes the operation of an entry, in its place: an item of a map, part of a loop's turn, or direct. */
 function operationOf({ engine, run, entry, meta, scope, covers }: Reading): Operation {
   const known = scope.operations.get(entry.op);
@@ -234,6 +241,7 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
       return;
     case "attempt-failed":
       operation.doubtful = false;
+      operation.inputText ??= inputLine(reading);
       operation.until = meta.until ?? entry.at;
       operation.since = entry.at;
       run.pending.add(operation);

@@ -440,10 +440,6 @@ describe("SQLite store", () => {
   });
 });
 
-function command(program: string, ...args: string[]): void {
-  execFileSync(program, args, { stdio: "pipe" });
-}
-
 /** A file system of 4 MB in memory, where this process may mount one. */
 function mountSmallDisk(): {
   readonly reason: string | undefined;
@@ -452,11 +448,11 @@ function mountSmallDisk(): {
 } {
   const mount = (base: string): string => {
     const disk = mkdtempSync(join(base, "disk-"));
-    command("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], { stdio: "pipe" });
     return disk;
   };
   const unmount = (disk: string): void => {
-    command("umount", disk);
+    execFileSync("umount", [disk], { stdio: "pipe" });
   };
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     return { reason: "mounting needs Linux and root", mount, unmount };

@@ -238,7 +238,7 @@ class Side {
       (await this.store.poked(this.self, 15, 100)).map(async (key) => (await this.store.runByKey(key))?.id),
     );
     const waiting = (await this.store.runs({ status: ["waiting", "failed"], limit: 3 })).map((row) => row.id);
-    return { runs, poked: poked.toSorted(), waiting, nextWake: await this.store.nextWake(10) };
+    return { runs, poked: new Set(poked), waiting, nextWake: await this.store.nextWake(10) };
   }
 }
 

@@ -1,0 +1,40 @@
+/** The command line of the benchmarks. */
+import { workloads } from "./kernel-suite.ts";
+
+export type Options =
+  | { readonly kind: "help" | "list" }
+  | { readonly kind: "wrong"; readonly reason: string }
+  | {
+      readonly kind: "kernel";
+      readonly json: boolean;
+      readonly save: boolean;
+      readonly profile: boolean;
+      /** Ids of workloads, in lower case; empty: all. */
+      readonly only: readonly string[];
+    };
+
+export const helpText = `npm run bench -- kernel [--only W2a,W3] [--json] [--save] [--profile]
+npm run bench -- --list
+
+  --only     these workloads
+  --json     everything as one JSON document on standard output
+  --save     keep the results in bench/results/
+  --profile  also say where the time goes (the figures are then slower)`;
+
+export function parseOptions(args: readonly string[]): Options {
+  if (args.includes("--list")) return { kind: "list" };
+  if (args.length === 0 || args.includes("--help")) return { kind: "help" };
+  const [suite, ...rest] = args;
+  if (suite !== "kernel") return { kind: "wrong", reason: `There is no suite "${suite}". There is: kernel.` };
+  let only: readonly string[] = [];
+  const flags = new Set<string>();
+  for (let index = 0; index < rest.length; index++) {
+    const flag = rest[index] ?? "";
+    if (flag === "--only") only = (rest[++index] ?? "").toLowerCase().split(",");
+    else if (["--json", "--save", "--profile"].includes(flag)) flags.add(flag);
+    else return { kind: "wrong", reason: `There is no option "${flag}".` };
+  }
+  const unknown = only.find((id) => !workloads.some((workload) => workload.id.toLowerCase() === id));
+  if (unknown !== undefined) return { kind: "wrong", reason: `There is no workload "${unknown}". --list shows them.` };
+  return { kind: "kernel", json: flags.has("--json"), save: flags.has("--save"), profile: flags.has("--profile"), only };
+}

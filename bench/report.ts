@@ -1,0 +1,45 @@
+/** Puts measurements beside their floors, goals and published figures: as rows for people and for machines alike. */
+import type { Measurement } from "./measure.ts";
+import { type Goal, type Growth, growthGoal, type Measured, type Workload } from "./kernel-suite.ts";
+
+export interface ReportRow {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: Workload["unit"];
+  readonly floorTitle: string;
+  readonly floor: Measurement;
+  readonly ours: Measurement;
+  readonly timesFloor: number;
+  readonly goals: readonly Goal[];
+  readonly published: string;
+}
+
+export interface GrowthRow {
+  readonly id: string;
+  readonly title: string;
+  readonly timesLarger: number;
+  readonly timesSlower: number;
+  readonly exponent: number;
+  readonly goal: Goal;
+}
+
+export function reportRows(workloads: readonly Workload[], measured: Measured): readonly ReportRow[] {
+  return workloads.flatMap((workload) => {
+    const floor = measured.get(workload.floor);
+    const ours = measured.get(workload.contestant);
+    if (floor === undefined || ours === undefined) return [];
+    const { id, title, unit, floorTitle, published } = workload;
+    return [{ id, title, unit, floorTitle, floor, ours, timesFloor: ours.wallUs / floor.wallUs, goals: workload.goals(ours, floor), published }];
+  });
+}
+
+export function growthRows(growths: readonly Growth[], measured: Measured): readonly GrowthRow[] {
+  return growths.flatMap((growth) => {
+    const small = measured.get(growth.small);
+    const large = measured.get(growth.large);
+    if (small === undefined || large === undefined) return [];
+    const { id, title, timesLarger } = growth;
+    const { exponent, ...goal } = growthGoal(small, large, timesLarger);
+    return [{ id, title, timesLarger, timesSlower: large.wallUs / small.wallUs, exponent, goal }];
+  });
+}
