@@ -8,4 +8,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   directory: process.cwd(),
   environment: process.env,
   now: () => Date.now(),
+  invokedAs: process.env["npm_lifecycle_event"] === "concertato" ? "npm run concertato --" : "concertato",
 });

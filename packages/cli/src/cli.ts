@@ -21,6 +21,8 @@ export interface CliWorld {
   readonly directory: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly now: () => number;
+  /** How the user calls the CLI: "concertato", or through npm from a clone. */
+  readonly invokedAs: string;
 }
 
 /** What a command works with. */
@@ -30,6 +32,8 @@ export interface CommandContext {
   readonly now: number;
   /** One JSON value instead of words. */
   readonly json: boolean;
+  /** A command line of this CLI as the user has to type it here. */
+  readonly command: (rest: string) => string;
 }
 
 interface SharedOptions {
@@ -59,7 +63,7 @@ function buildProgram(world: CliWorld): Command {
     .option("--key <file>", "the key to its payloads (default: CONCERTATO_KEY_FILE, else payload.key beside it)")
     .option("--json", "print JSON, for programs")
     .exitOverride()
-    .showHelpAfterError("See: concertato --help")
+    .showHelpAfterError(`See: ${world.invokedAs} --help`)
     .configureOutput({
       writeOut: (text) => world.display.out(text.trimEnd()),
       writeErr: (text) => world.display.error(text.trimEnd()),
@@ -141,5 +145,6 @@ async function withApp(
 ): Promise<void> {
   const { db, key, json } = program.opts<SharedOptions>();
   await using app = await openChosen({ db, key, directory: world.directory, environment: world.environment });
-  await work({ app, display: world.display, now: world.now(), json: json === true });
+  const command = (rest: string): string => `${world.invokedAs} ${rest}`;
+  await work({ app, display: world.display, now: world.now(), json: json === true, command });
 }

@@ -1,51 +1,76 @@
 /** From what a person types to a run and to one of its open questions. Errors name what there is. */
-import type { App, RunSummary } from "concertato";
+import { type App, ConcertatoError, type RunSummary, type TreeNode } from "concertato";
 import { CliError, exitCodes } from "./cli-error.ts";
+import type { CommandContext } from "./cli.ts";
 
 /** How many runs are looked through for one whose id begins as typed. */
 const searched = 1000;
 
-export type OpenWait = Awaited<ReturnType<App["waiting"]>>[number];
-
-/** The run with this id, or the only one whose id begins with it. @throws CliError */
-export async function findRun(app: App, typed: string): Promise<RunSummary> {
-  const fitting = (await app.runs({ limit: searched })).filter(({ runId }) => runId.startsWith(typed));
-  const exact = fitting.find(({ runId }) => runId === typed) ?? fitting[0];
-  if (exact === undefined)
-    throw new CliError(exitCodes.notThere, `There is no run ${typed}. List the runs with: concertato ls`);
-  if (fitting.length > 1 && exact.runId !== typed) {
-    const ids = fitting.slice(0, 5).map(({ runId }) => `  ${runId}`);
-    throw new CliError(
-      exitCodes.usage,
-      `${fitting.length} runs begin with ${typed}. Type more of one of these:\n${ids.join("\n")}`,
-    );
-  }
-  return exact;
+/** What somebody outside can end: a person's answer, a signal, or word about an effect in doubt. */
+export interface OpenWait {
+  readonly kind: "answer" | "signal" | "in-doubt";
+  readonly runId: string;
+  readonly waitId: string;
+  readonly name: string;
+  readonly since: number;
+  readonly request: unknown;
 }
 
-/** Everything that waits for an answer in a run. */
-export async function openWaits(app: App, runId: string): Promise<readonly OpenWait[]> {
-  return (await app.waiting({ limit: searched })).filter((wait) => wait.runId === runId);
+/** The run with this id, or the only one whose id begins with it. @throws CliError */
+export async function findRun({ app, command }: CommandContext, typed: string): Promise<RunSummary> {
+  const fitting = (await app.runs({ limit: searched })).filter(({ runId }) => runId.startsWith(typed));
+  const found = fitting.find(({ runId }) => runId === typed) ?? fitting[0] ?? (await olderRun(app, typed));
+  if (found === undefined) {
+    throw new CliError(exitCodes.notThere, `There is no run ${typed}. List the runs with: ${command("ls")}`);
+  }
+  if (fitting.length > 1 && found.runId !== typed) {
+    const ids = fitting.slice(0, 5).map(({ runId }) => `  ${runId}`);
+    const what = `${fitting.length} runs begin with ${typed}. Type more of one of these:`;
+    throw new CliError(exitCodes.usage, `${what}\n${ids.join("\n")}`);
+  }
+  return found;
+}
+
+/** A whole id finds a run however old it is. */
+async function olderRun(app: App, runId: string): Promise<RunSummary | undefined> {
+  try {
+    return (await app.describe(runId)).run;
+  } catch (error) {
+    if (ConcertatoError.is(error, "run/not-found")) return undefined;
+    throw error;
+  }
+}
+
+/** Everything in a run's tree that waits for somebody outside, also while other parts of the run are at work. */
+export function openWaits(runId: string, { children, ...node }: TreeNode): readonly OpenWait[] {
+  const inner = children.flatMap((child) => openWaits(runId, child));
+  const kind = node.wait === undefined ? undefined : kindOf(node);
+  if (node.wait === undefined || kind === undefined) return inner;
+  return [{ kind, runId, waitId: node.wait.waitId, name: node.name, since: node.wait.since, request: node.input }, ...inner];
+}
+
+/** Deadlines, retries and other runs are waited for too, but nobody is asked. */
+function kindOf({ status, verb, effect }: Omit<TreeNode, "children">): OpenWait["kind"] | undefined {
+  if (status === "in-doubt") return "in-doubt";
+  if (verb === "wait") return "signal";
+  return verb === "run" && effect === undefined ? "answer" : undefined;
 }
 
 /** The named question, or the only one. @throws CliError when none is open, or several and none was named */
-export async function findWait(app: App, run: RunSummary, typed: string | undefined): Promise<OpenWait> {
-  const waits = await openWaits(app, run.runId);
+export async function findWait(context: CommandContext, run: RunSummary, typed: string | undefined): Promise<OpenWait> {
+  const waits = openWaits(run.runId, (await context.app.describe(run.runId)).tree);
   const fitting = typed === undefined ? waits : waits.filter(({ waitId, name }) => waitId === typed || name === typed);
   const [only, ...others] = fitting;
-  if (only === undefined) throw new CliError(exitCodes.notThere, nothingOpen(run, typed, waits));
-  if (others.length > 0)
-    throw new CliError(exitCodes.usage, `${fitting.length} questions are open. Say which:\n${listOf(run, fitting)}`);
-  return only;
+  if (only === undefined) throw new CliError(exitCodes.notThere, nothingOpen(context, run, typed, waits));
+  if (others.length === 0) return only;
+  throw new CliError(exitCodes.usage, `${fitting.length} questions are open. Say which:\n${listOf(fitting)}`);
 }
 
-function nothingOpen(run: RunSummary, typed: string | undefined, waits: readonly OpenWait[]): string {
-  if (waits.length > 0) return `Run ${run.runId} does not wait for ${typed}. Open are:\n${listOf(run, waits)}`;
-  return `Run ${run.runId} is ${run.status} and waits for no answer. See it with: concertato show ${run.runId}`;
+function nothingOpen({ command }: CommandContext, run: RunSummary, typed: string | undefined, waits: readonly OpenWait[]): string {
+  if (waits.length > 0) return `Run ${run.runId} does not wait for ${typed}. Open are:\n${listOf(waits)}`;
+  return `Run ${run.runId} is ${run.status} and waits for no answer. See it with: ${command(`show ${run.runId}`)}`;
 }
 
-function listOf(run: RunSummary, waits: readonly OpenWait[]): string {
-  return waits
-    .map(({ waitId, name, request }) => `  ${run.runId} ${waitId}   ${name}: ${JSON.stringify(request)}`)
-    .join("\n");
+function listOf(waits: readonly OpenWait[]): string {
+  return waits.map(({ runId, waitId, name, request }) => `  ${runId} ${waitId}   ${name}: ${JSON.stringify(request)}`).join("\n");
 }

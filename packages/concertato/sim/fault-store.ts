@@ -139,11 +139,20 @@ export class FaultStore implements Store {
 
   claim(self: number, now: number, agents: readonly string[], limit: number): Promise<readonly RunRow[]> {
     const names = [...agents];
-    return this.#read(() => this.#disk.apply((store) => store.claim(self, now, names, limit)));
+    // With failing disks, a claim may have taken runs and say nothing of it.
+    const fails = this.#disk.schedule.random.chance(this.#disk.faults.errors);
+    return this.#read(() => this.#disk.apply((store) => store.claim(self, now, names, limit))).then((rows) => {
+      if (fails) throw unavailable();
+      return rows;
+    });
   }
 
   poked(self: number, now: number, limit: number): Promise<readonly number[]> {
     return this.#read((store) => store.poked(self, now, limit));
+  }
+
+  owned(self: number): Promise<readonly number[]> {
+    return this.#read((store) => store.owned(self));
   }
 
   nextWake(now: number): Promise<number | null> {

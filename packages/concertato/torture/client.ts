@@ -40,7 +40,7 @@ export interface ClientOptions {
 }
 
 /** Between two actions, in ms. */
-const beat = 12;
+const beat = 5;
 
 /** One start in so many is left waiting for a signal that is never sent. */
 const withheldShare = 1 / 40;
@@ -113,10 +113,10 @@ export class Client {
 
   #choose(): (() => Promise<void>) | undefined {
     const roll = this.#random.next();
-    if (roll < 0.1) return this.#look();
-    if (roll < 0.2) return this.#repeats.shift();
-    if (roll < 0.23 && !this.#calm) return this.#cancelOne();
-    if (roll < 0.6) return this.#sendNext();
+    if (roll < 0.05) return this.#look();
+    if (roll < 0.12) return this.#repeats.shift();
+    if (roll < 0.135 && !this.#calm) return this.#cancelOne();
+    if (roll < 0.35) return this.#sendNext();
     if (this.#calm) return this.#repeats.shift() ?? this.#sendNext();
     if (this.#open.size < this.#options.open) return () => this.#start();
     return undefined;

@@ -36,7 +36,7 @@ export function plantedReach(plant: PlantName | null, outside: Outside, random: 
     effect: (tool, label, attempt, key) => outside.effect(tool, label, attempt, key),
     probe: (attempt) => outside.probe(attempt),
     look: async (value) => {
-      await new Promise(setImmediate);
+      await new Promise((resolve) => setTimeout(resolve, value % 12));
       return value + 1;
     },
   };

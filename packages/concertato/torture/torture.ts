@@ -156,7 +156,7 @@ class Chamber {
     this.#ledgerPort = Number(await ledger.line(""));
     const outside = new Outside(this.#ledgerPort, "supervisor");
     const report = (error: unknown) => this.#reported("client", error instanceof Error && "code" in error ? String(error.code) : "unknown", String(error));
-    const app = await open(this.#file, { role: "client", onReport: report });
+    const app = await this.#openClient(report);
     const witness = new Witness(app);
     const cast = castOf({ effect: never, probe: never, look: never });
     const history = this.#history;
@@ -169,8 +169,18 @@ class Chamber {
     return { app, outside, client, people, witness };
   }
 
+  #openClient(onReport: (error: unknown) => void): Promise<App> {
+    const key = this.#key === null ? {} : { key: Buffer.from(this.#key, "hex") };
+    return open(this.#file, { role: "client", onReport, ...key });
+  }
+
   get #file(): string {
     return join(this.#folder, "torture.db");
+  }
+
+  /** Half of all seeds encrypt what they store. */
+  get #key(): string | null {
+    return this.#random.for("key").chance(0.5) ? "5a".repeat(32) : null;
   }
 
   async #killAll(): Promise<void> {
@@ -203,7 +213,8 @@ class Chamber {
   #spawnWorker(instead?: Child): void {
     const { seed, plant } = this.#options;
     const name = `w${this.#spawned++}`;
-    const options: WorkerOptions = { name, file: this.#file, ledgerPort: this.#ledgerPort, seed, starts: this.#phase === "load", plant };
+    const shared = { file: this.#file, ledgerPort: this.#ledgerPort, seed, key: this.#key, plant };
+    const options: WorkerOptions = { name, starts: this.#phase === "load", ...shared };
     const worker = this.#spawn(name, "worker.ts", [JSON.stringify(options)], new WorkerEar(this.#history, this.#started, this.#reported).hear);
     const index = instead === undefined ? -1 : this.#workers.indexOf(instead);
     if (index >= 0) this.#workers[index] = worker;
@@ -267,7 +278,7 @@ class Chamber {
   async #judge(outside: Outside, client: Client, people: People, witness: Witness): Promise<Ended> {
     this.#phase = "judging";
     const ledger = await outside.records();
-    const app = await open(this.#file, { role: "client" });
+    const app = await this.#openClient((error) => this.#faults.push({ where: "checker", message: String(error) }));
     const runs = this.#altered(await readRuns(app));
     await app.close();
     const { operations } = this.#history;

@@ -8,6 +8,8 @@ export interface WorkerOptions {
   readonly file: string;
   readonly ledgerPort: number;
   readonly seed: string;
+  /** Payloads are stored under this key (hex). */
+  readonly key: string | null;
   /** It starts runs of its own. */
   readonly starts: boolean;
   readonly plant: PlantName | null;

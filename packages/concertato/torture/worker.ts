@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
-import { type App, open } from "concertato";
+import { type App, open, type OpenOptions } from "concertato";
 import { errorCode } from "./history.ts";
 import { Outside } from "./outside.ts";
 import { plantedReach, plantedWorld } from "./plants.ts";
@@ -39,11 +39,24 @@ async function startRuns(app: App, cast: Cast): Promise<void> {
   }
 }
 
+/** No two workers are set up alike: some keep nothing in memory, some wait for the disk at every commit. */
+function openOptions(cast: Cast): OpenOptions {
+  const world = plantedWorld(options.plant, report);
+  const warmBytes = random.pick([0, 5_000, 100_000, 64 * 1024 * 1024]);
+  return {
+    agents: cast.agents,
+    onReport: report,
+    durability: random.chance(0.25) ? "full" : "normal",
+    warmBytes,
+    ...(options.key === null ? {} : { key: Buffer.from(options.key, "hex") }),
+    ...(world === null ? {} : { world }),
+  };
+}
+
 say({ say: "opening" });
 const outside = new Outside(options.ledgerPort, options.name);
 const cast = castOf(plantedReach(options.plant, outside, random));
-const world = plantedWorld(options.plant, report);
-const app = await open(options.file, { agents: cast.agents, onReport: report, ...(world === null ? {} : { world }) });
+const app = await open(options.file, openOptions(cast));
 say({ say: "ready" });
 flushCompileCache();
 

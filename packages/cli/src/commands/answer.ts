@@ -4,78 +4,68 @@ import type { CommandContext } from "../cli.ts";
 import { findRun, findWait, type OpenWait } from "../find-run.ts";
 import { printRequest } from "../views/request.ts";
 
-export interface DecideOptions {
+/** Which question, as the user named it. */
+interface Target {
   readonly run: string;
   readonly wait: string | undefined;
-  readonly approved: boolean;
-  readonly note?: string;
   readonly by: string;
 }
 
+export interface DecideOptions extends Target {
+  readonly approved: boolean;
+  readonly note?: string;
+}
+
 /** Answers with a decision: approved or not, by whom, with which note. */
-export async function decide(context: CommandContext, { run, wait, approved, note, by }: DecideOptions): Promise<void> {
+export async function decide(context: CommandContext, options: DecideOptions): Promise<void> {
+  const { approved, by, note } = options;
+  const wait = await find(context, options);
+  refuseDoubt(context, wait);
   const decision = { approved, by, ...(note === undefined ? {} : { note }) };
-  await send(context, run, wait, decision, by, approved ? "Approved" : "Rejected", refuseDoubt);
+  await send(context, wait, decision, by);
+  report(context, wait, decision, approved ? "Approved" : "Rejected");
 }
 
 /** Answers with any JSON value; the worker refuses one that does not fit the question. */
-export async function answerWait(
-  context: CommandContext,
-  run: string,
-  wait: string,
-  json: string,
-  by: string,
-): Promise<void> {
-  await send(context, run, wait, parseAnswer(json), by, "Answered");
+export async function answerWait(context: CommandContext, target: Target, json: string): Promise<void> {
+  const value = parseAnswer(json);
+  const wait = await find(context, target);
+  await send(context, wait, value, target.by);
+  report(context, wait, value, "Answered");
 }
 
-async function send(
-  context: CommandContext,
-  typedRun: string,
-  typedWait: string | undefined,
-  value: unknown,
-  by: string,
-  said: string,
-  check?: (wait: OpenWait) => void,
-): Promise<void> {
-  const { app, display, json } = context;
-  const run = await findRun(app, typedRun);
-  const wait = await findWait(app, run, typedWait);
-  check?.(wait);
-  await app.answer(run.runId, wait.waitId, value, { by });
-  if (json) return display.out(JSON.stringify({ runId: run.runId, waitId: wait.waitId, value }));
-  printAnswered(context, wait, said);
+async function find(context: CommandContext, { run, wait }: Target): Promise<OpenWait> {
+  return findWait(context, await findRun(context, run), wait);
 }
 
-/** Whether something happened is not a matter of yes or no to a wish: it needs a look at the world. */
-function refuseDoubt({ kind, name, runId, waitId }: OpenWait): void {
+async function send({ app }: CommandContext, { kind, runId, waitId, name }: OpenWait, value: unknown, by: string): Promise<void> {
+  if (kind === "signal") await app.signal(runId, name, value);
+  else await app.answer(runId, waitId, value, { by });
+}
+
+/** Whether something happened is not a matter of yes or no: it needs a look at the world. */
+function refuseDoubt({ command }: CommandContext, { kind, name, runId, waitId }: OpenWait): void {
   if (kind !== "in-doubt") return;
-  const how = [
-    `concertato answer ${runId} ${waitId} '{"happened":false}'`,
-    `concertato answer ${runId} ${waitId} '{"happened":true,"output":…}'`,
-  ];
-  throw new CliError(
-    exitCodes.usage,
-    `${name} was interrupted, and it is not known whether it happened. Look, then say so:\n  ${how.join("\n  ")}`,
-  );
+  const what = `${name} was interrupted, and it is not known whether it happened. Look, then say so:`;
+  const answers = [`{"happened":false}`, `{"happened":true,"output":…}`];
+  const how = answers.map((answer) => `  ${command(`answer ${runId} ${waitId} '${answer}'`)}`);
+  throw new CliError(exitCodes.usage, [what, ...how].join("\n"));
 }
 
-function printAnswered({ display }: CommandContext, { name, request, runId }: OpenWait, said: string): void {
+function report({ display, json }: CommandContext, wait: OpenWait, value: unknown, said: string): void {
   const { out, paint, marks } = display;
+  const { name, request, runId, waitId } = wait;
+  if (json) return out(JSON.stringify({ runId, waitId, value }));
   out(`${paint("good", `${marks.done} ${said}`)} as ${name}`);
   printRequest(display, request);
-  out(
-    paint("quiet", `Run ${runId} goes on as soon as a process with its agents is up; for the support desk: npm start`),
-  );
+  out(paint("quiet", `Run ${runId} goes on where its agents run; for the support desk: npm start`));
 }
 
 function parseAnswer(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
-    throw new CliError(
-      exitCodes.usage,
-      `The answer is not JSON: ${json}. Write strings in quotes, for example '"yes"' or '{"approved":true}'.`,
-    );
+    const how = `Write strings in quotes, for example '"yes"' or '{"approved":true}'.`;
+    throw new CliError(exitCodes.usage, `The answer is not JSON: ${json}. ${how}`);
   }
 }

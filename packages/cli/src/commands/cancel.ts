@@ -2,12 +2,9 @@
 import type { CommandContext } from "../cli.ts";
 import { findRun } from "../find-run.ts";
 
-export async function cancelRun(
-  { app, display, json }: CommandContext,
-  typed: string,
-  reason: string | undefined,
-): Promise<void> {
-  const { runId } = await findRun(app, typed);
+export async function cancelRun(context: CommandContext, typed: string, reason: string | undefined): Promise<void> {
+  const { app, display, json } = context;
+  const { runId } = await findRun(context, typed);
   await app.cancel(runId, reason === undefined ? {} : { reason });
   if (json) return display.out(JSON.stringify({ runId, cancelled: true }));
   display.out(

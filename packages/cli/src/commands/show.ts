@@ -8,7 +8,7 @@ import { ageWords, durationWords, statusWords } from "../views/words.ts";
 
 export async function showRun(context: CommandContext, typed: string, full: boolean): Promise<void> {
   const { app, display, json, now } = context;
-  const { runId } = await findRun(app, typed);
+  const { runId } = await findRun(context, typed);
   const { run, tree } = await app.describe(runId);
   if (json) return display.out(JSON.stringify({ run, tree }, null, 2));
   const { out, paint } = display;

@@ -178,6 +178,8 @@ export interface Store {
   claim(self: number, now: number, agents: readonly string[], limit: number): Awaitable<readonly RunRow[]>;
   /** Keys of runs owned by `self` whose wake is due: somebody wrote to their inbox. */
   poked(self: number, now: number, limit: number): Awaitable<readonly number[]>;
+  /** Keys of all runs owned by `self`: asked only when a claim did not answer. */
+  owned(self: number): Awaitable<readonly number[]>;
   /** Earliest wake of an unowned run later than `now`, or null. */
   nextWake(now: number): Awaitable<number | null>;
   /** Changes when another connection wrote. Cheap enough to ask many times a second. */

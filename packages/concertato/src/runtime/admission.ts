@@ -61,8 +61,16 @@ function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
   const from = JSON.stringify([row.sender, row.n]);
   if (waiting !== undefined) answerWait(run, waiting, text, from);
   else if (row.kind === "signal" && row.name.startsWith("answer:")) answerDoubt(run, doubtful, text, from);
-  else if (row.kind !== "cancel") run.write("signal", run.root, { name: channel, meta: `{"from":${from}}`, text });
+  else if (row.kind !== "cancel") keep(run, channel, text, from);
   return true;
+}
+
+/** Nobody waits for it yet: it is kept, in the journal and for the wait that will come. */
+function keep(run: LiveRun, channel: string, text: string | null, from: string): void {
+  const { stored } = run.write("signal", run.root, { name: channel, meta: `{"from":${from}}`, text });
+  const kept = run.buffer.get(channel) ?? [];
+  kept.push({ seq: stored.seq, text, at: stored.at });
+  run.buffer.set(channel, kept);
 }
 
 function consume(engine: Engine, run: LiveRun, row: InboxRow): void {

@@ -44,6 +44,8 @@ export class Ownership {
   #lastSweep = 0;
   #sweeping = false;
   #sweepAgain = false;
+  /** The last claim did not answer. */
+  #claimUnknown = false;
   /** Due runs were left in the store because enough are at work. */
   #backlog = false;
   /** Runs whose last commit is unknown; read again at the next sweep. */
@@ -150,25 +152,39 @@ export class Ownership {
   }
 
   async #claim(): Promise<void> {
-    const { store, world } = this.#engine;
     while (!this.#engine.stopped) {
       const room = Math.min(claimPage, maxActive - this.active);
       this.#backlog = room <= 0;
       if (this.#backlog) return;
-      const rows = await store.claim(this.owner, world.clock.now(), this.#engine.agentIds(), room);
+      const rows = await this.#claimPage(room);
       for (const row of rows) await this.#take(row);
       if (rows.length < room) return;
     }
+  }
+
+  /** A claim whose outcome is unknown may have taken runs: what this process owns and does not hold is read again. */
+  async #claimPage(room: number): Promise<readonly RunRow[]> {
+    const { store, world } = this.#engine;
+    if (this.#claimUnknown) {
+      for (const key of await store.owned(this.owner)) this.#unknown.add(key);
+      this.#claimUnknown = false;
+      await this.#reread();
+    }
+    this.#claimUnknown = true;
+    const rows = await store.claim(this.owner, world.clock.now(), this.#engine.agentIds(), room);
+    this.#claimUnknown = false;
+    return rows;
   }
 
   async #take(row: RunRow): Promise<void> {
     if (this.#engine.stopped) return;
     const stale = this.#engine.runs.get(row.key);
     if (stale !== undefined) this.#engine.drop(stale);
-    if (row.cancelling) return this.#finishCancelled(row);
     try {
+      if (row.cancelling) return await this.#finishCancelled(row);
       const entries = await this.#engine.store.replay(row.key);
       if (this.#engine.stopped) return;
+      if (entries.at(-1)?.seq !== row.seq && (await this.#movedOn(row))) return;
       const run = loadRun(this.#engine, row, entries);
       this.#engine.runs.set(run.key, run);
       resumeRun(this.#engine, run, row.parked);
@@ -181,6 +197,15 @@ export class Ownership {
       }
       await this.#setAside(row, toFailureRecord(error));
     }
+  }
+
+  /** The row was read before a write that was still under way: it is read again. */
+  async #movedOn(row: RunRow): Promise<boolean> {
+    const now = await this.#engine.store.runByKey(row.key);
+    if (now === undefined || (now.seq === row.seq && now.epoch === row.epoch)) return false;
+    this.#unknown.add(row.key);
+    this.#sweepAgain = true;
+    return true;
   }
 
   /** A journal that cannot be read harms one run: it is marked, named and left alone. */
@@ -257,6 +282,8 @@ export class Ownership {
   /** The append was refused: another process took the run over, or it was cancelled. It is theirs now. */
   lost(run: LiveRun): void {
     this.#engine.drop(run);
+    // Or this process itself took it again, in a claim that did not answer.
+    this.#unknown.add(run.key);
     this.sweepSoon();
   }
 
@@ -271,9 +298,10 @@ export class Ownership {
     for (const key of [...this.#unknown]) {
       const row = await this.#engine.store.runByKey(key);
       this.#unknown.delete(key);
-      if (row === undefined || row.owner !== this.owner) continue;
-      if (this.#engine.runs.has(key)) continue;
-      await this.#take({ ...row, parked: false });
+      if (row === undefined || row.owner !== this.owner || row.status === "diverged") continue;
+      // Held in the epoch that the store has: nothing was missed.
+      if (this.#engine.runs.get(key)?.epoch === row.epoch) continue;
+      await this.#take(row);
     }
   }
 
@@ -352,7 +380,8 @@ export class Ownership {
         if (result.ok) this.lost(run);
         else if (result.reason === "busy") this.admit(run);
       },
-      () => this.unknown(run),
+      // Unknown whether it was given back. If so, whoever takes it next puts this one out by the epoch; if not, it is ours.
+      (error: unknown) => this.#engine.world.report(error),
     );
   }
 }

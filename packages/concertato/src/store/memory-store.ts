@@ -244,6 +244,12 @@ export class MemoryStore implements Store {
     return keys;
   }
 
+  owned(self: number): readonly number[] {
+    const keys: number[] = [];
+    for (const { row } of this.#runs.values()) if (row.owner === self) keys.push(row.key);
+    return keys;
+  }
+
   nextWake(now: number): number | null {
     let earliest: number | null = null;
     for (const key of this.#wakes) {

@@ -87,6 +87,10 @@ export class OwnerTable {
     return rows<readonly [key: number]>(this.#sql.poked, self, now, limit).map(([key]) => key);
   }
 
+  owned(self: number): number[] {
+    return rows<readonly [key: number]>(this.#sql.owned, self).map(([key]) => key);
+  }
+
   nextWake(now: number): number | null {
     return rows<readonly [wake: number | null]>(this.#sql.nextWake, now)[0]?.[0] ?? null;
   }
@@ -121,6 +125,7 @@ function prepareAll(db: DatabaseSync) {
        where key = ?2 returning ${runColumns}`,
     ),
     poked: query(`select key from run where owner = ? and wake <= ? order by wake limit ?`),
+    owned: query(`select key from run where owner = ?`),
     nextWake: query(
       `select min((select min(wake) from run where agent = agent.id and owner is null and wake is not null and wake > ?1)) from agent`,
     ),

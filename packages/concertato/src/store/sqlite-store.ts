@@ -292,6 +292,10 @@ class SqliteStore implements Store {
     return this.#read(({ owners }) => owners.poked(self, now, limit));
   }
 
+  owned(self: number): Awaitable<readonly number[]> {
+    return this.#read(({ owners }) => owners.owned(self));
+  }
+
   nextWake(now: number): Awaitable<number | null> {
     return this.#read(({ owners }) => owners.nextWake(now));
   }
