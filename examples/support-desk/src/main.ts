@@ -36,13 +36,13 @@ async function work(
   const { runDesk } = await import("./run-desk.ts");
   const write = (value: object): void => void (options.json && process.stdout.write(`${JSON.stringify(value)}\n`));
   try {
-    const failed = await runDesk(options, {
+    const well = await runDesk(options, {
       terminal: live,
       closing,
       tell: ({ agent, text }, { id }) => write({ type: "did", message: id, agent, text }),
       end: (summary) => write({ type: "summary", ...summary }),
     });
-    return failed === 0 ? 0 : 1;
+    return well ? 0 : 1;
   } catch (error) {
     console.error(
       `\n  ${closing.paint("bad", closing.marks.bad)} ${error instanceof Error ? error.message : String(error)}`,

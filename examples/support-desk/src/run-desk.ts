@@ -3,6 +3,7 @@
  * person at the terminal, and writes the report. Everything it knows it reads from the run, the bank and the mails.
  */
 import { relative } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { type App, type Job, open } from "concertato";
 import { inbox as inboxWorkflow } from "./agents/inbox.ts";
 import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-folder.ts";
@@ -40,12 +41,12 @@ interface Desk {
   readonly folder: DataFolder;
   readonly messages: readonly Message[];
   readonly follower: Follower;
-  /** Aborted and renewed whenever a person's answer was recorded. */
+  /** Aborted by the next entry: while a person is asked nothing else moves, so the question was settled elsewhere. */
   readonly answered: { signal: AbortController };
 }
 
-/** Answers the number of messages that failed. */
-export async function runDesk(options: DeskOptions, { terminal, closing, tell, end }: Stage): Promise<number> {
+/** True when nothing failed: everything is answered, or waits for a person. */
+export async function runDesk(options: DeskOptions, { terminal, closing, tell, end }: Stage): Promise<boolean> {
   const inbox = readInbox(options.inbox);
   const folder = dataFolder(options.data);
   if (options.fresh) await clearFolder(folder);
@@ -76,8 +77,11 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
     command: (verb) => commandFor(verb, summary.runId, options),
     near: nearPath,
   });
-  return summary.totals.failed;
+  return summary.totals.failed === 0 && !brokenOff.has(summary.status);
 }
+
+/** Ends of a run that somebody has to look into. */
+const brokenOff: ReadonlySet<string> = new Set(["failed", "stopped", "diverged"]);
 
 /** Listens to the run; tells what was committed since this process began. */
 function followed(
@@ -88,7 +92,7 @@ function followed(
   const narrator = openNarrator();
   const answered = { signal: new AbortController() };
   const follower = follow(parts.job, (entry) => {
-    if (entry.kind === "result") answered.signal.abort();
+    answered.signal.abort();
     const told = narrator.hear(entry);
     const message = told === undefined ? undefined : parts.messages[told.message];
     if (told !== undefined && message !== undefined && entry.at >= startedAt) tell(told, message);
@@ -102,9 +106,9 @@ async function work(desk: Desk, terminal: Terminal): Promise<Summary> {
   for (;;) {
     await desk.app.settle();
     desk.answered.signal = new AbortController();
-    const { summary, entries, retries } = await look(desk);
-    if (retries) {
-      await desk.follower.reached(entries + 1);
+    const { summary, entries, moving } = await look(desk);
+    if (moving) {
+      await Promise.race([desk.follower.reached(entries + 1), pause(lookAgainMs)]);
       continue;
     }
     const wait = questions(summary).find(({ waitId }) => !later.has(waitId));
@@ -119,16 +123,22 @@ async function work(desk: Desk, terminal: Terminal): Promise<Summary> {
 interface Look {
   readonly summary: Summary;
   readonly entries: number;
-  /** Something failed and is tried again soon; nobody needs to do anything. */
-  readonly retries: boolean;
+  /** Something is tried again soon, or another process is at work on this run: there is more to come by itself. */
+  readonly moving: boolean;
 }
+
+const atWork: ReadonlySet<string> = new Set(["queued", "running"]);
+
+/** How often a run of another process is looked at again. */
+const lookAgainMs = 250;
 
 /** The state as of now, and no line behind it. */
 async function look({ app, job, bank, folder, messages, follower }: Desk): Promise<Look> {
   const { run, tree } = await app.describe(job.runId);
   await follower.reached(run.entries);
   const summary = summarize(run, tree, messages, bank.books(), readMailFolder(folder.mails).list().map(messageKeyOf));
-  return { summary, entries: run.entries, retries: run.waiting.some(({ kind }) => kind === "retry") };
+  const moving = atWork.has(run.status) || run.waiting.some(({ kind }) => kind === "retry");
+  return { summary, entries: run.entries, moving };
 }
 
 /** What a yes or no answers. An effect in doubt needs a look at the world first, so it is left to the CLI. */
@@ -158,10 +168,10 @@ async function printStart(
   ];
   for (const [name = "", text = ""] of facts) line(`  ${paint("quiet", name.padEnd(8))}${text}`);
   const { run } = await app.describe(job.runId);
-  const earlier =
-    run.status === "completed"
-      ? "It is finished; nothing is left to do."
-      : "It was begun before and goes on where it was.";
+  const goesOn = run.status === "waiting" || atWork.has(run.status);
+  const earlier = goesOn
+    ? "It was begun before and goes on where it was."
+    : `It is ${run.status}: nothing is left to do.`;
   if (run.createdAt < startedAt) line(`  ${paint("quiet", earlier)}`);
 }
 

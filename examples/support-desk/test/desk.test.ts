@@ -117,6 +117,22 @@ test("a payment that was paid back elsewhere while the manager thought is not pa
   expect(booksOf(folder)).toMatchObject({ refunds: 2, paidTwice: 0, repeatedRefundCalls: 1, tickets: 4 });
 });
 
+test("a cancelled run is said to be cancelled, and --fresh begins anew", async () => {
+  const { runId } = summaryOf(await runDesk(folder, "--json"));
+  expect(await runCli(folder, "cancel", runId)).toMatchObject({ code: 0 });
+  const cancelled = await runDesk(folder);
+  expect(cancelled).toMatchObject({ code: 0, output: expect.stringContaining("The run is cancelled.") });
+  expect(booksOf(folder)).toMatchObject({ refunds: 1 });
+  expect(summaryOf(await runDesk(folder, "--json", "--fresh")).totals).toMatchObject({ answered: 7, mailsSent: 7 });
+});
+
+test("two desks on one inbox share the work and repeat nothing", async () => {
+  const both = await Promise.all([runDesk(folder, "--json"), runDesk(folder, "--json")]);
+  for (const one of both) expect(summaryOf(one).totals).toMatchObject({ answered: 7, waiting: 1 });
+  await finish();
+  expectAllDoneOnce();
+});
+
 test.each([1, 12, 20, 34])(
   "killed after sentence %i and started again, it goes on and repeats nothing",
   async (sentences) => {

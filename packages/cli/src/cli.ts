@@ -119,7 +119,7 @@ function addSteering(program: Command, inApp: InApp): void {
     .description("answer a question with any value")
     .option("--by <name>", "who answers", me)
     .action((run: string, wait: string, json: string, options: { by: string }) =>
-      inApp((context) => answerWait(context, run, wait, json, options.by)),
+      inApp((context) => answerWait(context, { run, wait, by: options.by }, json)),
     );
   program
     .command("cancel")

@@ -46,7 +46,10 @@ export function openWaits(runId: string, { children, ...node }: TreeNode): reado
   const inner = children.flatMap((child) => openWaits(runId, child));
   const kind = node.wait === undefined ? undefined : kindOf(node);
   if (node.wait === undefined || kind === undefined) return inner;
-  return [{ kind, runId, waitId: node.wait.waitId, name: node.name, since: node.wait.since, request: node.input }, ...inner];
+  return [
+    { kind, runId, waitId: node.wait.waitId, name: node.name, since: node.wait.since, request: node.input },
+    ...inner,
+  ];
 }
 
 /** Deadlines, retries and other runs are waited for too, but nobody is asked. */
@@ -66,11 +69,18 @@ export async function findWait(context: CommandContext, run: RunSummary, typed: 
   throw new CliError(exitCodes.usage, `${fitting.length} questions are open. Say which:\n${listOf(fitting)}`);
 }
 
-function nothingOpen({ command }: CommandContext, run: RunSummary, typed: string | undefined, waits: readonly OpenWait[]): string {
+function nothingOpen(
+  { command }: CommandContext,
+  run: RunSummary,
+  typed: string | undefined,
+  waits: readonly OpenWait[],
+): string {
   if (waits.length > 0) return `Run ${run.runId} does not wait for ${typed}. Open are:\n${listOf(waits)}`;
   return `Run ${run.runId} is ${run.status} and waits for no answer. See it with: ${command(`show ${run.runId}`)}`;
 }
 
 function listOf(waits: readonly OpenWait[]): string {
-  return waits.map(({ runId, waitId, name, request }) => `  ${runId} ${waitId}   ${name}: ${JSON.stringify(request)}`).join("\n");
+  return waits
+    .map(({ runId, waitId, name, request }) => `  ${runId} ${waitId}   ${name}: ${JSON.stringify(request)}`)
+    .join("\n");
 }

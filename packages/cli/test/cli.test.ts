@@ -40,6 +40,39 @@ const twoSigns = workflow(
     return 2;
   },
 );
+const delivery = workflow({ name: "delivery", version: 1, input: z.object({}), output: z.string() }, (_input, ctx) =>
+  ctx.waitFor("parcel", z.string()),
+);
+const release = Promise.withResolvers<number>();
+const slow = tool({
+  name: "slow",
+  description: "Takes its time",
+  output: z.number(),
+  effect: "read",
+  execute: () => release.promise,
+});
+const busy = workflow(
+  { name: "busy", version: 1, input: z.object({}), output: z.number(), uses: [boss, slow] },
+  async (_input, ctx) => {
+    await ctx.all({ asked: (branch) => branch.run(boss, {}), working: (branch) => branch.run(slow, undefined) });
+    return 1;
+  },
+);
+/** An effect that breaks off, and whose probe cannot tell what became of it. */
+const pay = tool({
+  name: "pay",
+  description: "Pays",
+  output: z.number(),
+  effect: "irreversible",
+  probe: async () => ({ kind: "unknown" }),
+  execute: () => {
+    throw new Error("The line went dead.");
+  },
+});
+const doubtful = workflow(
+  { name: "doubtful", version: 1, input: z.object({}), output: z.number(), uses: [pay] },
+  (_input, ctx) => ctx.run(pay, undefined),
+);
 const broken = workflow({ name: "broken", version: 1, input: z.object({}), output: z.number() }, () => {
   throw new Error("The printer is on fire.");
 });
@@ -74,6 +107,7 @@ async function cli(...args: readonly string[]): Promise<Said> {
     directory: folder,
     environment: {},
     now: () => Date.now(),
+    invokedAs: "concertato",
   });
   return { code, out, error };
 }
@@ -155,6 +189,32 @@ test("answer takes any JSON; what is no JSON is refused before anything is sent"
   });
   expect(await cli("answer", runId, "boss", '{"approved":false,"note":"later"}')).toMatchObject({ code: 0 });
   expect(await goOn(order, runId)).toBe("completed");
+});
+
+test("answer sends a signal where a run waits for one", async () => {
+  const runId = await left(delivery, {});
+  expect((await cli("show", runId)).out).toContain(`concertato answer ${runId} 0.0 JSON`);
+  expect(await cli("answer", runId, "parcel", '"at the door"')).toMatchObject({ code: 0 });
+  expect(await goOn(delivery, runId)).toBe("completed");
+});
+
+test("a question can be answered while other parts of the run are at work", async () => {
+  const file = join(folder, "busy.db");
+  await using app = await open(file, { agents: [busy] });
+  const job = await app.start(busy, {});
+  for await (const entry of job.events()) if (entry.kind === "wait-opened") break;
+  expect(await cli("--db", file, "approve", job.runId)).toMatchObject({ code: 0 });
+  for await (const entry of job.events()) if (entry.kind === "result" && entry.name === "boss") break;
+  release.resolve(1);
+  expect(await job.outcome()).toMatchObject({ status: "completed" });
+});
+
+test("approve refuses an effect in doubt and says how to answer it", async () => {
+  const runId = await left(doubtful, {});
+  const refused = await cli("approve", runId);
+  expect(refused).toMatchObject({ code: 2, error: expect.stringContaining('{"happened":false}') });
+  expect(await cli("answer", runId, "pay", '{"happened":true,"output":7}')).toMatchObject({ code: 0 });
+  expect(await goOn(doubtful, runId)).toBe("completed");
 });
 
 test("cancel ends a waiting run, and a second cancel says that it ended", async () => {

@@ -26,6 +26,8 @@ interface Seen {
 
 const ends = new Set(["result", "scope-ended", "child-started"]);
 
+const begins = new Set(["intent", "timer-set", "wait-opened", "scope-started", "map-started"]);
+
 export class Checkers {
   readonly violations: string[] = [];
   readonly #schedule: Schedule;
@@ -72,6 +74,7 @@ export class Checkers {
       journals.set(row.id, journal);
       this.#checkJournal(row, journal);
       this.#checkEnd(row, journal);
+      this.#checkAccounts(row, journal);
     }
     this.#checkStarts(client, rows);
     this.#checkCancels(client, rows);
@@ -99,6 +102,24 @@ export class Checkers {
       }
     });
     if (row.seq !== journal.length) this.violate("row-seq", `run ${row.id}: row says ${row.seq}, journal has ${journal.length}`);
+  }
+
+  /** What a finished body had begun has an end, or the journal says that it was given up (bodies here await everything). */
+  #checkAccounts(row: RunRow, journal: readonly Seen[]): void {
+    if (row.status !== "completed") return;
+    const closed = new Set<string>();
+    const finished = new Set<number>([1]);
+    for (const { entry, kind } of journal) {
+      if (ends.has(kind) || kind === "op-cancelled") closed.add(`${entry.scope} ${entry.op}`);
+      if (kind === "scope-ended") {
+        const start = journal.findLast((seen) => seen.kind === "scope-started" && seen.entry.scope === entry.scope && seen.entry.op === entry.op);
+        if (start !== undefined) finished.add(start.entry.seq);
+      }
+    }
+    for (const { entry, kind } of journal) {
+      if (!begins.has(kind) || !finished.has(entry.scope) || isClosed(closed, entry.scope, entry.op)) continue;
+      this.violate("unaccounted", `run ${row.id} ${entry.scope}.${entry.op} (${entry.name}) was begun at seq ${entry.seq} and neither ended nor given up`);
+    }
   }
 
   /** liveness and outputs: every run has ended, with what its program may give. */
@@ -161,6 +182,12 @@ export class Checkers {
       if (happened === 0) this.violate("result-without-effect", `run ${row.id} ${pathOf(journal, seen)}`);
     }
   }
+}
+
+/** The operation itself ended, or the map or loop that it was part of. */
+function isClosed(closed: ReadonlySet<string>, scope: number, op: string): boolean {
+  for (let key = op; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf("/")))) if (closed.has(`${scope} ${key}`)) return true;
+  return false;
 }
 
 function metaOf(entry: StoredEntry): EntryMeta {

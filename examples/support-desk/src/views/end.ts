@@ -25,10 +25,16 @@ export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame):
   if (waiting.length > 0) printQuestions(terminal, waiting, frame);
   const doubtful = summary.lines.filter(({ wait }) => wait?.kind === "in-doubt");
   if (doubtful.length > 0) printDoubts(terminal, doubtful, frame);
-  if (summary.totals.answered === summary.totals.messages)
-    line(`  ${paint("good", "All answered.")} ${paint("quiet", "To start afresh: npm start -- --fresh")}`);
+  printStatus(terminal, summary);
   line(`  ${paint("quiet", "report")}  ${frame.near(frame.files.html)}`);
   line(`  ${paint("quiet", "mails")}   ${frame.near(frame.mails)}`);
+}
+
+function printStatus({ line, paint }: Terminal, { status, totals }: Summary): void {
+  if (status === "waiting" || status === "running" || status === "queued") return;
+  const all = totals.answered === totals.messages;
+  const end = all ? paint("good", "All answered.") : paint("bad", `The run is ${status}.`);
+  line(`  ${end} ${paint("quiet", "To start afresh: npm start -- --fresh")}`);
 }
 
 function printQuestions(

@@ -40,6 +40,7 @@ function rowOf({ paint, marks }: Terminal, line: SummaryLine): string[] {
     waiting: paint("wait", marks.wait),
     failed: paint("bad", marks.bad),
     working: paint("quiet", marks.dot),
+    cancelled: paint("quiet", marks.bad),
   }[status];
   const mail = answer === undefined ? paint("quiet", marks.dot) : "sent";
   return [
@@ -71,7 +72,8 @@ export function outcomeOf({ status, answer, wait, failure }: SummaryLine): strin
       ? `waits for ${wait.agent}`
       : `refund of ${euros(order.amountCents)} waits for the ${wait.agent}`;
   }
-  return status === "failed" ? (failure ?? "failed") : "in work";
+  if (status === "failed") return failure ?? "failed";
+  return status === "cancelled" ? "cancelled" : "in work";
 }
 
 export function printTotals({ paint, marks, line, width }: Terminal, totals: Totals): void {

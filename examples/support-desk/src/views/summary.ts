@@ -8,7 +8,7 @@ import { type Answer, answer, type Message, type OutgoingMail, outgoingMail } fr
 import type { Books } from "../services/bank.ts";
 import { approvalOf, sentenceFor, doubtSentence, type Sentence, waitSentence } from "./sentences.ts";
 
-export type LineStatus = "answered" | "waiting" | "failed" | "working";
+export type LineStatus = "answered" | "waiting" | "failed" | "cancelled" | "working";
 
 /** Somebody is asked: a question, or whether something that was interrupted has happened. */
 export interface OpenWait {
@@ -90,27 +90,27 @@ function messageNodes(tree: TreeNode): ReadonlyMap<number, TreeNode> {
 
 function lineOf(message: Message, node: TreeNode | undefined): SummaryLine {
   const nodes = node === undefined ? [] : [...walk(node)];
-  const done = answer.safeParse(node?.output);
-  const open = nodes.flatMap(openWaitOf)[0];
+  const done = answer.safeParse(node?.output).data;
+  const wait = nodes.flatMap(openWaitOf)[0];
   return {
     message: shown(message),
-    status: done.success
-      ? "answered"
-      : node?.status === "failed"
-        ? "failed"
-        : open === undefined
-          ? "working"
-          : "waiting",
-    answer: done.success ? done.data : undefined,
-    wait: open,
+    status: done === undefined ? unfinished(node, wait) : "answered",
+    answer: done,
+    wait,
     failure: node?.failure?.message,
     steps: nodes.slice(0, -1).flatMap(stepOf),
-    mail: done.success
-      ? outgoingMail
-          .pick({ subject: true, text: true })
-          .safeParse(nodes.find(({ name }) => name === "send-mail")?.input).data
-      : undefined,
+    mail: done === undefined ? undefined : mailIn(nodes),
   };
+}
+
+function unfinished(node: TreeNode | undefined, wait: OpenWait | undefined): LineStatus {
+  if (node?.status === "failed" || node?.status === "cancelled") return node.status;
+  return wait === undefined ? "working" : "waiting";
+}
+
+function mailIn(nodes: readonly TreeNode[]): SummaryLine["mail"] {
+  const sent = nodes.find(({ name }) => name === "send-mail");
+  return outgoingMail.pick({ subject: true, text: true }).safeParse(sent?.input).data;
 }
 
 function shown(message: Message): ShownMessage {

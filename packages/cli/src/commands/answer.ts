@@ -38,7 +38,12 @@ async function find(context: CommandContext, { run, wait }: Target): Promise<Ope
   return findWait(context, await findRun(context, run), wait);
 }
 
-async function send({ app }: CommandContext, { kind, runId, waitId, name }: OpenWait, value: unknown, by: string): Promise<void> {
+async function send(
+  { app }: CommandContext,
+  { kind, runId, waitId, name }: OpenWait,
+  value: unknown,
+  by: string,
+): Promise<void> {
   if (kind === "signal") await app.signal(runId, name, value);
   else await app.answer(runId, waitId, value, { by });
 }

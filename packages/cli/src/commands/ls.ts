@@ -38,7 +38,7 @@ function statusNamed(text: string): Status {
   return status;
 }
 
-function printEmpty({ display }: CommandContext, status: string | undefined): void {
+function printEmpty({ display, command }: CommandContext, status: string | undefined): void {
   const { out, paint } = display;
   out(status === undefined ? "No runs yet." : `No run is ${status}.`);
   out(
@@ -46,7 +46,7 @@ function printEmpty({ display }: CommandContext, status: string | undefined): vo
       "quiet",
       status === undefined
         ? "The first appears here when an app starts one; in this clone: npm start"
-        : "All runs: concertato ls",
+        : `All runs: ${command("ls")}`,
     ),
   );
 }

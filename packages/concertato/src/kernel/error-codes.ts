@@ -31,7 +31,7 @@ export const errorCodes = {
   "store/newer-schema": { retryable: false, remedy: "Upgrade Concertato; the file was written by a newer version." },
   "store/not-a-database": { retryable: false, remedy: "Point at a file made by Concertato, or at a new path." },
   "store/unavailable": { retryable: true, remedy: "The store did not answer; the outcome is read again before going on." },
-} as const satisfies Record<string, { readonly retryable: boolean; readonly remedy: string }>;
+} as const;
 
 /** A code of the table. */
 export type ErrorCode = keyof typeof errorCodes;

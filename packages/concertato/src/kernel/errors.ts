@@ -5,7 +5,7 @@
 import { type ErrorCode, errorCodes } from "./error-codes.ts";
 import type { Json } from "./json.ts";
 
-const brand: unique symbol = Symbol.for("concertato.error") as never;
+const brand = Symbol.for("concertato.error");
 
 /** What a ConcertatoError is made of. */
 export interface ConcertatoErrorOptions {
@@ -23,7 +23,6 @@ export class ConcertatoError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
   readonly details: { readonly [key: string]: Json };
-  readonly [brand] = true;
 
   constructor(options: ConcertatoErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -31,6 +30,7 @@ export class ConcertatoError extends Error {
     this.code = options.code;
     this.retryable = options.retryable ?? errorCodes[options.code].retryable;
     this.details = options.details ?? {};
+    Object.defineProperty(this, brand, { value: true });
   }
 
   /** Where this code is explained. */
@@ -41,7 +41,8 @@ export class ConcertatoError extends Error {
   /** True for a ConcertatoError of any copy of this library, optionally of one code. */
   static is(value: unknown, code?: ErrorCode): value is ConcertatoError {
     if (typeof value !== "object" || value === null || !(brand in value)) return false;
-    return code === undefined || (value as ConcertatoError).code === code;
+    // The brand is set by the constructor alone.
+    return code === undefined || (value as unknown as ConcertatoError).code === code;
   }
 }
 

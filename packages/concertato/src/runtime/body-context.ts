@@ -44,6 +44,9 @@ export class BodyContext implements Context {
   readonly #branch: Branch | null;
   readonly #loop: LoopState | null;
   #next = 0;
+  // Counted per context: a replay of a loop starts at its last turn and does not make the draws of earlier ones.
+  #randoms = 0;
+  #ids = 0;
 
   constructor(scope: Scope, prefix = "", container: Container | null = scope.container, branch: Branch | null = null, loop: LoopState | null = null) {
     this.#scope = scope;
@@ -196,11 +199,11 @@ export class BodyContext implements Context {
   }
 
   random(): number {
-    return derivedRandom(this.#scope.run.seed, this.#scope.path, this.#scope.randoms++);
+    return derivedRandom(this.#scope.run.seed, this.path, this.#randoms++);
   }
 
   id(): string {
-    return derivedId(this.#scope.run.seed, `${this.#scope.path}#id`, this.#scope.ids++);
+    return derivedId(this.#scope.run.seed, `${this.path}#id`, this.#ids++);
   }
 
   /** Numbers a new operation, or finds the recorded one. Null when this body no longer counts. */

@@ -9,7 +9,7 @@
  */
 import { type ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
-import type { World } from "../kernel/world.ts";
+import type { StopTimer, World } from "../kernel/world.ts";
 import type { FinalStatus } from "../journal/entry.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId } from "./agent.ts";
@@ -25,7 +25,6 @@ import { resumeMaps } from "./recovery.ts";
 import type { Delivery, Scope } from "./scope.ts";
 import { type TimerEntry, TimerHeap } from "./timer-heap.ts";
 import { boundAgent } from "./work.ts";
-import type { StopTimer } from "../kernel/world.ts";
 
 /** How an engine is set up. */
 export interface EngineOptions {
@@ -53,8 +52,8 @@ export class Engine {
   readonly committer: Committer;
   readonly ownership: Ownership;
   /** Runs in memory, by key. */
-  readonly runs = new Map<number, LiveRun>();
-  readonly listeners = new Set<EntryListener>();
+  readonly runs: Map<number, LiveRun> = new Map();
+  readonly listeners: Set<EntryListener> = new Set();
   /** The scope whose delivery is being drained: the only one whose body may call ctx. */
   current: Scope | null = null;
   /** Some attempt was started since the last drain; its end may be a microtask away. */
@@ -176,16 +175,9 @@ export class Engine {
     }
     this.current = scope;
     scope.now = delivery.at;
-    if (delivery.kind === "turn") this.#beginTurn(scope, delivery);
+    if (delivery.kind === "turn") beginTurn(delivery);
     else settleOperation(scope, delivery);
     return true;
-  }
-
-  #beginTurn(scope: Scope, delivery: Delivery): void {
-    const { loop } = delivery.operation;
-    if (loop === null) return;
-    loop.advancing = false;
-    loop.begin?.(decodeJson(delivery.text));
   }
 
   readonly #drained = (): void => {
@@ -495,6 +487,13 @@ export class Engine {
     this.enqueue(run.root);
     return run;
   }
+}
+
+function beginTurn(delivery: Delivery): void {
+  const { loop } = delivery.operation;
+  if (loop === null) return;
+  loop.advancing = false;
+  loop.begin?.(decodeJson(delivery.text));
 }
 
 function settleOperation(scope: Scope, delivery: Delivery): void {

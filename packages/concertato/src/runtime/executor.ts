@@ -12,7 +12,6 @@ import { agentId, type ProbeAnswer, type RetryPolicy } from "./agent.ts";
 import { AttemptHandle } from "./attempt.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import type { LiveRun } from "./live-run.ts";
 import type { MapState } from "./map-operation.ts";
 import { metaText, Operation } from "./operation.ts";
 import { Scope } from "./scope.ts";

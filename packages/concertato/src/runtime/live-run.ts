@@ -84,15 +84,15 @@ export class LiveRun {
   shownParked = false;
 
   /** Scopes by the seq of their start. */
-  readonly scopes = new Map<number, Scope>();
+  readonly scopes: Map<number, Scope> = new Map();
   /** Open waits by channel, oldest first. */
-  readonly waits = new Map<string, Operation[]>();
-  readonly buffer = new Map<string, BufferedSignal[]>();
+  readonly waits: Map<string, Operation[]> = new Map();
+  readonly buffer: Map<string, BufferedSignal[]> = new Map();
   /** Highest n admitted per sender. */
-  readonly admitted = new Map<string, number>();
-  readonly consuming = new Set<number>();
+  readonly admitted: Map<string, number> = new Map();
+  readonly consuming: Set<number> = new Set();
   /** Pending operations with a deadline or a place in lists: what it is waiting for. */
-  readonly pending = new Set<Operation>();
+  readonly pending: Set<Operation> = new Set();
   admitting = false;
   admitAgain = false;
   /** Rough size in memory, for the warm cache. */

@@ -26,7 +26,7 @@ export class MapState {
   /** This process has taken it up: items are launched from here on. */
   resumed = false;
   /** A loaded map had begun these; they are not launched a second time. */
-  readonly begun = new Set<number>();
+  readonly begun: Set<number> = new Set();
   /** An item that failed before the crash, where one failure fails the map. */
   failedItem: number | null = null;
   /** Outcome texts by item. */

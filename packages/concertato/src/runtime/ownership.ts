@@ -35,7 +35,7 @@ export class Ownership {
   /** Resting runs, longest resting first. */
   readonly #warm = new Map<number, LiveRun>();
   #warmBytes = 0;
-  readonly endListeners = new Set<EndListener>();
+  readonly endListeners: Set<EndListener> = new Set();
   /** This process in the store; 0 for a client, which owns nothing. */
   owner = 0;
   #poll: StopTimer | null = null;

@@ -37,7 +37,7 @@ export class Scope {
   seq = 0;
   inputText: string | null = null;
   startedAt = 0;
-  readonly operations = new Map<string, Operation>();
+  readonly operations: Map<string, Operation> = new Map();
   readonly log: Delivery[] = [];
   cursor = 0;
   /** Issued in this drain, or found unfinished; launched when the replay has caught up. */
@@ -50,8 +50,6 @@ export class Scope {
   direct = 0;
   /** Time of the last delivered entry. */
   now = 0;
-  randoms = 0;
-  ids = 0;
   /** In the engine's ready queue. */
   queued = false;
   /** Replaying after a crash; nothing of this run is launched before all such scopes have caught up. */

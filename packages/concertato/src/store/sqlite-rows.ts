@@ -5,7 +5,7 @@ import type { StatementSync, SQLInputValue } from "node:sqlite";
 import type { InboxRow, InboxSend, ReadEntry, RunRow, RunStatus } from "../journal/store.ts";
 
 /** Numbers are what files hold; they are never re-used. Final statuses are those from `firstFinal` on. */
-export const statusCodes = {
+export const statusCodes: Readonly<Record<RunStatus, number>> = {
   queued: 0,
   running: 1,
   waiting: 2,
@@ -14,7 +14,7 @@ export const statusCodes = {
   failed: 5,
   cancelled: 6,
   stopped: 7,
-} as const satisfies Record<RunStatus, number>;
+};
 
 /** Status codes from here on are final. */
 export const firstFinal = 4;
@@ -31,10 +31,7 @@ const statusNames: readonly RunStatus[] = [
 ];
 
 /** Numbers are what files hold; they are never re-used. */
-export const inboxCodes = { signal: 1, "child-ended": 2, cancel: 3 } as const satisfies Record<
-  InboxSend["kind"],
-  number
->;
+export const inboxCodes: Readonly<Record<InboxSend["kind"], number>> = { signal: 1, "child-ended": 2, cancel: 3 };
 
 const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [undefined, "signal", "child-ended", "cancel"];
 

@@ -1,0 +1,199 @@
+/**
+ * The simulator's command: `npm run sim -- --seeds 200000 --from 1`, `--seconds 20`, `--seed 42` (with a trace),
+ * `--plants` (every planted bug must be caught), `--json`. Seeds are spread over the cores.
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { failingSeeds } from "./failing-seeds.ts";
+import { plantedSimulator } from "./planted-copy.ts";
+import { plants } from "./plants.ts";
+import { simulate, type Verdict } from "./simulate.ts";
+
+/** What a worker has done so far. */
+interface Progress {
+  readonly seeds: number;
+  readonly events: number;
+  readonly crashes: number;
+  readonly failures: readonly { readonly seed: number; readonly violations: readonly string[] }[];
+}
+
+interface Share {
+  readonly from: number;
+  readonly step: number;
+  readonly seeds: number;
+  /** Stops after this many seconds of real time. */
+  readonly seconds: number;
+}
+
+const repeat = (seed: number) => `npm run sim -- --seed ${seed}`;
+
+/** Seeds tried for one plant before it counts as missed. */
+const patience = 20_000;
+
+if (isMainThread) await main();
+else await work(workerData as Share);
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: "string" },
+      seconds: { type: "string" },
+      from: { type: "string", default: "1" },
+      seed: { type: "string" },
+      plants: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return help();
+  if (values.seed !== undefined) return showSeed(Number(values.seed), values.json);
+  if (values.plants) return checkPlants(values.json);
+  const seconds = values.seconds === undefined ? (values.seeds === undefined ? 20 : Number.POSITIVE_INFINITY) : Number(values.seconds);
+  const seeds = values.seeds === undefined ? Number.MAX_SAFE_INTEGER : Number(values.seeds);
+  await storm(Number(values.from), seeds, seconds, values.json);
+}
+
+function help(): void {
+  process.stdout.write(`Simulates apps on a virtual clock and a failing store, and checks every rule of the kernel.
+
+  --seeds N      so many seeds               --from S     the first of them (default 1)
+  --seconds N    as many as fit (default 20) --seed S     one seed, with its trace
+  --plants       every planted bug must be caught
+  --json         for machines
+`);
+}
+
+/** Many seeds over all cores. */
+async function storm(from: number, seeds: number, seconds: number, json: boolean): Promise<void> {
+  const started = performance.now();
+  const kept = await Promise.all(failingSeeds.map((seed) => simulate(seed)));
+  const cores = Math.max(1, availableParallelism());
+  const progress = new Array<Progress>(cores).fill({ seeds: 0, events: 0, crashes: 0, failures: [] });
+  const show = progressLine(() => summary(progress, started));
+  const workers = progress.map((_, index) => runShare({ from: from + index, step: cores, seeds: Math.ceil((seeds - index) / cores), seconds }, (state) => {
+    progress[index] = state;
+    if (!json) show();
+  }));
+  await Promise.all(workers);
+  const failures = [...kept.filter((verdict) => verdict.violations.length > 0), ...progress.flatMap((state) => state.failures)];
+  const total = summary(progress, started);
+  if (json) process.stdout.write(`${JSON.stringify({ ...total, kept: kept.length, failures })}\n`);
+  else report(total, kept.length, failures);
+  process.exitCode = failures.length === 0 ? 0 : 1;
+}
+
+function runShare(share: Share, onProgress: (progress: Progress) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: share });
+    worker.on("message", onProgress);
+    worker.on("error", reject);
+    worker.on("exit", () => resolve());
+  });
+}
+
+async function work(share: Share): Promise<void> {
+  const failures: { seed: number; violations: readonly string[] }[] = [];
+  let events = 0;
+  let crashes = 0;
+  let done = 0;
+  const deadline = performance.now() + share.seconds * 1_000;
+  let next = performance.now() + 500;
+  while (done < share.seeds && performance.now() < deadline && failures.length < 5) {
+    const verdict = await simulate(share.from + done * share.step);
+    done++;
+    events += verdict.events;
+    crashes += verdict.crashes;
+    if (verdict.violations.length > 0) failures.push({ seed: verdict.seed, violations: verdict.violations });
+    if (performance.now() < next) continue;
+    parentPort?.postMessage({ seeds: done, events, crashes, failures } satisfies Progress);
+    next = performance.now() + 500;
+  }
+  parentPort?.postMessage({ seeds: done, events, crashes, failures } satisfies Progress);
+}
+
+interface Summary {
+  readonly seeds: number;
+  readonly events: number;
+  readonly crashes: number;
+  readonly failures: number;
+  readonly seconds: number;
+  readonly seedsPerSecond: number;
+}
+
+function summary(progress: readonly Progress[], started: number): Summary {
+  const sum = (pick: (state: Progress) => number) => progress.reduce((total, state) => total + pick(state), 0);
+  const seconds = (performance.now() - started) / 1_000;
+  const seeds = sum((state) => state.seeds);
+  return {
+    seeds,
+    events: sum((state) => state.events),
+    crashes: sum((state) => state.crashes),
+    failures: sum((state) => state.failures.length),
+    seconds: Math.round(seconds * 10) / 10,
+    seedsPerSecond: Math.round(seeds / seconds),
+  };
+}
+
+function progressLine(state: () => Summary): () => void {
+  if (!process.stdout.isTTY) return () => undefined;
+  return () => {
+    const { seeds, events, crashes, failures, seedsPerSecond } = state();
+    process.stdout.write(`\r\x1b[2K  ${seeds.toLocaleString("en")} seeds  ${events.toLocaleString("en")} events  ${crashes.toLocaleString("en")} crashes  ${failures} failures  ${seedsPerSecond}/s`);
+  };
+}
+
+function report(total: Summary, kept: number, failures: readonly { readonly seed: number; readonly violations: readonly string[] }[]): void {
+  if (process.stdout.isTTY) process.stdout.write("\r\x1b[2K");
+  for (const { seed, violations } of failures.slice(0, 5)) {
+    process.stdout.write(`\nSeed ${seed} breaks a rule:\n${violations.slice(0, 3).map((line) => `  ${line.slice(0, 400)}`).join("\n")}\n  Repeat it with its trace: ${repeat(seed)}\n`);
+  }
+  const { seeds, events, crashes, seconds, seedsPerSecond } = total;
+  process.stdout.write(
+    `Simulator: ${seeds.toLocaleString("en")} seeds (and ${kept} kept), ${events.toLocaleString("en")} events, ${crashes.toLocaleString("en")} crashes, ${failures.length} failures, ${seconds} s, ${seedsPerSecond} seeds/s\n`,
+  );
+}
+
+/** One seed with everything that happened, twice, so that a seed that does not repeat is noticed. */
+async function showSeed(seed: number, json: boolean): Promise<void> {
+  const verdict = await simulate(seed, { trace: true });
+  const again = await simulate(seed);
+  if (json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
+  else print(verdict);
+  if (again.digest !== verdict.digest) process.stdout.write(`Seed ${seed} did not repeat: ${verdict.digest} and ${again.digest}.\n`);
+  process.exitCode = verdict.violations.length === 0 && again.digest === verdict.digest ? 0 : 1;
+}
+
+function print(verdict: Verdict): void {
+  process.stdout.write(`${verdict.trace.join("\n")}\n\n`);
+  process.stdout.write(verdict.violations.length === 0 ? "No rule broken.\n" : `${verdict.violations.join("\n")}\n`);
+  process.stdout.write(`Seed ${verdict.seed}: ${verdict.runs} runs, ${verdict.entries} entries, ${verdict.events} events, ${verdict.crashes} crashes, digest ${verdict.digest}\n`);
+}
+
+async function checkPlants(json: boolean): Promise<void> {
+  const found: { name: string; seed: number | null; violation: string }[] = [];
+  for (const plant of plants) {
+    const caught = await huntPlant(plant.name);
+    found.push({ name: plant.name, ...caught });
+    if (!json) process.stdout.write(`${caught.seed === null ? "missed" : "caught"}  ${plant.name.padEnd(26)} ${caught.seed === null ? "" : `seed ${String(caught.seed).padEnd(6)} ${caught.violation.slice(0, 90)}`}\n`);
+  }
+  const missed = found.filter((one) => one.seed === null).length;
+  if (json) process.stdout.write(`${JSON.stringify({ plants: found, missed })}\n`);
+  else process.stdout.write(`Planted bugs: ${plants.length - missed} of ${plants.length} caught\n`);
+  process.exitCode = missed === 0 ? 0 : 1;
+}
+
+async function huntPlant(name: string): Promise<{ seed: number | null; violation: string }> {
+  const plant = plants.find((one) => one.name === name);
+  if (plant === undefined) throw new Error(`There is no plant ${name}.`);
+  const planted = await plantedSimulator(plant);
+  try {
+    for (let seed = 1; seed <= patience; seed++) {
+      const { violations } = await planted.simulate(seed);
+      if (violations.length > 0) return { seed, violation: violations[0] ?? "" };
+    }
+    return { seed: null, violation: "" };
+  } finally {
+    await planted.dispose();
+  }
+}

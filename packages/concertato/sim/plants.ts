@@ -1,0 +1,143 @@
+/**
+ * Planted bugs: each breaks one rule of the kernel by a small patch of its source, in a copy. The simulator must catch
+ * every one of them, or its silence proves nothing.
+ */
+
+/** A patch that breaks one rule. */
+export interface Plant {
+  readonly name: string;
+  /** The rule that it breaks. */
+  readonly rule: string;
+  readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
+}
+
+export const plants: readonly Plant[] = [
+  {
+    name: "delivery-per-batch",
+    rule: "one result to one scope, then drain, then the next",
+    edits: [
+      {
+        file: "runtime/engine.ts",
+        find: "    else settleOperation(scope, delivery);",
+        replace:
+          "    else {\n      settleOperation(scope, delivery);\n      if (scope.log.length - scope.cursor < 3) for (let more = scope.takeDelivery(); more !== undefined; more = scope.takeDelivery()) if (more.kind === \"result\" && more.operation.attached) settleOperation(scope, more);\n    }",
+      },
+    ],
+  },
+  {
+    name: "ack-before-commit",
+    rule: "nothing is seen before its commit",
+    edits: [
+      {
+        file: "runtime/committer.ts",
+        find: "      this.#loose.push({ change, durability, done, failed });",
+        replace:
+          "      if (change.kind === \"send\") done({ ok: true, key: 0, firstRef: 0 });\n      this.#loose.push({ change, durability, done, failed });",
+      },
+    ],
+  },
+  {
+    name: "delivery-before-commit",
+    rule: "entries are delivered only after their commit",
+    edits: [
+      {
+        file: "runtime/committer.ts",
+        find: "    for (const { run } of batch.shares) run.committing = true;",
+        replace:
+          "    for (const { run, written } of batch.shares) {\n      run.committing = true;\n      for (const one of written) if (one.kind === \"intent\" && one.operation?.live === true) startAttempt(this.#engine, one.operation);\n    }",
+      },
+      {
+        file: "runtime/committer.ts",
+        find: "        if (operation?.live === true) startAttempt(this.#engine, operation);",
+        replace: "        void startAttempt;",
+      },
+    ],
+  },
+  {
+    name: "intent-not-durable",
+    rule: "an intent survives a power cut before its effect begins",
+    edits: [{ file: "runtime/executor.ts", find: "  scope.run.needsFull = true;", replace: "" }],
+  },
+  {
+    name: "eviction-loses-wake",
+    rule: "a run is given back only when nothing has come for it",
+    edits: [
+      {
+        file: "runtime/ownership.ts",
+        find: "        else if (result.reason === \"busy\") this.admit(run);",
+        replace: "        else if (result.reason === \"busy\") this.#engine.drop(run);",
+      },
+    ],
+  },
+  {
+    name: "no-epoch-check",
+    rule: "only the owner of the present epoch appends",
+    edits: [
+      {
+        file: "store/memory-store.ts",
+        find: "if (row.epoch !== change.epoch || row.seq !== change.expectedSeq",
+        replace: "if (row.seq !== change.expectedSeq",
+      },
+    ],
+  },
+  {
+    name: "timer-early",
+    rule: "a timer is never early",
+    edits: [
+      { file: "runtime/timer-heap.ts", find: "top.dueMonotonic <= monotonic ?", replace: "top.dueMonotonic <= monotonic + 1 ?" },
+      { file: "runtime/engine.ts", find: "Math.max(0, next.dueMonotonic - this.world.clock.monotonic())", replace: "Math.max(0, next.dueMonotonic - 1 - this.world.clock.monotonic())" },
+    ],
+  },
+  {
+    name: "admitted-twice",
+    rule: "an inbox row is admitted once",
+    edits: [{ file: "runtime/admission.ts", find: "  if (row.n <= (run.admitted.get(row.sender) ?? 0)) {", replace: "  if (row.n < 0) {" }],
+  },
+  {
+    name: "cancel-beaten",
+    rule: "after an acknowledged cancel no late result is accepted",
+    edits: [
+      {
+        file: "store/memory-store.ts",
+        find: "    held.row.epoch++;\n    held.row.owner = null;\n    held.row.cancelling = true;",
+        replace: "    held.row.owner = null;\n    held.row.cancelling = true;",
+      },
+    ],
+  },
+  {
+    name: "parked-too-soon",
+    rule: "a run is marked as resting only when every pending operation is durable",
+    edits: [{ file: "runtime/committer.ts", find: "  const quiet = run.quiet && !run.out.some", replace: "  const quiet = run.queuedScopes === 0 && !run.out.some" }],
+  },
+  {
+    name: "careless-jump",
+    rule: "a replay passes over finished stretches only when nobody else wrote in them",
+    edits: [
+      {
+        file: "runtime/container.ts",
+        find: "    return seq - 1 - this.beforeSeq === this.#inside ? this.beforeRef : null;",
+        replace: "    return this.beforeRef;",
+      },
+    ],
+  },
+  {
+    name: "doubt-ignored",
+    rule: "an irreversible effect in doubt is asked about, not repeated",
+    edits: [{ file: "runtime/executor.ts", find: "  if (work.leaf.effect !== \"irreversible\") return startAttempt", replace: "  if (work.leaf.effect !== \"pure\") return startAttempt" }],
+  },
+  {
+    name: "loser-not-recorded",
+    rule: "a given-up operation is not taken up again",
+    edits: [{ file: "runtime/cancellation.ts", find: "  if (write && operation.recorded && scope.seq > 0) {", replace: "  if (write && operation.key === \"none\") {" }],
+  },
+  {
+    name: "wake-cleared-blindly",
+    rule: "consuming inbox rows leaves the wake set when rows remain",
+    edits: [{ file: "store/memory-store.ts", find: "    this.#setWake(held.row, held.inbox.length > 0 ? 0 : null);", replace: "    this.#setWake(held.row, null);" }],
+  },
+  {
+    name: "buffered-signal-forgotten",
+    rule: "a signal that came before its wait is kept",
+    edits: [{ file: "runtime/admission.ts", find: "  run.buffer.set(channel, kept);\n}", replace: "  void kept;\n}" }],
+  },
+];
