@@ -33,5 +33,7 @@ export interface CellSpec {
 /** Ends a cell whose results are not what they must be: a fast wrong answer is no result. */
 export function assertEqual(found: unknown, expected: unknown, what: string): void {
   if (found === expected) return;
-  throw new Error(`The checker found ${what} ${String(found)} where ${String(expected)} is right. The cell's figures are void.`);
+  throw new Error(
+    `The checker found ${what} ${String(found)} where ${String(expected)} is right. The cell's figures are void.`,
+  );
 }

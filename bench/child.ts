@@ -10,7 +10,10 @@ import { measure } from "./measure.ts";
 
 const [name = "", folder = "", core = "", profile = ""] = process.argv.slice(2);
 if (name === "prime") await prime();
-else process.stdout.write(`${JSON.stringify(await measure(specOf(name), { folder, core: core === "" ? null : Number(core), profile: profile === "profile" }))}\n`);
+else
+  process.stdout.write(
+    `${JSON.stringify(await measure(specOf(name), { folder, core: core === "" ? null : Number(core), profile: profile === "profile" }))}\n`,
+  );
 
 async function prime(): Promise<void> {
   for (const loading of loadingCells) {

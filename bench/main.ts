@@ -58,7 +58,10 @@ function makeScratch(): string {
   return mkdtempSync(join(cache, "concertato-bench-"));
 }
 
-async function measureAll(names: readonly CellName[], options: { readonly scratch: string; readonly profile: boolean }): Promise<Measured> {
+async function measureAll(
+  names: readonly CellName[],
+  options: { readonly scratch: string; readonly profile: boolean },
+): Promise<Measured> {
   const measured = new Map<CellName, Measurement>();
   await prime(options);
   for (const [index, name] of names.entries()) {

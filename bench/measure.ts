@@ -79,7 +79,8 @@ async function sample(repeat: () => Promise<number>): Promise<Sample> {
     units,
     wallUs: after.wallUs - before.wallUs,
     cpuUs: after.cpuUs - before.cpuUs,
-    writtenBytes: before.writtenBytes === null || after.writtenBytes === null ? null : after.writtenBytes - before.writtenBytes,
+    writtenBytes:
+      before.writtenBytes === null || after.writtenBytes === null ? null : after.writtenBytes - before.writtenBytes,
   };
 }
 

@@ -36,5 +36,11 @@ export function parseOptions(args: readonly string[]): Options {
   }
   const unknown = only.find((id) => !workloads.some((workload) => workload.id.toLowerCase() === id));
   if (unknown !== undefined) return { kind: "wrong", reason: `There is no workload "${unknown}". --list shows them.` };
-  return { kind: "kernel", json: flags.has("--json"), save: flags.has("--save"), profile: flags.has("--profile"), only };
+  return {
+    kind: "kernel",
+    json: flags.has("--json"),
+    save: flags.has("--save"),
+    profile: flags.has("--profile"),
+    only,
+  };
 }

@@ -8,7 +8,9 @@ export interface Payload {
 /** Bytes of a payload as JSON, for counters of four digits. */
 export const payloadBytes = 200;
 
-const text = "A customer asks why a card payment was taken twice. ".repeat(4).slice(0, payloadBytes - '{"n":1000,"text":""}'.length);
+const text = "A customer asks why a card payment was taken twice. "
+  .repeat(4)
+  .slice(0, payloadBytes - '{"n":1000,"text":""}'.length);
 
 export function payload(n: number): Payload {
   return { n, text };

@@ -24,8 +24,6 @@ export async function profiled(work: () => Promise<void>): Promise<readonly HotF
   return hottest(profile);
 }
 
-
-
 function hottest(profile: Profiler.Profile): readonly HotFunction[] {
   const nameOf = new Map(profile.nodes.map((node) => [node.id, label(node.callFrame)]));
   const selfUs = new Map<string, number>();

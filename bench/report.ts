@@ -29,7 +29,19 @@ export function reportRows(workloads: readonly Workload[], measured: Measured): 
     const ours = measured.get(workload.contestant);
     if (floor === undefined || ours === undefined) return [];
     const { id, title, unit, floorTitle, published } = workload;
-    return [{ id, title, unit, floorTitle, floor, ours, timesFloor: ours.wallUs / floor.wallUs, goals: workload.goals(ours, floor), published }];
+    return [
+      {
+        id,
+        title,
+        unit,
+        floorTitle,
+        floor,
+        ours,
+        timesFloor: ours.wallUs / floor.wallUs,
+        goals: workload.goals(ours, floor),
+        published,
+      },
+    ];
   });
 }
 

@@ -34,9 +34,14 @@ function writtenBytes(): number | null {
 
 /** Busy time of one core since the start of the system; null where it is not told. */
 export function coreBusyUs(core: number): number | null {
-  const line = read("/proc/stat")?.split("\n").find((one) => one.startsWith(`cpu${core} `));
+  const line = read("/proc/stat")
+    ?.split("\n")
+    .find((one) => one.startsWith(`cpu${core} `));
   if (line === undefined) return null;
-  const [user = 0, nice = 0, system = 0, _idle, _ioWait, irq = 0, softIrq = 0, steal = 0] = line.split(/\s+/).slice(1).map(Number);
+  const [user = 0, nice = 0, system = 0, _idle, _ioWait, irq = 0, softIrq = 0, steal = 0] = line
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
   return (user + nice + system + irq + softIrq + steal) * 10_000;
 }
 

@@ -9,7 +9,9 @@ import type { GrowthRow, ReportRow } from "./report.ts";
 type Cells = readonly string[];
 
 export function environmentText(env: Environment): string {
-  const pinned = env.pinned ? "each cell in its own process, pinned to one core" : "each cell in its own process, not pinned";
+  const pinned = env.pinned
+    ? "each cell in its own process, pinned to one core"
+    : "each cell in its own process, not pinned";
   const lines = [
     `node ${env.node} · sqlite ${env.sqlite} · commit ${env.commit} · ${env.date}`,
     `${env.cpu}, ${env.cores} cores, ${env.memoryGb} GB · ${env.system} · load ${env.loadAtStart}`,
@@ -21,14 +23,60 @@ export function environmentText(env: Environment): string {
 }
 
 export function timesText(rows: readonly ReportRow[], growths: readonly GrowthRow[]): string {
-  const head = ["", "workload", "floor", "", "floor", "ours", "× floor", "goal", "published, not in this run"];
-  const body = rows.map((row) => [row.id, row.title, row.floorTitle, row.unit, time(row, row.floor), time(row, row.ours), row.timesFloor.toFixed(2), goalsText(row.goals), row.published]);
-  const grown = growths.map((row) => [row.id, row.title, "", "", `× ${row.timesLarger}`, `× ${row.timesSlower.toFixed(1)}`, "", `${goalsText([row.goal])}, is ${row.exponent.toFixed(2)}`, ""]);
-  return columns([head, ...body, ...grown], [4, 5, 6]);
+  const head = [
+    "",
+    "workload",
+    "floor",
+    "",
+    "floor",
+    "ours",
+    "× floor",
+    "× by CPU",
+    "goal",
+    "published, not in this run",
+  ];
+  const body = rows.map((row) => [
+    row.id,
+    row.title,
+    row.floorTitle,
+    row.unit,
+    time(row, row.floor),
+    time(row, row.ours),
+    row.timesFloor.toFixed(2),
+    (row.ours.cpuUs / row.floor.cpuUs).toFixed(2),
+    goalsText(row.goals),
+    row.published,
+  ]);
+  const grown = growths.map((row) => [
+    row.id,
+    row.title,
+    "",
+    "",
+    `× ${row.timesLarger}`,
+    `× ${row.timesSlower.toFixed(1)}`,
+    "",
+    "",
+    `${goalsText([row.goal])}, is ${row.exponent.toFixed(2)}`,
+    "",
+  ]);
+  return columns([head, ...body, ...grown], [4, 5, 6, 7]);
 }
 
 export function resourcesText(rows: readonly ReportRow[]): string {
-  const head = ["", "workload", "CPU", "floor", "range of ours", "RSS MB", "floor", "written B", "floor", "kept B", "checked", "others"];
+  const head = [
+    "",
+    "workload",
+    "CPU",
+    "floor",
+    "range of ours",
+    "RSS MB",
+    "floor",
+    "written B",
+    "floor",
+    "kept B",
+    "checked",
+    "others",
+  ];
   const body = rows.map((row) => [
     row.id,
     row.title,
@@ -47,7 +95,11 @@ export function resourcesText(rows: readonly ReportRow[]): string {
 }
 
 export function profileText(name: string, hot: readonly HotFunction[]): string {
-  const rows = hot.map(({ name: where, selfMs, share }) => [`${(share * 100).toFixed(1)} %`, `${selfMs.toFixed(1)} ms`, where]);
+  const rows = hot.map(({ name: where, selfMs, share }) => [
+    `${(share * 100).toFixed(1)} %`,
+    `${selfMs.toFixed(1)} ms`,
+    where,
+  ]);
   return `\n${name}: self time by function\n${columns(rows, [0, 1])}`;
 }
 
@@ -84,6 +136,7 @@ function grouped(value: number): string {
 /** @param right columns whose text stands at the right */
 function columns(rows: readonly Cells[], right: readonly number[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const pad = (text: string, column: number): string => (right.includes(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0));
+  const pad = (text: string, column: number): string =>
+    right.includes(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0);
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }

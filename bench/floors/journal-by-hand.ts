@@ -45,11 +45,15 @@ export class HandJournal {
     this.#path = join(folder, "hand.db");
     this.#db = new DatabaseSync(this.#path);
     // The log is checkpointed at the size Concertato does it, so that both write over the same stretch of disk.
-    this.#db.exec(`pragma journal_mode = wal; pragma synchronous = ${options.durability}; pragma wal_autocheckpoint = 4096;`);
+    this.#db.exec(
+      `pragma journal_mode = wal; pragma synchronous = ${options.durability}; pragma wal_autocheckpoint = 4096;`,
+    );
     this.#db.exec(tables);
     this.#begin = this.#db.prepare("begin immediate");
     this.#commit = this.#db.prepare("commit");
-    this.#insert = this.#db.prepare("insert into entry (prev, jump, seq, run, kind, scope, op, name, at, meta, body) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = this.#db.prepare(
+      "insert into entry (prev, jump, seq, run, kind, scope, op, name, at, meta, body) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
     this.#fence = this.#db.prepare("update run set seq = ?, head = ? where key = ? and epoch = ? and seq = ?");
     this.#fenced = options.fenced;
     this.#perTransaction = options.perTransaction;
@@ -73,7 +77,19 @@ export class HandJournal {
     const input = payload(before);
     const body = `${JSON.stringify(stepped(input))}\n${JSON.stringify(input)}`;
     const seq = before + 1;
-    const { lastInsertRowid } = this.#insert.run(this.#head[run] ?? 0, null, seq, run, 6, 1, "5", "step-5", Date.now(), meta, body);
+    const { lastInsertRowid } = this.#insert.run(
+      this.#head[run] ?? 0,
+      null,
+      seq,
+      run,
+      6,
+      1,
+      "5",
+      "step-5",
+      Date.now(),
+      meta,
+      body,
+    );
     const ref = Number(lastInsertRowid);
     if (this.#fenced) assertEqual(this.#fence.run(seq, ref, run, 1, before).changes, 1, "changed run rows");
     this.#seq[run] = seq;

@@ -20,7 +20,12 @@ export async function nextApp(app: App, store: StoreKind): Promise<App> {
  * Lets `check` read what is there. A durable app is closed first and the file opened anew, so that the checker sees
  * what another process would. Answers the size of the file, when there is one.
  */
-export async function readBack(app: App, folder: string, store: StoreKind, check: (app: App) => Promise<void>): Promise<number | undefined> {
+export async function readBack(
+  app: App,
+  folder: string,
+  store: StoreKind,
+  check: (app: App) => Promise<void>,
+): Promise<number | undefined> {
   if (store === "memory") {
     await check(app);
     await app.close();

@@ -66,8 +66,10 @@ async function checkRun(app: App, runId: string, items: number): Promise<number>
   const left = new Set(Array.from({ length: items }, (_, index) => index + 1));
   for await (const entry of app.job(runId).events({ live: false })) {
     assertEqual(entry.seq, ++seq, "sequence number");
-    if (entry.kind === "result" && entry.op.includes("/")) assertEqual(left.delete((entry.body as Payload).n), true, "item's answer new:");
-    if (entry.kind === "result" && !entry.op.includes("/")) assertEqual((entry.body as readonly Payload[]).length, items, "joined outputs");
+    if (entry.kind === "result" && entry.op.includes("/"))
+      assertEqual(left.delete((entry.body as Payload).n), true, "item's answer new:");
+    if (entry.kind === "result" && !entry.op.includes("/"))
+      assertEqual((entry.body as readonly Payload[]).length, items, "joined outputs");
     if (entry.kind === "run-ended") assertEqual(entry.body, sumAfter(items), "sum");
   }
   assertEqual(left.size, 0, "missing answers");

@@ -26,11 +26,14 @@ function makeSequence(count: number) {
       execute: async (value) => stepped(value),
     }),
   );
-  return workflow({ name: "sequence", input: payloadSchema, output: payloadSchema, uses: steps }, async (input, ctx) => {
-    let value: Payload = input;
-    for (const step of steps) value = await ctx.run(step, value);
-    return value;
-  });
+  return workflow(
+    { name: "sequence", input: payloadSchema, output: payloadSchema, uses: steps },
+    async (input, ctx) => {
+      let value: Payload = input;
+      for (const step of steps) value = await ctx.run(step, value);
+      return value;
+    },
+  );
 }
 
 /** A unit is a step. The checker reads what is kept: all runs of a file, those of the last repetition in memory. */
@@ -73,7 +76,13 @@ export async function sequenceCell(folder: string, options: SequenceOptions): Pr
   };
 }
 
-async function checkAll(app: App, folder: string, options: SequenceOptions, started: readonly string[], entries: number): Promise<Verdict> {
+async function checkAll(
+  app: App,
+  folder: string,
+  options: SequenceOptions,
+  started: readonly string[],
+  entries: number,
+): Promise<Verdict> {
   let found = 0;
   const keptBytes = await readBack(app, folder, options.store, async (reader) => {
     for (const runId of started) found += await checkRun(reader, runId, options.steps);

@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { readInbox } from "../src/inbox-file.ts";
 import { openBank } from "../src/services/bank.ts";
 import { readCard } from "../src/services/mail-card.ts";
@@ -13,14 +13,24 @@ import { until } from "./until.ts";
 const { messages } = readInbox(new URL("../inbox/messages.jsonl", import.meta.url).pathname);
 const everybody = messages.map(({ from }) => from).sort();
 
-let folder = "";
-beforeEach(() => {
-  folder = join(mkdtempSync(join(tmpdir(), "desk-")), "data");
-});
-afterEach(async () => {
-  await stopMailServer(folder);
-  rmSync(join(folder, ".."), { recursive: true, force: true, maxRetries: 5 });
-});
+/** Each test has a data folder of its own, so they run side by side. */
+const desk = test.extend<{ folder: string }>({
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads the fixtures' names from the pattern
+  folder: async ({}, use) => {
+    const parent = mkdtempSync(join(tmpdir(), "desk-"));
+    await use(join(parent, "data"));
+    await stopMailServer(join(parent, "data"));
+    rmSync(parent, { recursive: true, force: true, maxRetries: 5 });
+  },
+}).concurrent;
+
+function mailsIn(folder: string): number {
+  return readMailFolder(join(folder, "mails")).list().length;
+}
+
+function bankIsThere(folder: string): boolean {
+  return existsSync(join(folder, "bank.db"));
+}
 
 /** Quoted-printable breaks long lines with "=". */
 function unfold(mail: string): string {
@@ -28,7 +38,7 @@ function unfold(mail: string): string {
 }
 
 /** Everything done, each thing once: as the bank and the mail folder tell it. */
-function expectAllDoneOnce(): void {
+function expectAllDoneOnce(folder: string): void {
   expect(receiversOf(folder)).toEqual(everybody);
   expect(booksOf(folder)).toEqual({
     refunds: 2,
@@ -41,7 +51,7 @@ function expectAllDoneOnce(): void {
 }
 
 /** Starts, approves what waits, starts again. */
-async function finish(): Promise<void> {
+async function finish(folder: string): Promise<void> {
   const stopped = summaryOf(await runDesk(folder, "--json"));
   if (stopped.totals.waiting > 0) expect(await runCli(folder, "approve", stopped.runId)).toMatchObject({ code: 0 });
   expect(summaryOf(await runDesk(folder, "--json"))).toMatchObject({
@@ -50,26 +60,29 @@ async function finish(): Promise<void> {
   });
 }
 
-test("without a terminal it stops at the approval, says which command answers, and goes on after it", async () => {
-  const first = await runDesk(folder);
-  expect(first).toMatchObject({ code: 0, errors: "" });
-  expect(first.output).toContain("7 of 8 answered");
-  expect(first.output).toContain("Waiting for the manager: 84.00 EUR to Mira Holt");
-  const command = /concertato -- approve (\S+) --db \S+/.exec(first.output);
-  expect(booksOf(folder)).toMatchObject({ refunds: 1, refundedCents: 1250 });
+desk(
+  "without a terminal it stops at the approval, says which command answers, and goes on after it",
+  async ({ folder }) => {
+    const first = await runDesk(folder);
+    expect(first).toMatchObject({ code: 0, errors: "" });
+    expect(first.output).toContain("7 of 8 answered");
+    expect(first.output).toContain("Waiting for the manager: 84.00 EUR to Mira Holt");
+    const command = /concertato -- approve (\S+) --db \S+/.exec(first.output);
+    expect(booksOf(folder)).toMatchObject({ refunds: 1, refundedCents: 1250 });
 
-  expect(await runCli(folder, "approve", command?.[1] ?? "")).toMatchObject({ code: 0 });
-  const second = await runDesk(folder);
-  expect(second.output).toContain("8 of 8 answered");
-  expect(second.output).toContain("repeated 0");
-  expectAllDoneOnce();
+    expect(await runCli(folder, "approve", command?.[1] ?? "")).toMatchObject({ code: 0 });
+    const second = await runDesk(folder);
+    expect(second.output).toContain("8 of 8 answered");
+    expect(second.output).toContain("repeated 0");
+    expectAllDoneOnce(folder);
 
-  const third = await runDesk(folder);
-  expect(third.output).toContain("--fresh");
-  expectAllDoneOnce();
-});
+    const third = await runDesk(folder);
+    expect(third.output).toContain("--fresh");
+    expectAllDoneOnce(folder);
+  },
+);
 
-test("journal, report and JSON hold no card number or address in clear", async () => {
+desk("journal, report and JSON hold no card number or address in clear", async ({ folder }) => {
   const { output } = await runDesk(folder, "--json");
   const files = readdirSync(folder).filter((file) => !file.startsWith("bank.db") && file !== "mails");
   expect(files).toContain("desk.db");
@@ -79,15 +92,15 @@ test("journal, report and JSON hold no card number or address in clear", async (
   expect(statSync(join(folder, "payload.key")).mode & 0o077).toBe(0);
 });
 
-test("an injected order moves no money and is reported to people", async () => {
-  await finish();
+desk("an injected order moves no money and is reported to people", async ({ folder }) => {
+  await finish(folder);
   const report = readFileSync(join(folder, "report.html"), "utf8");
   expect(report).toContain("the message gives orders");
   expect(report).not.toContain("5000.00 EUR back");
-  expectAllDoneOnce();
+  expectAllDoneOnce(folder);
 });
 
-test("a refund that the manager declines is not paid, and the customer is told", async () => {
+desk("a refund that the manager declines is not paid, and the customer is told", async ({ folder }) => {
   const { runId } = summaryOf(await runDesk(folder, "--json"));
   expect(await runCli(folder, "reject", runId, "--note", "ask for the receipt")).toMatchObject({ code: 0 });
   expect(summaryOf(await runDesk(folder, "--json"))).toMatchObject({
@@ -103,7 +116,7 @@ test("a refund that the manager declines is not paid, and the customer is told",
   expect(booksOf(folder)).toMatchObject({ refunds: 1, tickets: 4 });
 });
 
-test("a payment that was paid back elsewhere while the manager thought is not paid again", async () => {
+desk("a payment that was paid back elsewhere while the manager thought is not paid again", async ({ folder }) => {
   const { runId } = summaryOf(await runDesk(folder, "--json"));
   {
     using bank = openBank(join(folder, "bank.db"));
@@ -117,7 +130,7 @@ test("a payment that was paid back elsewhere while the manager thought is not pa
   expect(booksOf(folder)).toMatchObject({ refunds: 2, paidTwice: 0, repeatedRefundCalls: 1, tickets: 4 });
 });
 
-test("a cancelled run is said to be cancelled, and --fresh begins anew", async () => {
+desk("a cancelled run is said to be cancelled, and --fresh begins anew", async ({ folder }) => {
   const { runId } = summaryOf(await runDesk(folder, "--json"));
   expect(await runCli(folder, "cancel", runId)).toMatchObject({ code: 0 });
   const cancelled = await runDesk(folder);
@@ -126,64 +139,69 @@ test("a cancelled run is said to be cancelled, and --fresh begins anew", async (
   expect(summaryOf(await runDesk(folder, "--json", "--fresh")).totals).toMatchObject({ answered: 7, mailsSent: 7 });
 });
 
-test("two desks on one inbox share the work and repeat nothing", async () => {
+desk("two desks on one inbox share the work and repeat nothing", async ({ folder }) => {
   const both = await Promise.all([runDesk(folder, "--json"), runDesk(folder, "--json")]);
   for (const one of both) expect(summaryOf(one).totals).toMatchObject({ answered: 7, waiting: 1 });
-  await finish();
-  expectAllDoneOnce();
+  await finish(folder);
+  expectAllDoneOnce(folder);
 });
 
-test.each([1, 12, 20, 34])(
+desk.for([1, 12, 20, 34])(
   "killed after sentence %i and started again, it goes on and repeats nothing",
-  async (sentences) => {
+  async (sentences, { folder }) => {
     let heard = 0;
-    const desk = startDesk(folder, ["--json"], (line) => {
-      if (line.includes('"did"') && ++heard === sentences) desk.kill();
+    const started = startDesk(folder, ["--json"], (line) => {
+      if (line.includes('"did"') && ++heard === sentences) started.kill();
     });
-    await desk.ended;
-    await finish();
-    expectAllDoneOnce();
+    await started.ended;
+    await finish(folder);
+    expectAllDoneOnce(folder);
   },
 );
 
-test.each([
-  ["the first mail is on disk", () => readMailFolder(join(folder, "mails")).list().length >= 1],
-  ["the fifth mail is on disk", () => readMailFolder(join(folder, "mails")).list().length >= 5],
-  ["the first refund is paid", () => existsSync(join(folder, "bank.db")) && booksOf(folder).refunds >= 1],
-  ["the first ticket is open", () => existsSync(join(folder, "bank.db")) && booksOf(folder).tickets >= 1],
-  ["the mail server is up", () => readCard(join(folder, "mails")) !== null],
-])("killed the moment %s, it finds out what happened and repeats nothing", async (_moment, come) => {
-  const desk = startDesk(folder, ["--json"]);
-  await until("the moment has come", come);
-  desk.kill();
-  await desk.ended;
-  await finish();
-  expectAllDoneOnce();
-});
+/** Moments that are seen from outside: in the mail folder, in the bank's books, in the mail server's card. */
+const moments = [
+  { moment: "the first mail is on disk", come: (folder: string) => mailsIn(folder) >= 1 },
+  { moment: "the fifth mail is on disk", come: (folder: string) => mailsIn(folder) >= 5 },
+  { moment: "the first refund is paid", come: (folder: string) => bankIsThere(folder) && booksOf(folder).refunds >= 1 },
+  { moment: "the first ticket is open", come: (folder: string) => bankIsThere(folder) && booksOf(folder).tickets >= 1 },
+  { moment: "the mail server is up", come: (folder: string) => readCard(join(folder, "mails")) !== null },
+];
 
-test("killed while it pays the approved refund, it asks the bank and pays once", async () => {
+desk.for(moments)(
+  "killed the moment $moment, it finds out what happened and repeats nothing",
+  async ({ come }, { folder }) => {
+    const started = startDesk(folder, ["--json"]);
+    await until("the moment has come", () => come(folder));
+    started.kill();
+    await started.ended;
+    await finish(folder);
+    expectAllDoneOnce(folder);
+  },
+);
+
+desk("killed while it pays the approved refund, it asks the bank and pays once", async ({ folder }) => {
   const { runId } = summaryOf(await runDesk(folder, "--json"));
   await runCli(folder, "approve", runId);
-  const desk = startDesk(folder, ["--json"]);
+  const started = startDesk(folder, ["--json"]);
   await until("the money has moved", () => booksOf(folder).refunds === 2);
-  desk.kill();
-  await desk.ended;
-  await finish();
-  expectAllDoneOnce();
+  started.kill();
+  await started.ended;
+  await finish(folder);
+  expectAllDoneOnce(folder);
 });
 
-test("the mail server is killed in the middle: it is started again and every mail arrives once", async () => {
-  const desk = startDesk(folder, ["--json"]);
-  const mails = join(folder, "mails");
-  await until("the first mail is on disk", () => readMailFolder(mails).list().length >= 1);
-  const pid = readCard(mails)?.pid;
+desk("the mail server is killed in the middle: it is started again and every mail arrives once", async ({ folder }) => {
+  const started = startDesk(folder, ["--json"]);
+  await until("the first mail is on disk", () => mailsIn(folder) >= 1);
+  const pid = readCard(join(folder, "mails"))?.pid;
   if (pid !== undefined) process.kill(pid, "SIGKILL");
-  await desk.ended;
-  await finish();
-  expectAllDoneOnce();
+  await started.ended;
+  await finish(folder);
+  expectAllDoneOnce(folder);
 });
 
-test("--fresh forgets the work and does it anew; a folder of something else is not deleted", async () => {
+desk("--fresh forgets the work and does it anew; a folder of something else is not deleted", async ({ folder }) => {
   const first = summaryOf(await runDesk(folder, "--json"));
   const again = summaryOf(await runDesk(folder, "--json", "--fresh"));
   expect(again.runId).not.toBe(first.runId);
@@ -193,7 +211,7 @@ test("--fresh forgets the work and does it anew; a folder of something else is n
   expect(foreign.errors).toContain("is not deleted");
 });
 
-test("wrong options and a broken inbox are named, with what to do", async () => {
+desk("wrong options and a broken inbox are named, with what to do", async ({ folder }) => {
   expect(await runDesk(folder, "--frsh")).toMatchObject({ code: 2, errors: expect.stringContaining("--fresh") });
   expect(await runDesk(folder, "--inbox", "missing.jsonl")).toMatchObject({
     code: 1,

@@ -11,7 +11,7 @@ import type { Random } from "./random.ts";
 /** A tree of ctx calls. */
 export type Program =
   | { readonly do: "read" | "write" | "pay" | "blind" | "flaky"; readonly id: number }
-  | { readonly do: "hops"; readonly count: number; readonly then: Program }
+  | { readonly do: "hops"; readonly count: number; readonly of: Program }
   | { readonly do: "sleep"; readonly ms: number }
   | { readonly do: "wait"; readonly name: string }
   | { readonly do: "ask"; readonly id: number }
@@ -57,7 +57,7 @@ function grow(random: Random, size: number, ids: { next: number }, depth: number
     case "loop":
       return { do: "loop", turns: 1 + random.below(4), of: grow(random, Math.floor(size / 3), ids, depth + 1) };
     case "hops":
-      return { do: "hops", count: random.below(8), then: grow(random, size - 1, ids, depth + 1) };
+      return { do: "hops", count: random.below(8), of: grow(random, size - 1, ids, depth + 1) };
   }
 }
 
@@ -121,8 +121,8 @@ async function interpret(program: Program, ctx: Context, cast: Cast): Promise<un
     case "flaky":
       return attempt(() => ctx.run(cast.effects[program.do], program.id));
     case "hops":
-      for (let hop = 0; hop < program.count; hop++) await null;
-      return interpret(program.then, ctx, cast);
+      for (let hop = 0; hop < program.count; hop++) await Promise.resolve();
+      return interpret(program.of, ctx, cast);
     case "sleep":
       await ctx.sleep(program.ms);
       return "slept";
@@ -186,7 +186,7 @@ export function misfit(program: Program, output: unknown): string | null {
     case "blind":
       return output === program.id * 2 || output === "failed" ? null : `${program.do} ${program.id} gave ${text(output)}`;
     case "hops":
-      return misfit(program.then, output);
+      return misfit(program.of, output);
     case "sleep":
       return output === "slept" ? null : `sleep gave ${text(output)}`;
     case "wait":

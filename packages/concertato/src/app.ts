@@ -122,6 +122,7 @@ export class App implements AsyncDisposable {
     const text = encodeJson(validateNow(boundAgent(agent as Agent).input, input, what), what);
     const id = `run_${this.#engine.world.id()}`;
     const tenant = options.tenant ?? this.#tenant;
+    await this.#engine.codec.prepare(tenant);
     const principal = options.principal ?? this.#principal;
     const { created, entries } = firstEntries(this.#engine, {
       id,
@@ -309,7 +310,10 @@ export class App implements AsyncDisposable {
   async #row(runId: string): Promise<RunRow> {
     this.#open();
     const row = await this.#engine.store.run(runId);
-    if (row !== undefined) return row;
+    if (row !== undefined) {
+      await this.#engine.codec.prepare(row.tenant);
+      return row;
+    }
     throw new ConcertatoError({ code: "run/not-found", message: `There is no run ${runId} in ${this.#engine.store.name}. List the runs to find its id.`, details: { runId } });
   }
 

@@ -9,6 +9,7 @@ import type { PayloadCodec } from "./store.ts";
  * @throws ConcertatoError `codec/key-missing` when it is asked to open what another codec sealed
  */
 export const clearCodec: PayloadCodec = {
+  prepare: () => undefined,
   seal: (_tenant, _run, text) => text,
   open(tenant, run, sealed) {
     if (typeof sealed === "string") return sealed;

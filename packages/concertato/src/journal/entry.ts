@@ -16,9 +16,6 @@
  *   loop                           [inner entries, loop-advanced]*; its end is a pure function of what was delivered
  *   any of them, lost a race       op-cancelled
  */
-import type { FailureRecord } from "../kernel/errors.ts";
-import type { Json } from "../kernel/json.ts";
-
 /** Numbers are what stores keep; they are never re-used. */
 export const entryKinds = {
   "run-started": 1,
@@ -160,13 +157,4 @@ export interface StoredEntry {
    * between: it belongs to a scope or iterations that are finished. Null: go to the previous entry.
    */
   readonly jump: number | null;
-}
-
-/** Payload of a failed result, of `run-ended` that is not `completed`, of `diverged`. */
-export type FailureBody = FailureRecord;
-
-/** Payload of `wait-opened`. */
-export interface WaitBody {
-  /** What the person or system is asked; shown in the inbox. */
-  readonly request?: Json;
 }

@@ -206,6 +206,8 @@ export interface Store {
 
 /** Turns payload text into what a store may keep and back. The clear codec keeps the text. */
 export interface PayloadCodec {
+  /** Makes the tenant's key ready for the calls below, which answer at once. */
+  prepare(tenant: string): Awaitable<void>;
   seal(tenant: string, run: string, text: string): string | Uint8Array;
   /** @throws ConcertatoError `codec/key-missing` when the key is not there or wrong */
   open(tenant: string, run: string, sealed: string | Uint8Array): string;

@@ -8,10 +8,10 @@ import { ConcertatoError } from "./errors.ts";
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** Deepest nesting a stored value may have; deeper input is refused, not truncated. */
-export const maxDepth: number = 64;
+const maxDepth: number = 64;
 
 /** Largest text of one stored value, in UTF-16 units (4 Mi). */
-export const maxTextLength: number = 4 * 1024 * 1024;
+const maxTextLength: number = 4 * 1024 * 1024;
 
 /**
  * Text of a value as it is stored. `undefined` is stored as no text at all.

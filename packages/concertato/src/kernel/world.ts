@@ -30,5 +30,5 @@ export interface World {
   /** Ends the process at once; used when memory and store cannot be reconciled. */
   exit(reason: string): void;
   /** Reports a fault that belongs to no run (sweep failed, listener threw). */
-  report(error: unknown): void;
+  readonly report: (error: unknown) => void;
 }

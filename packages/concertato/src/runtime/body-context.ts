@@ -27,7 +27,7 @@ import { validator } from "./validation.ts";
 import { bindAgent } from "./work.ts";
 
 /** A body with more direct operations than this is stopped; endless work belongs into `ctx.loop`. */
-export const maxDirectOperations = 10_000;
+const maxDirectOperations = 10_000;
 
 /** A branch of all or race: given up as one. */
 interface Branch {

@@ -364,12 +364,12 @@ export function doubtResolved(operation: Operation, happened: boolean, outputTex
 // --- ends ---------------------------------------------------------------------------------------------------------
 
 /** Records an operation's failure. */
-export function finish(operation: Operation, record: FailureRecord, took = 0): void {
+function finish(operation: Operation, record: FailureRecord, took = 0): void {
   writeResult(operation, true, JSON.stringify(record), took, "");
 }
 
 /** Records an operation's output. */
-export function finishText(operation: Operation, text: string | null, took = 0, extraMeta = "", notBefore = 0): void {
+function finishText(operation: Operation, text: string | null, took = 0, extraMeta = "", notBefore = 0): void {
   writeResult(operation, false, text, took, extraMeta, notBefore);
 }
 
@@ -457,7 +457,8 @@ function openWait(operation: Operation): void {
   const { scope, wait } = operation;
   const { run } = scope;
   const { engine } = run;
-  if (wait === null || operation.opened) return;
+  if (wait === null) return;
+  if (operation.opened) return operation.overdue ? waitTimedOut(operation) : undefined;
   operation.state = "pending";
   if (takeBuffered(operation)) return;
   let requestText: string | null;
@@ -547,6 +548,11 @@ export function waitTimedOut(operation: Operation): void {
   const { scope, wait } = operation;
   operation.timer = null;
   if (!operation.live) return;
+  if (wait === null && !operation.attached) {
+    // Only the body knows the agent, and what it answers when nobody else does.
+    operation.overdue = true;
+    return scope.run.engine.enqueue(scope);
+  }
   scope.run.removeWait(channelOf(operation), operation);
   const late = operation.until ?? 0;
   if (wait?.onTimeout !== undefined) {
@@ -692,7 +698,7 @@ function ensureMapStarted(map: MapState): void {
 }
 
 /** Starts items up to the limit, and joins when all have ended or one has failed. */
-export function pumpMap(engine: Engine, map: MapState): void {
+function pumpMap(engine: Engine, map: MapState): void {
   if (map.decided) return;
   if (map.complete) return joinMap(map);
   while (map.running < map.limit && map.launched < map.items.length) {

@@ -61,6 +61,8 @@ export class Operation {
   wait: Wait | null = null;
   /** The wait's entry is in the journal. */
   opened = false;
+  /** Its deadline passed before the body that knows its agent was there. */
+  overdue = false;
   /** Wall-clock ms of opening or setting; the base of deadlines. */
   since = 0;
   until: number | null = null;

@@ -181,6 +181,7 @@ export class Ownership {
     const stale = this.#engine.runs.get(row.key);
     if (stale !== undefined) this.#engine.drop(stale);
     try {
+      await this.#engine.codec.prepare(row.tenant);
       if (row.cancelling) return await this.#finishCancelled(row);
       const entries = await this.#engine.store.replay(row.key);
       if (this.#engine.stopped) return;
@@ -195,7 +196,9 @@ export class Ownership {
         this.#unknown.add(row.key);
         throw error;
       }
-      await this.#setAside(row, toFailureRecord(error));
+      // A key that is not here may be elsewhere: the run is left as it is.
+      if (ConcertatoError.is(error, "codec/key-missing")) return this.#engine.world.report(error);
+      await this.#setAside(row, ConcertatoError.is(error) ? toFailureRecord(error) : damagedRecord(row, error));
     }
   }
 
@@ -394,8 +397,18 @@ function earliestDeadline(run: LiveRun): number | null {
   return earliest;
 }
 
+function damagedRecord(row: RunRow, error: unknown): FailureRecord {
+  const what = error instanceof Error ? error.message : String(error);
+  return {
+    code: "journal/damaged",
+    message: `The journal of run ${row.id} cannot be read: ${what}. The run is set aside; restore it from a backup.`,
+    retryable: false,
+    details: { runId: row.id },
+  };
+}
+
 /** The failure that a cancelled run ends with. */
-export function cancelledFailure(runId: string, reason: string | undefined): FailureRecord {
+function cancelledFailure(runId: string, reason: string | undefined): FailureRecord {
   const why = reason === undefined || reason === "" ? "" : ` Reason: ${String(JSON.parse(reason))}.`;
   return { code: "run/cancelled", message: `Run ${runId} was cancelled.${why}`, retryable: false };
 }

@@ -34,7 +34,7 @@ const refused = (reason: "stale" | "missing" | "finished" | "busy"): ChangeResul
 const applied: ChangeResult = { ok: true, key: 0, firstRef: 0 };
 
 /** True for statuses that never change again. */
-export function isFinal(status: RunStatus): boolean {
+function isFinal(status: RunStatus): boolean {
   return status === "completed" || status === "failed" || status === "cancelled" || status === "stopped";
 }
 
