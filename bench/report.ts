@@ -1,5 +1,6 @@
 /** Puts measurements beside their floors, goals and published figures: as rows for people and for machines alike. */
 import type { Measurement } from "./measure.ts";
+import { isNoisy } from "./pinned-process.ts";
 import { type Goal, type Growth, growthGoal, type Measured, type Workload } from "./kernel-suite.ts";
 
 export interface ReportRow {
@@ -10,6 +11,8 @@ export interface ReportRow {
   readonly floor: Measurement;
   readonly ours: Measurement;
   readonly timesFloor: number;
+  /** Others were at work on either side: goals were judged by CPU time. */
+  readonly noisy: boolean;
   readonly goals: readonly Goal[];
   readonly published: string;
 }
@@ -29,20 +32,18 @@ export function reportRows(workloads: readonly Workload[], measured: Measured): 
     const ours = measured.get(workload.contestant);
     if (floor === undefined || ours === undefined) return [];
     const { id, title, unit, floorTitle, published } = workload;
+    const noisy = isNoisy(floor) || isNoisy(ours);
+    const goals = noisy ? goalsWhenNoisy(workload, ours, floor) : workload.goals(ours, floor);
     return [
-      {
-        id,
-        title,
-        unit,
-        floorTitle,
-        floor,
-        ours,
-        timesFloor: ours.wallUs / floor.wallUs,
-        goals: workload.goals(ours, floor),
-        published,
-      },
+      { id, title, unit, floorTitle, floor, ours, timesFloor: ours.wallUs / floor.wallUs, noisy, goals, published },
     ];
   });
+}
+
+/** On one core a cell that never waits takes its CPU time; a clock that others share says nothing. */
+function goalsWhenNoisy(workload: Workload, ours: Measurement, floor: Measurement): readonly Goal[] {
+  if (workload.waits === true) return workload.goals(ours, floor).map(({ text }) => ({ text, reached: null }));
+  return workload.goals({ ...ours, wallUs: ours.cpuUs }, { ...floor, wallUs: floor.cpuUs });
 }
 
 export function growthRows(growths: readonly Growth[], measured: Measured): readonly GrowthRow[] {
@@ -52,6 +53,6 @@ export function growthRows(growths: readonly Growth[], measured: Measured): read
     if (small === undefined || large === undefined) return [];
     const { id, title, timesLarger } = growth;
     const { exponent, ...goal } = growthGoal(small, large, timesLarger);
-    return [{ id, title, timesLarger, timesSlower: large.wallUs / small.wallUs, exponent, goal }];
+    return [{ id, title, timesLarger, timesSlower: large.cpuUs / small.cpuUs, exponent, goal }];
   });
 }

@@ -2,7 +2,6 @@
 import type { HotFunction } from "./profile.ts";
 import type { Environment } from "./environment.ts";
 import type { Measurement } from "./measure.ts";
-import { noisyShare } from "./pinned-process.ts";
 import type { Goal } from "./kernel-suite.ts";
 import type { GrowthRow, ReportRow } from "./report.ts";
 
@@ -44,7 +43,7 @@ export function timesText(rows: readonly ReportRow[], growths: readonly GrowthRo
     time(row, row.ours),
     row.timesFloor.toFixed(2),
     (row.ours.cpuUs / row.floor.cpuUs).toFixed(2),
-    goalsText(row.goals),
+    goalsText(row.goals, row.noisy ? " by CPU" : ""),
     row.published,
   ]);
   const grown = growths.map((row) => [
@@ -103,14 +102,19 @@ export function profileText(name: string, hot: readonly HotFunction[]): string {
   return `\n${name}: self time by function\n${columns(rows, [0, 1])}`;
 }
 
-function goalsText(goals: readonly Goal[]): string {
-  return goals.map(({ text, reached }) => `${text} ${reached ? "reached" : "NOT reached"}`).join(", ");
+function goalsText(goals: readonly Goal[], how = ""): string {
+  return goals.map(({ text, reached }) => `${text} ${verdict(reached)}${reached === null ? "" : how}`).join(", ");
+}
+
+function verdict(reached: boolean | null): string {
+  if (reached === null) return "not judged (noisy)";
+  return reached ? "reached" : "NOT reached";
 }
 
 /** How much of the core went to others while this row was measured, on either side. */
 function noise(row: ReportRow): string {
   const share = Math.max(row.ours.othersShare ?? 0, row.floor.othersShare ?? 0);
-  return share > noisyShare ? `NOISY ${(share * 100).toFixed(0)} %` : `${(share * 100).toFixed(0)} %`;
+  return row.noisy ? `NOISY ${(share * 100).toFixed(0)} %` : `${(share * 100).toFixed(0)} %`;
 }
 
 function time(row: ReportRow, { wallUs }: Measurement): string {

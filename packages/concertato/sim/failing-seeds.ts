@@ -7,4 +7,5 @@ export const failingSeeds: readonly number[] = [
   2381, // a run that was given back and claimed again, both without an answer
   11690, // the same, with nothing left to wake it
   17969, // a row read before a write that was still under way
+  7646, // an effect in doubt was repeated on an intent that a power cut then took away
 ];

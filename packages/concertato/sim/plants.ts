@@ -123,7 +123,7 @@ export const plants: readonly Plant[] = [
   {
     name: "doubt-ignored",
     rule: "an irreversible effect in doubt is asked about, not repeated",
-    edits: [{ file: "runtime/executor.ts", find: "  if (work.leaf.effect !== \"irreversible\") return startAttempt", replace: "  if (work.leaf.effect !== \"pure\") return startAttempt" }],
+    edits: [{ file: "runtime/executor.ts", find: "  if (work.leaf.effect !== \"irreversible\") return writeIntent", replace: "  if (work.leaf.effect !== \"pure\") return writeIntent" }],
   },
   {
     name: "loser-not-recorded",

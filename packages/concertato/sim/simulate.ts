@@ -25,6 +25,9 @@ export interface Verdict {
 const stormMs = 3_000;
 const patienceMs = 90_000;
 
+/** A seed is worth its name with so many events; calm ones are given more to do. */
+const leastEvents = 150;
+
 /** Runs one seed. */
 export async function simulate(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
   const simulation = new Simulation(seed, options.trace === true);
@@ -96,7 +99,7 @@ class Simulation {
   #plan(): void {
     const { random } = this.#schedule;
     const moment = () => random.next() * stormMs;
-    const runs = 1 + random.below(4);
+    const runs = 2 + random.below(4);
     for (let index = 0; index < runs; index++) this.#at(index === 0 ? 0 : moment() / 2, "start", () => this.#client.start(2 + random.below(9)));
     for (let index = 0; index < 8; index++) this.#at(moment(), "message", () => this.#message());
     if (random.chance(0.3)) this.#at(moment(), "cancel", () => this.#cancel());
@@ -122,7 +125,7 @@ class Simulation {
 
   #crash(): void {
     const alive = this.#nodes.filter((node) => node.alive);
-    if (alive.length === 0) return;
+    if (alive.length === 0) return this.#at(50, "crash", () => this.#crash());
     const node = this.#random.pick(alive);
     this.#note(`crash ${node.name}`);
     node.crash();
@@ -165,7 +168,13 @@ class Simulation {
     };
     serve();
     const deadline = this.#schedule.now + patienceMs;
-    while (this.#schedule.now < deadline && !this.#quiet()) if (!(await this.#schedule.step())) break;
+    while (this.#schedule.now < deadline) {
+      if (this.#quiet()) {
+        if (this.#schedule.count >= leastEvents) break;
+        this.#client.start(8);
+      }
+      if (!(await this.#schedule.step())) break;
+    }
     stopServing = true;
     for (const node of this.#nodes) node.crash();
   }
