@@ -59,6 +59,8 @@ export interface Question extends WaitSummary {
   readonly runId: string;
   readonly agent: string;
   readonly request: unknown;
+  /** Who has answered, where no process has taken the answer up yet. */
+  readonly answeredBy?: string;
 }
 
 /** A run with the tree of its scopes and operations. */
@@ -192,6 +194,13 @@ export class App implements AsyncDisposable {
     return rows.map(summaryOf);
   }
 
+  /** One run. Undefined when there is none of this id. */
+  async find(runId: string): Promise<RunSummary | undefined> {
+    this.#open();
+    const row = await this.#engine.store.run(runId);
+    return row && summaryOf(row);
+  }
+
   /** A run with the tree of its scopes and operations, their inputs and outputs. */
   async describe(runId: string): Promise<RunTree> {
     const row = await this.#row(runId);
@@ -203,13 +212,17 @@ export class App implements AsyncDisposable {
   /** Open questions to people, of all runs; newest run first. */
   async waiting(options: { readonly limit?: number } = {}): Promise<readonly Question[]> {
     this.#open();
-    const rows = await this.#engine.store.runs({ status: ["waiting"], limit: options.limit ?? 100 });
+    const rows = await this.#engine.store.runs({ status: ["waiting", "running"], limit: options.limit ?? 100 });
     const questions: Question[] = [];
     for (const row of rows) {
       const asked = summaryOf(row).waiting.filter((wait) => wait.kind !== "timer" && wait.kind !== "child" && wait.kind !== "retry");
       if (asked.length === 0) continue;
       const requests = await this.#requests(row, asked);
-      for (const wait of asked) questions.push({ ...wait, runId: row.id, agent: row.agent, request: requests.get(wait.waitId) });
+      const answers = await this.#unreadAnswers(row);
+      for (const wait of asked) {
+        const by = answers.get(wait.waitId);
+        questions.push({ ...wait, runId: row.id, agent: row.agent, request: requests.get(wait.waitId), ...(by === undefined ? {} : { answeredBy: by }) });
+      }
     }
     return questions;
   }
@@ -226,6 +239,15 @@ export class App implements AsyncDisposable {
     return requests;
   }
 
+  /** Answers that lie in the run's inbox: who gave them, by address. */
+  async #unreadAnswers(row: RunRow): Promise<Map<string, string>> {
+    const answers = new Map<string, string>();
+    for (const message of await this.#engine.store.inbox(row.key, 1_000)) {
+      if (message.name.startsWith("answer:")) answers.set(message.name.slice("answer:".length), personOf(message.sender));
+    }
+    return answers;
+  }
+
   /**
    * Answers one open question.
    * @param waitId its address, as `waiting` and `describe` show it
@@ -236,12 +258,20 @@ export class App implements AsyncDisposable {
     const row = await this.#row(runId);
     this.#assertOpen(row);
     const asked = summaryOf(row).waiting;
-    if (row.status === "waiting" && asked.length < noted && !asked.some((wait) => wait.waitId === waitId)) {
+    if ((row.status === "waiting" || row.status === "running") && asked.length < noted && !asked.some((wait) => wait.waitId === waitId)) {
       const open = asked.map((wait) => `${wait.waitId} (${wait.name})`).join(", ");
       throw new ConcertatoError({
         code: "run/not-waiting",
         message: `Run ${runId} has no open question at ${waitId}. Open now: ${open === "" ? "none" : open}.`,
         details: { runId, waitId },
+      });
+    }
+    const earlier = (await this.#unreadAnswers(row)).get(waitId);
+    if (earlier !== undefined) {
+      throw new ConcertatoError({
+        code: "run/not-waiting",
+        message: `Run ${runId} was already answered at ${waitId} by ${earlier}. The answer counts as soon as a process that runs ${row.agent} takes it up.`,
+        details: { runId, waitId, by: earlier },
       });
     }
     const sender = `${options.by ?? this.#principal ?? "someone"}#${fingerprint(this.#engine.world.id())}`;
@@ -428,6 +458,11 @@ export class App implements AsyncDisposable {
     };
     this.#poller = this.#engine.world.timer(50, ask, this.#worker);
   }
+}
+
+/** The person of a sender such as `ann#k3x`. */
+function personOf(sender: string): string {
+  return sender.slice(0, Math.max(0, sender.lastIndexOf("#"))) || sender;
 }
 
 /** Most waits that a run's row names. */

@@ -256,10 +256,12 @@ function nextPatch(run: LiveRun): RunPatch | undefined {
   if (run.finalPatch !== null) return run.finalPatch;
   const quiet = run.quiet && !run.out.some((written) => stirring.has(written.kind));
   if (!quiet) {
-    if (run.shownStatus === "running" && !run.shownParked) return undefined;
-    return { status: "running", parked: false, note: null, at: run.lastAt };
+    if (run.shownStatus === "running" && !run.shownParked && !run.askedAnew) return undefined;
+    run.askedAnew = false;
+    return { status: "running", parked: false, note: noteOf(run, true), at: run.lastAt };
   }
-  const note = noteOf(run);
+  run.askedAnew = false;
+  const note = noteOf(run, false);
   if (run.shownStatus === "waiting" && run.shownParked && note === run.shownNote) return undefined;
   return { status: "waiting", parked: true, note, at: run.lastAt };
 }
@@ -267,19 +269,24 @@ function nextPatch(run: LiveRun): RunPatch | undefined {
 /** Most waits a row's note names; the count says how many there are. */
 const noted = 20;
 
-function noteOf(run: LiveRun): string {
+/** @param asked only what somebody can answer: the rest of a run at work is no news */
+function noteOf(run: LiveRun, asked: boolean): string | null {
   const waiting: unknown[] = [];
+  let count = 0;
   for (const operation of run.pending) {
-    if (waiting.length >= noted) break;
+    const kind = waitKind(operation);
+    if (asked && kind !== "answer" && kind !== "signal" && kind !== "in-doubt") continue;
+    count++;
+    if (waiting.length >= noted) continue;
     waiting.push({
       waitId: operation.path,
-      kind: waitKind(operation),
+      kind,
       name: operation.name,
       since: operation.since,
       ...(operation.until === null ? {} : { until: operation.until }),
     });
   }
-  return JSON.stringify({ waiting, count: run.pending.size });
+  return asked && count === 0 ? null : JSON.stringify({ waiting, count });
 }
 
 function waitKind(operation: Operation): string {

@@ -93,6 +93,8 @@ export class LiveRun {
   readonly consuming: Set<number> = new Set();
   /** Pending operations with a deadline or a place in lists: what it is waiting for. */
   readonly pending: Set<Operation> = new Set();
+  /** What people are asked has changed since the row was last written. */
+  askedAnew = false;
   admitting = false;
   admitAgain = false;
   /** Rough size in memory, for the warm cache. */
@@ -161,6 +163,7 @@ export class LiveRun {
     const waiting = this.waits.get(channel);
     if (waiting) waiting.push(operation);
     else this.waits.set(channel, [operation]);
+    this.askedAnew = true;
   }
 
   removeWait(channel: string, operation: Operation): void {
@@ -168,6 +171,7 @@ export class LiveRun {
     if (!waiting) return;
     const index = waiting.indexOf(operation);
     if (index >= 0) waiting.splice(index, 1);
+    this.askedAnew = true;
     if (waiting.length === 0) this.waits.delete(channel);
   }
 }
