@@ -52,16 +52,20 @@ export class Checkers {
     changes.forEach((change, index) => {
       if (change.kind !== "append" || results[index]?.ok !== true) return;
       for (const entry of change.entries) {
-        if (entryKindName(entry.kind) !== "result" || entry.meta === null || !entry.meta.startsWith('{"verb":"sleep"')) continue;
+        if (entryKindName(entry.kind) !== "result" || entry.meta === null || !entry.meta.startsWith('{"verb":"sleep"'))
+          continue;
         const until = this.#deadlineOf(change.run, entry);
-        if (until !== undefined && wall < until) this.violate("timer-early", `run ${change.run} ${entry.op}: ${wall} < ${until}`);
+        if (until !== undefined && wall < until)
+          this.violate("timer-early", `run ${change.run} ${entry.op}: ${wall} < ${until}`);
       }
     });
   }
 
   #deadlineOf(run: number, result: StoredEntry): number | undefined {
     const entries = this.#disk.truth.entries(run, 0, 100_000);
-    const set = entries.findLast((entry) => entry.scope === result.scope && entry.op === result.op && entryKindName(entry.kind) === "timer-set");
+    const set = entries.findLast(
+      (entry) => entry.scope === result.scope && entry.op === result.op && entryKindName(entry.kind) === "timer-set",
+    );
     return set?.meta == null ? undefined : (JSON.parse(set.meta) as EntryMeta).until;
   }
 
@@ -70,7 +74,9 @@ export class Checkers {
     const rows = this.#disk.truth.runs({ limit: 100_000 });
     const journals = new Map<string, readonly Seen[]>();
     for (const row of rows) {
-      const journal = this.#disk.truth.entries(row.key, 0, 100_000).map((entry) => ({ entry, kind: entryKindName(entry.kind) ?? "?", meta: metaOf(entry) }));
+      const journal = this.#disk.truth
+        .entries(row.key, 0, 100_000)
+        .map((entry) => ({ entry, kind: entryKindName(entry.kind) ?? "?", meta: metaOf(entry) }));
       journals.set(row.id, journal);
       this.#checkJournal(row, journal);
       this.#checkEnd(row, journal);
@@ -91,7 +97,8 @@ export class Checkers {
       if (entry.at < at) this.violate("time-back", `run ${row.id} seq ${entry.seq}: ${entry.at} < ${at}`);
       at = Math.max(at, entry.at);
       if (ends.has(kind)) {
-        if (ended.has(address)) this.violate("two-results", `run ${row.id} ${address} (${entry.name}) at seq ${entry.seq}`);
+        if (ended.has(address))
+          this.violate("two-results", `run ${row.id} ${address} (${entry.name}) at seq ${entry.seq}`);
         ended.add(address);
       }
       if (kind === "diverged") this.violate("diverged", `run ${row.id}: ${String(entry.body)}`);
@@ -101,7 +108,8 @@ export class Checkers {
         admitted.add(mark);
       }
     });
-    if (row.seq !== journal.length) this.violate("row-seq", `run ${row.id}: row says ${row.seq}, journal has ${journal.length}`);
+    if (row.seq !== journal.length)
+      this.violate("row-seq", `run ${row.id}: row says ${row.seq}, journal has ${journal.length}`);
   }
 
   /** What a finished body had begun has an end, or the journal says that it was given up (bodies here await everything). */
@@ -112,13 +120,18 @@ export class Checkers {
     for (const { entry, kind } of journal) {
       if (ends.has(kind) || kind === "op-cancelled") closed.add(`${entry.scope} ${entry.op}`);
       if (kind === "scope-ended") {
-        const start = journal.findLast((seen) => seen.kind === "scope-started" && seen.entry.scope === entry.scope && seen.entry.op === entry.op);
+        const start = journal.findLast(
+          (seen) => seen.kind === "scope-started" && seen.entry.scope === entry.scope && seen.entry.op === entry.op,
+        );
         if (start !== undefined) finished.add(start.entry.seq);
       }
     }
     for (const { entry, kind } of journal) {
       if (!begins.has(kind) || !finished.has(entry.scope) || isClosed(closed, entry.scope, entry.op)) continue;
-      this.violate("unaccounted", `run ${row.id} ${entry.scope}.${entry.op} (${entry.name}) was begun at seq ${entry.seq} and neither ended nor given up`);
+      this.violate(
+        "unaccounted",
+        `run ${row.id} ${entry.scope}.${entry.op} (${entry.name}) was begun at seq ${entry.seq} and neither ended nor given up`,
+      );
     }
   }
 
@@ -127,7 +140,10 @@ export class Checkers {
     if (row.status === "cancelled") return;
     if (row.status !== "completed") {
       const last = journal.at(-1)?.entry;
-      return this.violate(row.status === "failed" ? "failed" : "stuck", `run ${row.id} is ${row.status}${row.note === null ? "" : ` ${row.note}`}, owner ${row.owner}, wake ${row.wake}, parked ${row.parked}, last: ${JSON.stringify(last)}`);
+      return this.violate(
+        row.status === "failed" ? "failed" : "stuck",
+        `run ${row.id} is ${row.status}${row.note === null ? "" : ` ${row.note}`}, owner ${row.owner}, wake ${row.wake}, parked ${row.parked}, last: ${JSON.stringify(last)}`,
+      );
     }
     const program = decodeJson(textOf(journal[0]?.entry)) as Program;
     const wrong = misfit(program, decodeJson(textOf(journal.at(-1)?.entry)));
@@ -139,12 +155,17 @@ export class Checkers {
     const byKey = new Map<string, string>();
     for (const row of rows) {
       if (row.startKey === null) continue;
-      if (byKey.has(row.startKey)) this.violate("key-twice", `key ${row.startKey}: ${row.id} and ${byKey.get(row.startKey)}`);
+      if (byKey.has(row.startKey))
+        this.violate("key-twice", `key ${row.startKey}: ${row.id} and ${byKey.get(row.startKey)}`);
       byKey.set(row.startKey, row.id);
     }
     for (const start of client.starts) {
       if (start.acknowledged === null) continue;
-      if (byKey.get(start.key) !== start.acknowledged) this.violate("start-lost", `start ${start.key} was acknowledged as ${start.acknowledged}, found ${byKey.get(start.key)}`);
+      if (byKey.get(start.key) !== start.acknowledged)
+        this.violate(
+          "start-lost",
+          `start ${start.key} was acknowledged as ${start.acknowledged}, found ${byKey.get(start.key)}`,
+        );
     }
   }
 
@@ -153,8 +174,10 @@ export class Checkers {
     for (const [runId, entries] of client.cancels) {
       const row = rows.find((one) => one.id === runId);
       if (row === undefined) this.violate("cancel-lost", `run ${runId} is gone`);
-      else if (row.status !== "cancelled") this.violate("cancel-beaten", `run ${runId} is ${row.status} after its cancel was acknowledged`);
-      else if (row.seq !== entries + 1) this.violate("after-cancel", `run ${runId} had ${entries} entries at its cancel and has ${row.seq}`);
+      else if (row.status !== "cancelled")
+        this.violate("cancel-beaten", `run ${runId} is ${row.status} after its cancel was acknowledged`);
+      else if (row.seq !== entries + 1)
+        this.violate("after-cancel", `run ${runId} had ${entries} entries at its cancel and has ${row.seq}`);
     }
   }
 
@@ -164,10 +187,12 @@ export class Checkers {
       const place = `${record.runId} ${record.path}`;
       if (paths.has(place)) this.violate("key-changed", `${place} acted under ${key} and ${paths.get(place)}`);
       paths.set(place, key);
-      if (record.kind !== "write" && record.happened > 1 && !this.#conditions.zombies) this.violate("repeated-effect", `${record.kind} at ${place} happened ${record.happened} times`);
+      if (record.kind !== "write" && record.happened > 1 && !this.#conditions.zombies)
+        this.violate("repeated-effect", `${record.kind} at ${place} happened ${record.happened} times`);
       const journal = journals.get(record.runId);
       if (journal === undefined) this.violate("effect-without-run", `${record.kind} at ${place}: no such run`);
-      else if (!journal.some((seen) => seen.kind === "intent" && addressed(journal, seen, record.path))) this.violate("effect-without-intent", `${record.kind} at ${place}`);
+      else if (!journal.some((seen) => seen.kind === "intent" && addressed(journal, seen, record.path)))
+        this.violate("effect-without-intent", `${record.kind} at ${place}`);
     }
     for (const row of rows) this.#checkResults(row, journals.get(row.id) ?? [], paths, effects);
   }
@@ -186,7 +211,8 @@ export class Checkers {
 
 /** The operation itself ended, or the map or loop that it was part of. */
 function isClosed(closed: ReadonlySet<string>, scope: number, op: string): boolean {
-  for (let key = op; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf("/")))) if (closed.has(`${scope} ${key}`)) return true;
+  for (let key = op; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf("/"))))
+    if (closed.has(`${scope} ${key}`)) return true;
   return false;
 }
 

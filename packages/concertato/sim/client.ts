@@ -59,7 +59,11 @@ export class Client {
   }
 
   start(size: number): void {
-    const record: StartRecord = { key: `k${this.starts.length}`, program: randomProgram(this.#schedule.random, size), acknowledged: null };
+    const record: StartRecord = {
+      key: `k${this.starts.length}`,
+      program: randomProgram(this.#schedule.random, size),
+      acknowledged: null,
+    };
     this.starts.push(record);
     this.#submitStart(record);
   }
@@ -83,7 +87,9 @@ export class Client {
   /** Runs that have not ended, by the truth of the disk. */
   openRuns(): { readonly runId: string; readonly seq: number; readonly waiting: readonly WaitSummary[] }[] {
     const rows = this.#disk.truth.runs({ status: ["queued", "running", "waiting"], limit: 1_000 });
-    return rows.filter((row) => !row.cancelling).map((row) => ({ runId: row.id, seq: row.seq, waiting: summaryOf(row).waiting }));
+    return rows
+      .filter((row) => !row.cancelling)
+      .map((row) => ({ runId: row.id, seq: row.seq, waiting: summaryOf(row).waiting }));
   }
 
   /** Sends a signal; with some chance one that was sent before, once more. */
@@ -121,7 +127,8 @@ export class Client {
 
   #truth(runId: string, path: string): { happened: boolean; output?: number } {
     for (const record of this.#effects.byKey.values()) {
-      if (record.runId === runId && record.path === path && record.happened > 0) return { happened: true, output: record.output };
+      if (record.runId === runId && record.path === path && record.happened > 0)
+        return { happened: true, output: record.output };
     }
     return { happened: false };
   }
@@ -150,7 +157,9 @@ export class Client {
 
   /** One signal at a time: an acknowledged one that is lost leaves the run waiting, and that is seen. */
   #provide(runId: string, name: string): void {
-    const pending = [...this.signals.values()].filter((one) => one.runId === runId && one.name === name && !this.#admitted(one));
+    const pending = [...this.signals.values()].filter(
+      (one) => one.runId === runId && one.name === name && !this.#admitted(one),
+    );
     if (pending.some((one) => one.acknowledged)) return;
     const unknown = pending[0];
     if (unknown !== undefined) return this.#deliver(unknown);

@@ -2,7 +2,16 @@
  * A Store that fails as disks and processes do: answers come late, commits throw before or after they took effect,
  * a power cut takes what was not synced. The truth is a MemoryStore rebuilt from the operations that survived.
  */
-import type { Change, ChangeResult, Durability, InboxRow, ReadEntry, RunQuery, RunRow, Store } from "../src/journal/store.ts";
+import type {
+  Change,
+  ChangeResult,
+  Durability,
+  InboxRow,
+  ReadEntry,
+  RunQuery,
+  RunRow,
+  Store,
+} from "../src/journal/store.ts";
 import { ConcertatoError } from "../src/kernel/errors.ts";
 import { MemoryStore } from "../src/store/memory-store.ts";
 import type { Process, Schedule } from "./schedule.ts";
@@ -78,7 +87,10 @@ export class FaultStore implements Store {
     this.durability = disk.durability;
   }
 
-  commit(changes: readonly Change[], durability: Durability): readonly ChangeResult[] | Promise<readonly ChangeResult[]> {
+  commit(
+    changes: readonly Change[],
+    durability: Durability,
+  ): readonly ChangeResult[] | Promise<readonly ChangeResult[]> {
     const { schedule, faults } = this.#disk;
     const { random } = schedule;
     const failing = random.chance(faults.errors);

@@ -59,7 +59,9 @@ export class Ledger {
   async probe(attempt: AttemptContext): Promise<{ kind: "happened"; output: number } | { kind: "did-not-happen" }> {
     await this.#take();
     const record = this.#effects.byKey.get(attempt.idempotencyKey);
-    return record !== undefined && record.happened > 0 ? { kind: "happened", output: record.output } : { kind: "did-not-happen" };
+    return record !== undefined && record.happened > 0
+      ? { kind: "happened", output: record.output }
+      : { kind: "did-not-happen" };
   }
 
   /** Work takes time; some of it none at all. */

@@ -49,7 +49,12 @@ async function main(): Promise<void> {
   if (values.help) return help();
   if (values.seed !== undefined) return showSeed(Number(values.seed), values.json);
   if (values.plants) return checkPlants(values.json);
-  const seconds = values.seconds === undefined ? (values.seeds === undefined ? 20 : Number.POSITIVE_INFINITY) : Number(values.seconds);
+  const seconds =
+    values.seconds === undefined
+      ? values.seeds === undefined
+        ? 20
+        : Number.POSITIVE_INFINITY
+      : Number(values.seconds);
   const seeds = values.seeds === undefined ? Number.MAX_SAFE_INTEGER : Number(values.seeds);
   await storm(Number(values.from), seeds, seconds, values.json);
 }
@@ -71,12 +76,17 @@ async function storm(from: number, seeds: number, seconds: number, json: boolean
   const cores = Math.max(1, availableParallelism());
   const progress = new Array<Progress>(cores).fill({ seeds: 0, events: 0, crashes: 0, failures: [] });
   const show = progressLine(() => summary(progress, started));
-  const workers = progress.map((_, index) => runShare({ from: from + index, step: cores, seeds: Math.ceil((seeds - index) / cores), seconds }, (state) => {
-    progress[index] = state;
-    if (!json) show();
-  }));
+  const workers = progress.map((_, index) =>
+    runShare({ from: from + index, step: cores, seeds: Math.ceil((seeds - index) / cores), seconds }, (state) => {
+      progress[index] = state;
+      if (!json) show();
+    }),
+  );
   await Promise.all(workers);
-  const failures = [...kept.filter((verdict) => verdict.violations.length > 0), ...progress.flatMap((state) => state.failures)];
+  const failures = [
+    ...kept.filter((verdict) => verdict.violations.length > 0),
+    ...progress.flatMap((state) => state.failures),
+  ];
   const total = summary(progress, started);
   if (json) process.stdout.write(`${JSON.stringify({ ...total, kept: kept.length, failures })}\n`);
   else report(total, kept.length, failures);
@@ -139,14 +149,25 @@ function progressLine(state: () => Summary): () => void {
   if (!process.stdout.isTTY) return () => undefined;
   return () => {
     const { seeds, events, crashes, failures, seedsPerSecond } = state();
-    process.stdout.write(`\r\x1b[2K  ${seeds.toLocaleString("en")} seeds  ${events.toLocaleString("en")} events  ${crashes.toLocaleString("en")} crashes  ${failures} failures  ${seedsPerSecond}/s`);
+    process.stdout.write(
+      `\r\x1b[2K  ${seeds.toLocaleString("en")} seeds  ${events.toLocaleString("en")} events  ${crashes.toLocaleString("en")} crashes  ${failures} failures  ${seedsPerSecond}/s`,
+    );
   };
 }
 
-function report(total: Summary, kept: number, failures: readonly { readonly seed: number; readonly violations: readonly string[] }[]): void {
+function report(
+  total: Summary,
+  kept: number,
+  failures: readonly { readonly seed: number; readonly violations: readonly string[] }[],
+): void {
   if (process.stdout.isTTY) process.stdout.write("\r\x1b[2K");
   for (const { seed, violations } of failures.slice(0, 5)) {
-    process.stdout.write(`\nSeed ${seed} breaks a rule:\n${violations.slice(0, 3).map((line) => `  ${line.slice(0, 400)}`).join("\n")}\n  Repeat it with its trace: ${repeat(seed)}\n`);
+    process.stdout.write(
+      `\nSeed ${seed} breaks a rule:\n${violations
+        .slice(0, 3)
+        .map((line) => `  ${line.slice(0, 400)}`)
+        .join("\n")}\n  Repeat it with its trace: ${repeat(seed)}\n`,
+    );
   }
   const { seeds, events, crashes, seconds, seedsPerSecond } = total;
   process.stdout.write(
@@ -160,14 +181,17 @@ async function showSeed(seed: number, json: boolean): Promise<void> {
   const again = await simulate(seed);
   if (json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
   else print(verdict);
-  if (again.digest !== verdict.digest) process.stdout.write(`Seed ${seed} did not repeat: ${verdict.digest} and ${again.digest}.\n`);
+  if (again.digest !== verdict.digest)
+    process.stdout.write(`Seed ${seed} did not repeat: ${verdict.digest} and ${again.digest}.\n`);
   process.exitCode = verdict.violations.length === 0 && again.digest === verdict.digest ? 0 : 1;
 }
 
 function print(verdict: Verdict): void {
   process.stdout.write(`${verdict.trace.join("\n")}\n\n`);
   process.stdout.write(verdict.violations.length === 0 ? "No rule broken.\n" : `${verdict.violations.join("\n")}\n`);
-  process.stdout.write(`Seed ${verdict.seed}: ${verdict.runs} runs, ${verdict.entries} entries, ${verdict.events} events, ${verdict.crashes} crashes, digest ${verdict.digest}\n`);
+  process.stdout.write(
+    `Seed ${verdict.seed}: ${verdict.runs} runs, ${verdict.entries} entries, ${verdict.events} events, ${verdict.crashes} crashes, digest ${verdict.digest}\n`,
+  );
 }
 
 async function checkPlants(json: boolean): Promise<void> {
@@ -175,7 +199,10 @@ async function checkPlants(json: boolean): Promise<void> {
   for (const plant of plants) {
     const caught = await huntPlant(plant.name);
     found.push({ name: plant.name, ...caught });
-    if (!json) process.stdout.write(`${caught.seed === null ? "missed" : "caught"}  ${plant.name.padEnd(26)} ${caught.seed === null ? "" : `seed ${String(caught.seed).padEnd(6)} ${caught.violation.slice(0, 90)}`}\n`);
+    if (!json)
+      process.stdout.write(
+        `${caught.seed === null ? "missed" : "caught"}  ${plant.name.padEnd(26)} ${caught.seed === null ? "" : `seed ${String(caught.seed).padEnd(6)} ${caught.violation.slice(0, 90)}`}\n`,
+      );
   }
   const missed = found.filter((one) => one.seed === null).length;
   if (json) process.stdout.write(`${JSON.stringify({ plants: found, missed })}\n`);

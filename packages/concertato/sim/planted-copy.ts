@@ -11,7 +11,9 @@ const packageRoot = join(here, "..");
 const workspaceModules = join(packageRoot, "../../node_modules");
 
 /** The simulator of a planted copy; `dispose` removes the copy. */
-export async function plantedSimulator(plant: Plant): Promise<{ readonly simulate: typeof simulate; readonly dispose: () => Promise<void> }> {
+export async function plantedSimulator(
+  plant: Plant,
+): Promise<{ readonly simulate: typeof simulate; readonly dispose: () => Promise<void> }> {
   const copy = await mkdtemp(join(tmpdir(), "concertato-plant-"));
   const dispose = () => rm(copy, { recursive: true, force: true });
   try {
@@ -28,10 +30,19 @@ export async function plantedSimulator(plant: Plant): Promise<{ readonly simulat
   }
 }
 
-async function plantEdit(path: string, name: string, edit: { readonly file: string; readonly find: string; readonly replace: string }): Promise<void> {
+async function plantEdit(
+  path: string,
+  name: string,
+  edit: { readonly file: string; readonly find: string; readonly replace: string },
+): Promise<void> {
   const source = await readFile(path, "utf8");
   if (source.split(edit.find).length !== 2) {
-    throw new Error(`The plant ${name} is stale: ${edit.file} does not hold its text exactly once. Update sim/plants.ts to the present source.`);
+    throw new Error(
+      `The plant ${name} is stale: ${edit.file} does not hold its text exactly once. Update sim/plants.ts to the present source.`,
+    );
   }
-  await writeFile(path, source.replace(edit.find, () => edit.replace));
+  await writeFile(
+    path,
+    source.replace(edit.find, () => edit.replace),
+  );
 }

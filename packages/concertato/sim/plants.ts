@@ -20,7 +20,7 @@ export const plants: readonly Plant[] = [
         file: "runtime/engine.ts",
         find: "    else settleOperation(scope, delivery);",
         replace:
-          "    else {\n      settleOperation(scope, delivery);\n      if (scope.log.length - scope.cursor < 3) for (let more = scope.takeDelivery(); more !== undefined; more = scope.takeDelivery()) if (more.kind === \"result\" && more.operation.attached) settleOperation(scope, more);\n    }",
+          '    else {\n      settleOperation(scope, delivery);\n      if (scope.log.length - scope.cursor < 3) for (let more = scope.takeDelivery(); more !== undefined; more = scope.takeDelivery()) if (more.kind === "result" && more.operation.attached) settleOperation(scope, more);\n    }',
       },
     ],
   },
@@ -32,7 +32,7 @@ export const plants: readonly Plant[] = [
         file: "runtime/committer.ts",
         find: "      this.#loose.push({ change, durability, done, failed });",
         replace:
-          "      if (change.kind === \"send\") done({ ok: true, key: 0, firstRef: 0 });\n      this.#loose.push({ change, durability, done, failed });",
+          '      if (change.kind === "send") done({ ok: true, key: 0, firstRef: 0 });\n      this.#loose.push({ change, durability, done, failed });',
       },
     ],
   },
@@ -44,7 +44,7 @@ export const plants: readonly Plant[] = [
         file: "runtime/committer.ts",
         find: "    for (const { run } of batch.shares) run.committing = true;",
         replace:
-          "    for (const { run, written } of batch.shares) {\n      run.committing = true;\n      for (const one of written) if (one.kind === \"intent\" && one.operation?.live === true) startAttempt(this.#engine, one.operation);\n    }",
+          '    for (const { run, written } of batch.shares) {\n      run.committing = true;\n      for (const one of written) if (one.kind === "intent" && one.operation?.live === true) startAttempt(this.#engine, one.operation);\n    }',
       },
       {
         file: "runtime/committer.ts",
@@ -64,8 +64,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/ownership.ts",
-        find: "        else if (result.reason === \"busy\") this.admit(run);",
-        replace: "        else if (result.reason === \"busy\") this.#engine.drop(run);",
+        find: '        else if (result.reason === "busy") this.admit(run);',
+        replace: '        else if (result.reason === "busy") this.#engine.drop(run);',
       },
     ],
   },
@@ -84,14 +84,28 @@ export const plants: readonly Plant[] = [
     name: "timer-early",
     rule: "a timer is never early",
     edits: [
-      { file: "runtime/timer-heap.ts", find: "top.dueMonotonic <= monotonic ?", replace: "top.dueMonotonic <= monotonic + 1 ?" },
-      { file: "runtime/engine.ts", find: "Math.max(0, next.dueMonotonic - this.world.clock.monotonic())", replace: "Math.max(0, next.dueMonotonic - 1 - this.world.clock.monotonic())" },
+      {
+        file: "runtime/timer-heap.ts",
+        find: "top.dueMonotonic <= monotonic ?",
+        replace: "top.dueMonotonic <= monotonic + 1 ?",
+      },
+      {
+        file: "runtime/engine.ts",
+        find: "Math.max(0, next.dueMonotonic - this.world.clock.monotonic())",
+        replace: "Math.max(0, next.dueMonotonic - 1 - this.world.clock.monotonic())",
+      },
     ],
   },
   {
     name: "admitted-twice",
     rule: "an inbox row is admitted once",
-    edits: [{ file: "runtime/admission.ts", find: "  if (row.n <= (run.admitted.get(row.sender) ?? 0)) {", replace: "  if (row.n < 0) {" }],
+    edits: [
+      {
+        file: "runtime/admission.ts",
+        find: "  if (row.n <= (run.admitted.get(row.sender) ?? 0)) {",
+        replace: "  if (row.n < 0) {",
+      },
+    ],
   },
   {
     name: "cancel-beaten",
@@ -107,7 +121,13 @@ export const plants: readonly Plant[] = [
   {
     name: "parked-too-soon",
     rule: "a run is marked as resting only when every pending operation is durable",
-    edits: [{ file: "runtime/committer.ts", find: "  const quiet = run.quiet && !run.out.some", replace: "  const quiet = run.queuedScopes === 0 && !run.out.some" }],
+    edits: [
+      {
+        file: "runtime/committer.ts",
+        find: "  const quiet = run.quiet && !run.out.some",
+        replace: "  const quiet = run.queuedScopes === 0 && !run.out.some",
+      },
+    ],
   },
   {
     name: "careless-jump",
@@ -123,17 +143,35 @@ export const plants: readonly Plant[] = [
   {
     name: "doubt-ignored",
     rule: "an irreversible effect in doubt is asked about, not repeated",
-    edits: [{ file: "runtime/executor.ts", find: "  if (work.leaf.effect !== \"irreversible\") return writeIntent", replace: "  if (work.leaf.effect !== \"pure\") return writeIntent" }],
+    edits: [
+      {
+        file: "runtime/executor.ts",
+        find: '  if (work.leaf.effect !== "irreversible") return writeIntent',
+        replace: '  if (work.leaf.effect !== "pure") return writeIntent',
+      },
+    ],
   },
   {
     name: "loser-not-recorded",
     rule: "a given-up operation is not taken up again",
-    edits: [{ file: "runtime/cancellation.ts", find: "  if (write && operation.recorded && scope.seq > 0) {", replace: "  if (write && operation.key === \"none\") {" }],
+    edits: [
+      {
+        file: "runtime/cancellation.ts",
+        find: "  if (write && operation.recorded && scope.seq > 0) {",
+        replace: '  if (write && operation.key === "none") {',
+      },
+    ],
   },
   {
     name: "wake-cleared-blindly",
     rule: "consuming inbox rows leaves the wake set when rows remain",
-    edits: [{ file: "store/memory-store.ts", find: "    this.#setWake(held.row, held.inbox.length > 0 ? 0 : null);", replace: "    this.#setWake(held.row, null);" }],
+    edits: [
+      {
+        file: "store/memory-store.ts",
+        find: "    this.#setWake(held.row, held.inbox.length > 0 ? 0 : null);",
+        replace: "    this.#setWake(held.row, null);",
+      },
+    ],
   },
   {
     name: "buffered-signal-forgotten",

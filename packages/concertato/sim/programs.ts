@@ -50,7 +50,11 @@ function grow(random: Random, size: number, ids: { next: number }, depth: number
     case "map":
       return { do: "map", of: parts(), concurrency: 1 + random.below(3) };
     case "reads":
-      return { do: "reads", ids: Array.from({ length: 1 + random.below(5) }, () => ids.next++), concurrency: 1 + random.below(4) };
+      return {
+        do: "reads",
+        ids: Array.from({ length: 1 + random.below(5) }, () => ids.next++),
+        concurrency: 1 + random.below(4),
+      };
     case "all":
     case "race":
       return { do: kind, of: named() };
@@ -73,7 +77,12 @@ export function treeAgent(ledger: Ledger): Agent<unknown, unknown> {
   const effects = {
     read: leafTool("read", "read", (id, attempt) => ledger.read(id, attempt)),
     write: leafTool("write", "write", (id, attempt) => ledger.effect("write", id, attempt)),
-    pay: leafTool("pay", "irreversible", (id, attempt) => ledger.effect("pay", id, attempt), (_id, attempt) => ledger.probe(attempt)),
+    pay: leafTool(
+      "pay",
+      "irreversible",
+      (id, attempt) => ledger.effect("pay", id, attempt),
+      (_id, attempt) => ledger.probe(attempt),
+    ),
     blind: leafTool("blind", "irreversible", (id, attempt) => ledger.effect("blind", id, attempt)),
     flaky: tool({
       name: "flaky",
@@ -87,7 +96,10 @@ export function treeAgent(ledger: Ledger): Agent<unknown, unknown> {
   };
   const person = human({ name: "person", output: anything<string>() });
   const body = (program: unknown, ctx: Context) => interpret(program as Program, ctx, { effects, person, nested });
-  const nested: Agent<unknown, unknown> = workflow({ name: "tree", uses: [...Object.values(effects), person] as Agent[] }, body);
+  const nested: Agent<unknown, unknown> = workflow(
+    { name: "tree", uses: [...Object.values(effects), person] as Agent[] },
+    body,
+  );
   return nested;
 }
 
@@ -95,15 +107,35 @@ function leafTool(
   name: string,
   effect: "read" | "write" | "irreversible",
   execute: (id: number, attempt: AttemptContext) => Promise<number>,
-  probe?: (id: number, attempt: AttemptContext) => Promise<{ kind: "happened"; output: number } | { kind: "did-not-happen" }>,
+  probe?: (
+    id: number,
+    attempt: AttemptContext,
+  ) => Promise<{ kind: "happened"; output: number } | { kind: "did-not-happen" }>,
 ): Agent<number, number> {
-  return tool({ name, description: "", effect, input: anything<number>(), output: anything<number>(), execute, ...(probe === undefined ? {} : { probe }) });
+  return tool({
+    name,
+    description: "",
+    effect,
+    input: anything<number>(),
+    output: anything<number>(),
+    execute,
+    ...(probe === undefined ? {} : { probe }),
+  });
 }
 
 /** A schema that takes everything: the simulation checks outputs itself. */
-function anything<T>(): { readonly "~standard": { readonly version: 1; readonly vendor: "sim"; readonly validate: (value: unknown) => { value: T } ; readonly types: { readonly input: T; readonly output: T } } } {
+function anything<T>(): {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: "sim";
+    readonly validate: (value: unknown) => { value: T };
+    readonly types: { readonly input: T; readonly output: T };
+  };
+} {
   // The cast is the point: nothing is checked here.
-  return { "~standard": { version: 1, vendor: "sim", validate: (value) => ({ value: value as T }), types: undefined as never } };
+  return {
+    "~standard": { version: 1, vendor: "sim", validate: (value) => ({ value: value as T }), types: undefined as never },
+  };
 }
 
 interface Cast {
@@ -160,8 +192,13 @@ async function interpret(program: Program, ctx: Context, cast: Cast): Promise<un
   }
 }
 
-function branchesOf(programs: Readonly<Record<string, Program>>, cast: Cast): Record<string, (branch: Context) => Promise<unknown>> {
-  return Object.fromEntries(Object.entries(programs).map(([name, program]) => [name, (branch: Context) => interpret(program, branch, cast)]));
+function branchesOf(
+  programs: Readonly<Record<string, Program>>,
+  cast: Cast,
+): Record<string, (branch: Context) => Promise<unknown>> {
+  return Object.fromEntries(
+    Object.entries(programs).map(([name, program]) => [name, (branch: Context) => interpret(program, branch, cast)]),
+  );
 }
 
 /** A failed effect is an outcome here, so that trees go on. */
@@ -184,13 +221,17 @@ export function misfit(program: Program, output: unknown): string | null {
     case "write":
     case "pay":
     case "blind":
-      return output === program.id * 2 || output === "failed" ? null : `${program.do} ${program.id} gave ${text(output)}`;
+      return output === program.id * 2 || output === "failed"
+        ? null
+        : `${program.do} ${program.id} gave ${text(output)}`;
     case "hops":
       return misfit(program.of, output);
     case "sleep":
       return output === "slept" ? null : `sleep gave ${text(output)}`;
     case "wait":
-      return typeof output === "string" && output.startsWith(`${program.name}:`) ? null : `wait ${program.name} gave ${text(output)}`;
+      return typeof output === "string" && output.startsWith(`${program.name}:`)
+        ? null
+        : `wait ${program.name} gave ${text(output)}`;
     case "ask":
       return output === "yes" ? null : `ask gave ${text(output)}`;
     case "sequence":
@@ -201,7 +242,9 @@ export function misfit(program: Program, output: unknown): string | null {
     case "start":
       return output === "failed" ? null : misfit(program.of, output);
     case "reads":
-      return JSON.stringify(output) === JSON.stringify(program.ids.map((id) => id * 2)) ? null : `reads gave ${text(output)}`;
+      return JSON.stringify(output) === JSON.stringify(program.ids.map((id) => id * 2))
+        ? null
+        : `reads gave ${text(output)}`;
     case "all": {
       const names = Object.keys(program.of);
       if (typeof output !== "object" || output === null) return `all gave ${text(output)}`;
@@ -215,12 +258,16 @@ export function misfit(program: Program, output: unknown): string | null {
       return branch === undefined ? `race gave ${text(output)}` : misfit(branch, winner.value);
     }
     case "loop":
-      return misfits(Array.from({ length: program.turns }, () => program.of), output);
+      return misfits(
+        Array.from({ length: program.turns }, () => program.of),
+        output,
+      );
   }
 }
 
 function misfits(programs: readonly Program[], outputs: unknown): string | null {
-  if (!Array.isArray(outputs) || outputs.length !== programs.length) return `expected ${programs.length} outputs, got ${text(outputs)}`;
+  if (!Array.isArray(outputs) || outputs.length !== programs.length)
+    return `expected ${programs.length} outputs, got ${text(outputs)}`;
   for (const [index, program] of programs.entries()) {
     const wrong = misfit(program, outputs[index]);
     if (wrong !== null) return wrong;

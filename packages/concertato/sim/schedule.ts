@@ -74,7 +74,8 @@ export class Schedule {
       timer: (delay, fn) => this.after(delay + this.random.below(3), owner, fn),
       drain: (fn) => this.#drain(owner, fn),
       yield: (fn) => void this.after(0, owner, fn),
-      id: () => Math.floor(this.random.next() * 2 ** 48).toString(36) + Math.floor(this.random.next() * 2 ** 48).toString(36),
+      id: () =>
+        Math.floor(this.random.next() * 2 ** 48).toString(36) + Math.floor(this.random.next() * 2 ** 48).toString(36),
       exit: () => undefined,
       report,
     };

@@ -60,7 +60,11 @@ class Simulation {
     this.#zombies = random.chance(0.2);
     this.#jumps = random.chance(0.2);
     this.#powerCuts = random.chance(0.3);
-    const faults = { errors: random.chance(0.3) ? 0.05 : 0, synchronous: random.chance(0.5), slow: random.pick([0, 2, 20]) };
+    const faults = {
+      errors: random.chance(0.3) ? 0.05 : 0,
+      synchronous: random.chance(0.5),
+      slow: random.pick([0, 2, 20]),
+    };
     this.#disk = new Disk(this.#schedule, faults, random.chance(0.3) ? "full" : "normal");
     this.#checkers = new Checkers(this.#schedule, this.#disk, { zombies: this.#zombies, clockJumps: this.#jumps });
     const setup = {
@@ -69,7 +73,11 @@ class Simulation {
       effects: this.#effects,
       warmBytes: random.pick([0, 2_000, 1_000_000]),
       refusals: random.pick([0, 0.2]),
-      onReport: (error: unknown) => this.#checkers.violate("report", error instanceof Error ? `${error.message} ${error.stack?.split("\n")[1]?.trim() ?? ""}` : String(error)),
+      onReport: (error: unknown) =>
+        this.#checkers.violate(
+          "report",
+          error instanceof Error ? `${error.message} ${error.stack?.split("\n")[1]?.trim() ?? ""}` : String(error),
+        ),
     };
     for (let index = 0; index < 2 + random.below(2); index++) this.#nodes.push(new Node(`n${index}`, setup));
     this.#client = new Client(this.#schedule, this.#disk, this.#effects, this.#nodes);
@@ -100,12 +108,17 @@ class Simulation {
     const { random } = this.#schedule;
     const moment = () => random.next() * stormMs;
     const runs = 2 + random.below(4);
-    for (let index = 0; index < runs; index++) this.#at(index === 0 ? 0 : moment() / 2, "start", () => this.#client.start(2 + random.below(9)));
+    for (let index = 0; index < runs; index++)
+      this.#at(index === 0 ? 0 : moment() / 2, "start", () => this.#client.start(2 + random.below(9)));
     for (let index = 0; index < 8; index++) this.#at(moment(), "message", () => this.#message());
     if (random.chance(0.3)) this.#at(moment(), "cancel", () => this.#cancel());
     for (let index = 0; index < 2 + random.below(3); index++) this.#at(moment(), "crash", () => this.#crash());
     if (this.#zombies) this.#at(moment(), "pause", () => this.#pause());
-    if (this.#jumps) for (let index = 0; index < 2; index++) this.#at(moment(), "jump", () => random.pick(this.#nodes).jump(random.pick([3_600_000, -7_200_000, 500, -500])));
+    if (this.#jumps)
+      for (let index = 0; index < 2; index++)
+        this.#at(moment(), "jump", () =>
+          random.pick(this.#nodes).jump(random.pick([3_600_000, -7_200_000, 500, -500])),
+        );
     if (this.#powerCuts) this.#at(moment(), "power cut", () => this.#cutPower());
   }
 
@@ -192,8 +205,14 @@ class Simulation {
     for (const row of rows) {
       for (const entry of this.#disk.truth.entries(row.key, 0, 100_000)) {
         entries++;
-        digest = mix(digest, `${row.id} ${entry.seq} ${entry.kind} ${entry.op} ${entry.at} ${String(entry.meta)} ${String(entry.body)}`);
-        if (this.#tracing) this.#trace.push(`${row.id.slice(0, 12)} ${entry.seq} kind ${entry.kind} scope ${entry.scope} op ${entry.op} ${entry.name} at ${entry.at} ${entry.meta ?? ""} ${String(entry.body ?? "").slice(0, 100)}`);
+        digest = mix(
+          digest,
+          `${row.id} ${entry.seq} ${entry.kind} ${entry.op} ${entry.at} ${String(entry.meta)} ${String(entry.body)}`,
+        );
+        if (this.#tracing)
+          this.#trace.push(
+            `${row.id.slice(0, 12)} ${entry.seq} kind ${entry.kind} scope ${entry.scope} op ${entry.op} ${entry.name} at ${entry.at} ${entry.meta ?? ""} ${String(entry.body ?? "").slice(0, 100)}`,
+          );
       }
     }
     return {

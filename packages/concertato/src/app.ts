@@ -101,7 +101,10 @@ export class App implements AsyncDisposable {
   #closed = false;
 
   /** Use `open()`. */
-  constructor(engine: Engine, options: { readonly tenant: string; readonly principal: string | undefined; readonly worker: boolean }) {
+  constructor(
+    engine: Engine,
+    options: { readonly tenant: string; readonly principal: string | undefined; readonly worker: boolean },
+  ) {
     this.#engine = engine;
     this.#tenant = options.tenant;
     this.#principal = options.principal;
@@ -117,7 +120,11 @@ export class App implements AsyncDisposable {
    * Starts a run; it is durable when this resolves.
    * @throws ConcertatoError `run/key-conflict` for a used key with another input, `agent/input-invalid`
    */
-  async start<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>, options: StartOptions = {}): Promise<Job<Output>> {
+  async start<Input, Output>(
+    agent: Agent<Input, Output>,
+    input: NoInfer<Input>,
+    options: StartOptions = {},
+  ): Promise<Job<Output>> {
     this.#open();
     this.#engine.register(agent as Agent);
     const what = `input of ${agent.kind} ${agent.name}`;
@@ -134,11 +141,26 @@ export class App implements AsyncDisposable {
       inputText: text,
       owner: this.#worker ? this.#engine.ownership.owner : null,
       startKey: options.key ?? null,
-      meta: { ...(principal === undefined ? {} : { principal }), ...(options.onBehalfOf === undefined ? {} : { onBehalfOf: options.onBehalfOf }) },
+      meta: {
+        ...(principal === undefined ? {} : { principal }),
+        ...(options.onBehalfOf === undefined ? {} : { onBehalfOf: options.onBehalfOf }),
+      },
     });
     const result = await this.#submitStart(created.id, { kind: "create", run: created, entries });
     if (!result.ok) return this.#existing<Output>(result.run, created.inputHash, options.key ?? "");
-    const row: RunRow = { ...created, key: result.key, status: "running", epoch: 1, seq: 1, wake: null, parked: false, cancelling: false, createdAt: created.at, updatedAt: created.at, note: null };
+    const row: RunRow = {
+      ...created,
+      key: result.key,
+      status: "running",
+      epoch: 1,
+      seq: 1,
+      wake: null,
+      parked: false,
+      cancelling: false,
+      createdAt: created.at,
+      updatedAt: created.at,
+      note: null,
+    };
     if (this.#worker) this.#engine.adopt(row, text, created.at, result.firstRef);
     return this.job<Output>(id);
   }
@@ -184,7 +206,7 @@ export class App implements AsyncDisposable {
   async runs(options: ListOptions = {}): Promise<readonly RunSummary[]> {
     this.#open();
     const before = options.before === undefined ? undefined : (await this.#row(options.before)).key;
-    const status = options.status === undefined ? undefined : [options.status].flat() as readonly RunStatus[];
+    const status = options.status === undefined ? undefined : ([options.status].flat() as readonly RunStatus[]);
     const rows = await this.#engine.store.runs({
       limit: options.limit ?? 50,
       ...(before === undefined ? {} : { before }),
@@ -215,13 +237,21 @@ export class App implements AsyncDisposable {
     const rows = await this.#engine.store.runs({ status: ["waiting", "running"], limit: options.limit ?? 100 });
     const questions: Question[] = [];
     for (const row of rows) {
-      const asked = summaryOf(row).waiting.filter((wait) => wait.kind !== "timer" && wait.kind !== "child" && wait.kind !== "retry");
+      const asked = summaryOf(row).waiting.filter(
+        (wait) => wait.kind !== "timer" && wait.kind !== "child" && wait.kind !== "retry",
+      );
       if (asked.length === 0) continue;
       const requests = await this.#requests(row, asked);
       const answers = await this.#unreadAnswers(row);
       for (const wait of asked) {
         const by = answers.get(wait.waitId);
-        questions.push({ ...wait, runId: row.id, agent: row.agent, request: requests.get(wait.waitId), ...(by === undefined ? {} : { answeredBy: by }) });
+        questions.push({
+          ...wait,
+          runId: row.id,
+          agent: row.agent,
+          request: requests.get(wait.waitId),
+          ...(by === undefined ? {} : { answeredBy: by }),
+        });
       }
     }
     return questions;
@@ -243,7 +273,8 @@ export class App implements AsyncDisposable {
   async #unreadAnswers(row: RunRow): Promise<Map<string, string>> {
     const answers = new Map<string, string>();
     for (const message of await this.#engine.store.inbox(row.key, 1_000)) {
-      if (message.name.startsWith("answer:")) answers.set(message.name.slice("answer:".length), personOf(message.sender));
+      if (message.name.startsWith("answer:"))
+        answers.set(message.name.slice("answer:".length), personOf(message.sender));
     }
     return answers;
   }
@@ -258,7 +289,11 @@ export class App implements AsyncDisposable {
     const row = await this.#row(runId);
     this.#assertOpen(row);
     const asked = summaryOf(row).waiting;
-    if ((row.status === "waiting" || row.status === "running") && asked.length < noted && !asked.some((wait) => wait.waitId === waitId)) {
+    if (
+      (row.status === "waiting" || row.status === "running") &&
+      asked.length < noted &&
+      !asked.some((wait) => wait.waitId === waitId)
+    ) {
       const open = asked.map((wait) => `${wait.waitId} (${wait.name})`).join(", ");
       throw new ConcertatoError({
         code: "run/not-waiting",
@@ -275,7 +310,14 @@ export class App implements AsyncDisposable {
       });
     }
     const sender = `${options.by ?? this.#principal ?? "someone"}#${fingerprint(this.#engine.world.id())}`;
-    await this.#send(row, { sender, n: 1, kind: "signal", name: `answer:${waitId}`, body: this.#seal(row, value, `answer to ${waitId}`), at: this.#engine.world.clock.now() });
+    await this.#send(row, {
+      sender,
+      n: 1,
+      kind: "signal",
+      name: `answer:${waitId}`,
+      body: this.#seal(row, value, `answer to ${waitId}`),
+      at: this.#engine.world.clock.now(),
+    });
   }
 
   /**
@@ -286,7 +328,14 @@ export class App implements AsyncDisposable {
     const row = await this.#row(runId);
     this.#assertOpen(row);
     const sender = options.key === undefined ? this.#engine.world.id() : `key:${options.key}`;
-    await this.#send(row, { sender, n: 1, kind: "signal", name: `signal:${name}`, body: this.#seal(row, value, `signal ${name}`), at: this.#engine.world.clock.now() });
+    await this.#send(row, {
+      sender,
+      n: 1,
+      kind: "signal",
+      name: `signal:${name}`,
+      body: this.#seal(row, value, `signal ${name}`),
+      at: this.#engine.world.clock.now(),
+    });
   }
 
   /**
@@ -296,7 +345,14 @@ export class App implements AsyncDisposable {
   async cancel(runId: string, options: { readonly reason?: string } = {}): Promise<void> {
     const row = await this.#row(runId);
     this.#assertOpen(row);
-    const message: InboxSend = { sender: `cancel#${this.#engine.world.id()}`, n: 1, kind: "cancel", name: "cancel", body: this.#seal(row, options.reason ?? "", "reason"), at: this.#engine.world.clock.now() };
+    const message: InboxSend = {
+      sender: `cancel#${this.#engine.world.id()}`,
+      n: 1,
+      kind: "cancel",
+      name: "cancel",
+      body: this.#seal(row, options.reason ?? "", "reason"),
+      at: this.#engine.world.clock.now(),
+    };
     const result = await this.#engine.committer.submit({ kind: "cancel", to: runId, row: message });
     if (!result.ok) throw finished(runId);
     const live = this.#engine.runs.get(row.key);
@@ -334,7 +390,8 @@ export class App implements AsyncDisposable {
   // --- inside -----------------------------------------------------------------------------------------------------
 
   #open(): void {
-    if (this.#closed) throw new ConcertatoError({ code: "runtime/closed", message: "This app is closed. Open it again with open()." });
+    if (this.#closed)
+      throw new ConcertatoError({ code: "runtime/closed", message: "This app is closed. Open it again with open()." });
   }
 
   async #row(runId: string): Promise<RunRow> {
@@ -344,7 +401,11 @@ export class App implements AsyncDisposable {
       await this.#engine.codec.prepare(row.tenant);
       return row;
     }
-    throw new ConcertatoError({ code: "run/not-found", message: `There is no run ${runId} in ${this.#engine.store.name}. List the runs to find its id.`, details: { runId } });
+    throw new ConcertatoError({
+      code: "run/not-found",
+      message: `There is no run ${runId} in ${this.#engine.store.name}. List the runs to find its id.`,
+      details: { runId },
+    });
   }
 
   #assertOpen(row: RunRow): void {
@@ -473,7 +534,11 @@ function isFinalStatus(status: RunStatus): status is FinalStatus {
 }
 
 function finished(runId: string): ConcertatoError {
-  return new ConcertatoError({ code: "run/already-finished", message: `Run ${runId} has already ended; nothing was changed. Start a new run.`, details: { runId } });
+  return new ConcertatoError({
+    code: "run/already-finished",
+    message: `Run ${runId} has already ended; nothing was changed. Start a new run.`,
+    details: { runId },
+  });
 }
 
 function outcomeOf<Output>(status: FinalStatus | "diverged", text: string | null): Outcome<Output> {

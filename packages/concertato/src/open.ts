@@ -41,7 +41,13 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
   const tenant = options.tenant ?? "default";
   const codec = await openCodec(store, options, tenant);
   const own = path === undefined && options.store === undefined;
-  const engine = new Engine({ store, world, codec, ...(own ? { pollMs: 0 } : {}), ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }) });
+  const engine = new Engine({
+    store,
+    world,
+    codec,
+    ...(own ? { pollMs: 0 } : {}),
+    ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
+  });
   for (const agent of options.agents ?? []) engine.register(agent);
   const worker = options.role !== "client";
   const app = new App(engine, { tenant, principal: options.principal, worker });

@@ -19,7 +19,9 @@ export interface HumanOptions<Output extends StandardSchemaV1> {
 }
 
 /** A person. The question is the input, shown as it is; the answer comes through `app.answer` or a face of it. */
-export function human<const Output extends StandardSchemaV1>(options: HumanOptions<Output>): Agent<unknown, StandardSchemaV1.InferOutput<Output>> {
+export function human<const Output extends StandardSchemaV1>(
+  options: HumanOptions<Output>,
+): Agent<unknown, StandardSchemaV1.InferOutput<Output>> {
   assertName("human", options.name);
   const body: WaitBody<unknown, StandardSchemaV1.InferInput<Output>> = {
     type: "wait",

@@ -7,9 +7,15 @@ import type { Agent, AttemptContext, LeafBody, ProbeAnswer, RetryPolicy } from "
 import type { Duration } from "../runtime/context.ts";
 import { assertName } from "./name.ts";
 
-type InputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Schema> : void;
-type ParsedOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : void;
-type OutputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : void;
+type InputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferInput<Schema>
+  : void;
+type ParsedOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Schema>
+  : void;
+type OutputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Schema>
+  : void;
 
 /** A person's word on one action, bound to the exact arguments shown. */
 export interface Decision {
@@ -51,16 +57,20 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
   readonly timeout?: Duration;
   readonly capabilities?: readonly string[];
   readonly examples?: readonly string[];
-  readonly execute: (input: ParsedOf<Input>, attempt: AttemptContext) => OutputOf<Output> | PromiseLike<OutputOf<Output>>;
+  readonly execute: (
+    input: ParsedOf<Input>,
+    attempt: AttemptContext,
+  ) => OutputOf<Output> | PromiseLike<OutputOf<Output>>;
 }
 
 /**
  * A tool. With `approve`, the call is a scope of its own: the question, then the action with the arguments that were shown.
  * @throws ConcertatoError `runtime/duration` for a malformed timeout
  */
-export function tool<const Input extends StandardSchemaV1 | undefined = undefined, const Output extends StandardSchemaV1 | undefined = undefined>(
-  options: ToolOptions<Input, Output>,
-): Agent<InputOf<Input>, OutputOf<Output>> {
+export function tool<
+  const Input extends StandardSchemaV1 | undefined = undefined,
+  const Output extends StandardSchemaV1 | undefined = undefined,
+>(options: ToolOptions<Input, Output>): Agent<InputOf<Input>, OutputOf<Output>> {
   assertName("tool", options.name);
   const action = actionOf(options, options.approve === undefined ? options.name : `${options.name}.action`);
   // The runtime checks input and output against the schemas, so outside the types are exact.
@@ -115,11 +125,19 @@ function refusal(name: string, decision: Decision): ConcertatoError {
   return new ConcertatoError({
     code: "agent/refused",
     message: `${by} declined ${name}${why}.`,
-    details: { action: name, ...(decision.by === undefined ? {} : { by: decision.by }), ...(decision.note === undefined ? {} : { note: decision.note }) },
+    details: {
+      action: name,
+      ...(decision.by === undefined ? {} : { by: decision.by }),
+      ...(decision.note === undefined ? {} : { note: decision.note }),
+    },
   });
 }
 
-function describe(options: ToolOptions<StandardSchemaV1 | undefined, StandardSchemaV1 | undefined> | { readonly [key: string]: unknown }): Omit<Agent, "name" | "uses" | "body"> {
+function describe(
+  options:
+    | ToolOptions<StandardSchemaV1 | undefined, StandardSchemaV1 | undefined>
+    | { readonly [key: string]: unknown },
+): Omit<Agent, "name" | "uses" | "body"> {
   const given = options as ToolOptions<undefined, undefined>;
   return {
     kind: "tool",

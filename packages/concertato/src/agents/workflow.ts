@@ -7,7 +7,10 @@ import { assertName } from "./name.ts";
 type InputOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Schema> : unknown;
 type ParsedOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown;
 
-export interface WorkflowOptions<Input extends StandardSchemaV1 | undefined, Output extends StandardSchemaV1 | undefined> {
+export interface WorkflowOptions<
+  Input extends StandardSchemaV1 | undefined,
+  Output extends StandardSchemaV1 | undefined,
+> {
   readonly name: string;
   readonly description?: string;
   /** Raise it when runs under way could not replay on the new code. Default 1. */
@@ -29,7 +32,10 @@ export function workflow<
   Result = Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown,
 >(
   options: WorkflowOptions<Input, Output>,
-  body: (input: ParsedOf<Input>, ctx: Context) => PromiseLike<Result & (Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown)> | Result,
+  body: (
+    input: ParsedOf<Input>,
+    ctx: Context,
+  ) => PromiseLike<Result & (Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown)> | Result,
 ): Agent<InputOf<Input>, Output extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Output> : Result> {
   assertName("workflow", options.name);
   return {

@@ -39,7 +39,9 @@ export const entryKinds = {
 
 export type EntryKind = keyof typeof entryKinds;
 
-const kindNames = new Map<number, EntryKind>(Object.entries(entryKinds).map(([name, value]) => [value, name as EntryKind]));
+const kindNames = new Map<number, EntryKind>(
+  Object.entries(entryKinds).map(([name, value]) => [value, name as EntryKind]),
+);
 
 /** The name of a stored kind; `undefined` for one a newer version wrote. */
 export function entryKindName(kind: number): EntryKind | undefined {

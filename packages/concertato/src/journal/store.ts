@@ -143,7 +143,7 @@ export type ChangeResult =
       /** `create`, `append`: reference of the first entry written; the others follow by one. */
       readonly firstRef: number;
     }
-  | { readonly ok: false; readonly reason: Refusal; /** `exists`: the run already there. */ readonly run?: RunRow };
+  | { readonly ok: false; readonly reason: Refusal /** `exists`: the run already there. */; readonly run?: RunRow };
 
 /** An entry as read back, with the reference that a later `jump` may name. */
 export interface ReadEntry extends StoredEntry {

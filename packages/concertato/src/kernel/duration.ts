@@ -1,7 +1,14 @@
 /** Durations: strings at the edge ("30s"), milliseconds inside. */
 import { ConcertatoError } from "./errors.ts";
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
 
 /**
  * Milliseconds of a duration: a number of milliseconds, or text such as "500ms", "1.5s", "2m", "4h", "2d", "1w".

@@ -15,22 +15,30 @@ export const errorCodes = {
   "codec/too-large": { retryable: false, remedy: "Store large payloads outside and pass a reference." },
   "codec/unstorable": { retryable: false, remedy: "Return plain JSON values." },
   "journal/damaged": { retryable: false, remedy: "Restore the run from a backup; other runs are not touched." },
-  "journal/divergence": { retryable: false, remedy: "Restore the code the run was started with, or raise the agent's version." },
+  "journal/divergence": {
+    retryable: false,
+    remedy: "Restore the code the run was started with, or raise the agent's version.",
+  },
   "run/already-finished": { retryable: false, remedy: "A finished run does not change; start a new one." },
   "run/cancelled": { retryable: false, remedy: "The run was cancelled; start a new one." },
   "run/key-conflict": { retryable: false, remedy: "Use another key, or start with the same input." },
   "run/not-found": { retryable: false, remedy: "List the runs and use one of their ids." },
   "run/not-waiting": { retryable: false, remedy: "Show the run to see what it is waiting for." },
   "runtime/closed": { retryable: false, remedy: "Open the app again." },
-  "runtime/duration": { retryable: false, remedy: "Write durations as a number of milliseconds or like 500ms, 30s, 5m, 4h, 2d." },
+  "runtime/duration": {
+    retryable: false,
+    remedy: "Write durations as a number of milliseconds or like 500ms, 30s, 5m, 4h, 2d.",
+  },
   "runtime/foreign-await": { retryable: false, remedy: "Move outside I/O and timers into a tool or ctx.step." },
   "runtime/too-many-operations": { retryable: false, remedy: "Put endless work into ctx.loop." },
-  "store/conflict": { retryable: true, remedy: "Another process owns the run now; read it again." },
   "store/full": { retryable: true, remedy: "Free disk space; work resumes by itself." },
   "store/locked": { retryable: true, remedy: "Another program holds the database file; close it." },
   "store/newer-schema": { retryable: false, remedy: "Upgrade Concertato; the file was written by a newer version." },
   "store/not-a-database": { retryable: false, remedy: "Point at a file made by Concertato, or at a new path." },
-  "store/unavailable": { retryable: true, remedy: "The store did not answer; the outcome is read again before going on." },
+  "store/unavailable": {
+    retryable: true,
+    remedy: "The store did not answer; the outcome is read again before going on.",
+  },
 } as const;
 
 /** A code of the table. */

@@ -96,7 +96,12 @@ function answerWait(run: LiveRun, operation: Operation, text: string | null, fro
 
 function refuse(run: LiveRun, operation: Operation | undefined, text: string | null, from: string): void {
   const scope = operation?.scope ?? run.root;
-  run.write("signal-refused", scope, { op: operation?.key ?? "", name: operation?.name ?? "", meta: `{"from":${from}}`, text });
+  run.write("signal-refused", scope, {
+    op: operation?.key ?? "",
+    name: operation?.name ?? "",
+    meta: `{"from":${from}}`,
+    text,
+  });
 }
 
 /** The effect in doubt that an answer is addressed to. */

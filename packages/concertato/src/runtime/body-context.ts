@@ -48,7 +48,13 @@ export class BodyContext implements Context {
   #randoms = 0;
   #ids = 0;
 
-  constructor(scope: Scope, prefix = "", container: Container | null = scope.container, branch: Branch | null = null, loop: LoopState | null = null) {
+  constructor(
+    scope: Scope,
+    prefix = "",
+    container: Container | null = scope.container,
+    branch: Branch | null = null,
+    loop: LoopState | null = null,
+  ) {
     this.#scope = scope;
     this.#prefix = prefix;
     this.#container = container;
@@ -82,13 +88,16 @@ export class BodyContext implements Context {
     if (operation === null) return never;
     const limit = Math.max(1, options.concurrency ?? defaultConcurrency(agent as Agent));
     // A loaded map keeps its outcomes; the body only hands it the agent again.
-    if (operation.map === null) operation.map = new MapState(operation, agent as Agent, items, limit, options.join ?? "all");
+    if (operation.map === null)
+      operation.map = new MapState(operation, agent as Agent, items, limit, options.join ?? "all");
     else operation.map.agent = agent as Agent;
     this.#scope.run.engine.register(agent as Agent);
     return this.#promise(operation) as Promise<never>;
   }
 
-  all<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }> {
+  all<Branches extends Record<string, Thunk<unknown>>>(
+    branches: Branches,
+  ): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }> {
     const names = Object.keys(branches);
     const outputs: Record<string, unknown> = {};
     let left = names.length;
@@ -108,7 +117,11 @@ export class BodyContext implements Context {
     }) as Promise<never>;
   }
 
-  step<Output>(name: string, work: (attempt: AttemptContext) => Output | PromiseLike<Output>, options: StepOptions<Output> = {}): Promise<Output> {
+  step<Output>(
+    name: string,
+    work: (attempt: AttemptContext) => Output | PromiseLike<Output>,
+    options: StepOptions<Output> = {},
+  ): Promise<Output> {
     const operation = this.#issue("step", name, "");
     if (operation === null) return never;
     const { probe } = options;
@@ -149,7 +162,10 @@ export class BodyContext implements Context {
     return this.#promise(operation) as Promise<T & Json>;
   }
 
-  loop<State, Result>(state: State, body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>): Promise<Result> {
+  loop<State, Result>(
+    state: State,
+    body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
+  ): Promise<Result> {
     const operation = this.#issue("loop", "", "");
     if (operation === null) return never;
     const loop = operation.loop ?? new LoopState(operation);

@@ -20,7 +20,13 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   if (operation.child !== null) dropScope(engine, operation.child);
   if (operation.map !== null) dropItems(engine, operation);
   if (write && operation.recorded && scope.seq > 0) {
-    run.write("op-cancelled", scope, { op: operation.key, name: operation.name, meta: metaText({ verb: operation.verb }), operation, container: innermost(operation) });
+    run.write("op-cancelled", scope, {
+      op: operation.key,
+      name: operation.name,
+      meta: metaText({ verb: operation.verb }),
+      operation,
+      container: innermost(operation),
+    });
   }
 }
 
@@ -36,7 +42,8 @@ function stopWork(operation: Operation): void {
 
 function dropItems(engine: Engine, operation: Operation): void {
   if (operation.map !== null) operation.map.decided = true;
-  for (const item of operation.scope.operations.values()) if (item.itemOf === operation.map) cancelOperation(engine, item, false);
+  for (const item of operation.scope.operations.values())
+    if (item.itemOf === operation.map) cancelOperation(engine, item, false);
 }
 
 /** Forgets a scope that no longer counts, with all inside it. */

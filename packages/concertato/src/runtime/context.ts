@@ -81,21 +81,38 @@ export interface Context {
   /** Calls an agent of any kind and returns its output; throws AgentFailure. */
   run<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<Output>;
   /** Runs one agent over many items. Outputs are in the order of the items. */
-  map<Input, Output>(items: readonly NoInfer<Input>[], agent: Agent<Input, Output>, options?: MapOptions & { readonly join?: "all" }): Promise<Output[]>;
-  map<Input, Output>(items: readonly NoInfer<Input>[], agent: Agent<Input, Output>, options: MapOptions & { readonly join: "settle" }): Promise<Settled<Output>[]>;
+  map<Input, Output>(
+    items: readonly NoInfer<Input>[],
+    agent: Agent<Input, Output>,
+    options?: MapOptions & { readonly join?: "all" },
+  ): Promise<Output[]>;
+  map<Input, Output>(
+    items: readonly NoInfer<Input>[],
+    agent: Agent<Input, Output>,
+    options: MapOptions & { readonly join: "settle" },
+  ): Promise<Settled<Output>[]>;
   /** Runs named branches side by side; the first failure fails it and cancels the rest. */
-  all<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }>;
+  all<Branches extends Record<string, Thunk<unknown>>>(
+    branches: Branches,
+  ): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }>;
   /** The first branch to end wins (by value or by failure); the others are cancelled. */
   race<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<Winner<Branches>>;
   /** One unit of outside work in place. */
-  step<Output>(name: string, work: (attempt: AttemptContext) => Output | PromiseLike<Output>, options?: StepOptions<Output>): Promise<Output>;
+  step<Output>(
+    name: string,
+    work: (attempt: AttemptContext) => Output | PromiseLike<Output>,
+    options?: StepOptions<Output>,
+  ): Promise<Output>;
   /** Waits for a length of time; never wakes early, and goes on over restarts. */
   sleep(duration: Duration): Promise<void>;
   /** Waits for a signal of this name; signals that came before count, oldest first. */
   waitFor<T>(name: string, schema: Schema<T>, options?: WaitOptions): Promise<T>;
   waitFor(name: string, schema?: undefined, options?: WaitOptions): Promise<Json>;
   /** Repeats a body; each iteration starts from the stored state, and replay starts at the last one. */
-  loop<State, Result>(state: State, body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>): Promise<Result>;
+  loop<State, Result>(
+    state: State,
+    body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
+  ): Promise<Result>;
   /** Starts a run of its own and goes on; the handle can wait for it. */
   start<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<ChildHandle<Output>>;
 

@@ -286,7 +286,8 @@ export class Engine {
   #endScope(scope: Scope): void {
     const { settled } = scope;
     const left = scope.takeDelivery();
-    if (left !== undefined && !left.operation.attached) return this.diverged(scope, left.operation, "the end of the body");
+    if (left !== undefined && !left.operation.attached)
+      return this.diverged(scope, left.operation, "the end of the body");
     if (settled === null) return;
     this.caughtUp(scope);
     if (settled.failed) return this.#writeEnd(scope, true, failureText(settled.error, scope.path));
@@ -346,12 +347,28 @@ export class Engine {
     run.finished = true;
     for (const scope of run.scopes.values()) cancelScope(scope);
     const failed = status !== "completed";
-    const written = run.write("run-ended", run.root, { meta: metaText({ status, ...(failed ? { failed: true } : {}) }), text, failed });
+    const written = run.write("run-ended", run.root, {
+      meta: metaText({ status, ...(failed ? { failed: true } : {}) }),
+      text,
+      failed,
+    });
     const code = failed ? ((decodeJson(text) as { code?: string } | undefined)?.code ?? null) : null;
-    run.finalPatch = { status, note: code === null ? null : JSON.stringify({ failure: code }), parked: false, at: written.stored.at };
+    run.finalPatch = {
+      status,
+      note: code === null ? null : JSON.stringify({ failure: code }),
+      parked: false,
+      at: written.stored.at,
+    };
     if (run.parent !== null) {
       const body = text === null ? `{"failed":${failed}}` : `{"failed":${failed},"body":${text}}`;
-      const row = { sender: run.id, n: 1, kind: "child-ended", name: run.id, body: this.codec.seal(run.tenant, run.parent, body), at: written.stored.at } as const;
+      const row = {
+        sender: run.id,
+        n: 1,
+        kind: "child-ended",
+        name: run.id,
+        body: this.codec.seal(run.tenant, run.parent, body),
+        at: written.stored.at,
+      } as const;
       run.sends.push({ to: run.parent, row });
     }
   }
@@ -523,4 +540,3 @@ function rejectLoop(operation: Operation, error: unknown): void {
 function failureText(error: unknown, path: string): string {
   return JSON.stringify(toFailureRecord(error, path));
 }
-

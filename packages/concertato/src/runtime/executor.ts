@@ -145,7 +145,8 @@ export function startAttempt(engine: Engine, operation: Operation): void {
   const started = engine.world.clock.monotonic();
   const { leaf } = work;
   if (leaf.timeoutMs !== undefined) armTimeout(engine, operation, attempt, leaf.timeoutMs);
-  const end = (failed: boolean, value: unknown) => attemptEnded(engine, operation, attempt, failed, value, engine.world.clock.monotonic() - started);
+  const end = (failed: boolean, value: unknown) =>
+    attemptEnded(engine, operation, attempt, failed, value, engine.world.clock.monotonic() - started);
   let value: unknown;
   try {
     value = leaf.execute(operation.input as never, attempt);
@@ -176,7 +177,14 @@ function armTimeout(engine: Engine, operation: Operation, attempt: AttemptHandle
   });
 }
 
-function attemptEnded(engine: Engine, operation: Operation, attempt: AttemptHandle, failed: boolean, value: unknown, took: number): void {
+function attemptEnded(
+  engine: Engine,
+  operation: Operation,
+  attempt: AttemptHandle,
+  failed: boolean,
+  value: unknown,
+  took: number,
+): void {
   if (!attempt.end()) return;
   const { run } = operation.scope;
   if (engine.stopped || run.dead) return;
@@ -189,11 +197,15 @@ function attemptEnded(engine: Engine, operation: Operation, attempt: AttemptHand
     const checked = operation.work?.output === undefined ? value : operation.work.output(value);
     if (!(checked instanceof Promise)) {
       run.attempts--;
-      if (operation.state === "pending") finishText(operation, encodeJson(checked, `output of ${operation.name}`), took);
+      if (operation.state === "pending")
+        finishText(operation, encodeJson(checked, `output of ${operation.name}`), took);
       return engine.settled(run);
     }
     checked.then(
-      (output) => acceptLater(engine, operation, () => finishText(operation, encodeJson(output, `output of ${operation.name}`), took)),
+      (output) =>
+        acceptLater(engine, operation, () =>
+          finishText(operation, encodeJson(output, `output of ${operation.name}`), took),
+        ),
       (error: unknown) => acceptLater(engine, operation, () => attemptFailed(engine, operation, error, took)),
     );
   } catch (error) {
@@ -221,7 +233,10 @@ function attemptFailed(engine: Engine, operation: Operation, error: unknown, too
   const record = toFailureRecord(error, operation.path);
   const leaf = operation.work?.leaf;
   // A timeout says nothing about an irreversible effect: it may still happen.
-  const unknown = leaf?.effect === "irreversible" && operation.intended && (record.code === "agent/timeout" || leaf.probe !== undefined);
+  const unknown =
+    leaf?.effect === "irreversible" &&
+    operation.intended &&
+    (record.code === "agent/timeout" || leaf.probe !== undefined);
   if (unknown) {
     // What the probe may find out: it did happen after all; or it did not, and then this failure is what counts.
     operation.thrown = error;
@@ -305,7 +320,11 @@ function resolveDoubt(engine: Engine, operation: Operation): void {
   askProbe(engine, operation, probe as (input: never, attempt: AttemptHandle) => PromiseLike<ProbeAnswer<unknown>>);
 }
 
-function askProbe(engine: Engine, operation: Operation, probe: (input: never, attempt: AttemptHandle) => PromiseLike<ProbeAnswer<unknown>>): void {
+function askProbe(
+  engine: Engine,
+  operation: Operation,
+  probe: (input: never, attempt: AttemptHandle) => PromiseLike<ProbeAnswer<unknown>>,
+): void {
   const { run } = operation.scope;
   run.attempts++;
   const attempt = new AttemptHandle(operation);
@@ -377,7 +396,14 @@ function finishText(operation: Operation, text: string | null, took = 0, extraMe
   writeResult(operation, false, text, took, extraMeta, notBefore);
 }
 
-function writeResult(operation: Operation, failed: boolean, text: string | null, took: number, extraMeta: string, notBefore = 0): void {
+function writeResult(
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  took: number,
+  extraMeta: string,
+  notBefore = 0,
+): void {
   const { scope } = operation;
   operation.state = "pending";
   clearDeadline(operation);
@@ -423,7 +449,12 @@ export function ensureStarted(scope: Scope): void {
   const written = run.write("scope-started", operation.scope, {
     op: operation.key,
     name: operation.name,
-    meta: metaText({ agent: operation.agent, verb: "run", startedAt: scope.startedAt, ...(scope.agent?.owner === undefined ? {} : { agentOwner: scope.agent.owner }) }),
+    meta: metaText({
+      agent: operation.agent,
+      verb: "run",
+      startedAt: scope.startedAt,
+      ...(scope.agent?.owner === undefined ? {} : { agentOwner: scope.agent.owner }),
+    }),
     text: operation.itemOf === null ? scope.inputText : null,
     operation,
     container: scope.container,
@@ -447,7 +478,12 @@ function setTimer(engine: Engine, operation: Operation): void {
   operation.timer = engine.at(clock.monotonic() + ms, () => timerFired(operation));
   scope.run.pending.add(operation);
   ensureStarted(scope);
-  scope.run.write("timer-set", scope, { op: operation.key, meta: `{"verb":"sleep","until":${operation.until}}`, operation, container: innermost(operation) });
+  scope.run.write("timer-set", scope, {
+    op: operation.key,
+    meta: `{"verb":"sleep","until":${operation.until}}`,
+    operation,
+    container: innermost(operation),
+  });
 }
 
 /** A sleep's deadline has passed. */
@@ -467,7 +503,10 @@ function openWait(operation: Operation): void {
   if (takeBuffered(operation)) return;
   let requestText: string | null;
   try {
-    const input = operation.target === null ? operation.input : validateNow(boundAgent(operation.target).input, operation.input, `input of ${operation.name}`);
+    const input =
+      operation.target === null
+        ? operation.input
+        : validateNow(boundAgent(operation.target).input, operation.input, `input of ${operation.name}`);
     requestText = encodeJson(input, `request of ${operation.name}`);
   } catch (error) {
     return finish(operation, toFailureRecord(error, operation.path));
@@ -514,7 +553,12 @@ function takeBuffered(operation: Operation): boolean {
   for (let signal = signals?.shift(); signal !== undefined; signal = signals?.shift()) {
     if (signals?.length === 0) run.buffer.delete(channel);
     if (acceptAnswer(operation, signal.text, `,"signal":${signal.seq}`)) return true;
-    run.write("signal-refused", operation.scope, { op: operation.key, name: operation.name, meta: metaText({ signal: signal.seq }), operation });
+    run.write("signal-refused", operation.scope, {
+      op: operation.key,
+      name: operation.name,
+      meta: metaText({ signal: signal.seq }),
+      operation,
+    });
   }
   return false;
 }
@@ -528,7 +572,10 @@ export function acceptAnswer(operation: Operation, text: string | null, extraMet
   }
   let output: string | null;
   try {
-    output = encodeJson(validateNow(wait?.validate, decodeJson(text), `answer to ${operation.name}`), `answer to ${operation.name}`);
+    output = encodeJson(
+      validateNow(wait?.validate, decodeJson(text), `answer to ${operation.name}`),
+      `answer to ${operation.name}`,
+    );
   } catch {
     return false;
   }
@@ -561,7 +608,11 @@ export function waitTimedOut(operation: Operation): void {
   const late = operation.until ?? 0;
   if (wait?.onTimeout !== undefined) {
     try {
-      const output = validateNow(wait.validate, wait.onTimeout(decodeJson(operation.inputText)), `timeout answer of ${operation.name}`);
+      const output = validateNow(
+        wait.validate,
+        wait.onTimeout(decodeJson(operation.inputText)),
+        `timeout answer of ${operation.name}`,
+      );
       return finishText(operation, encodeJson(output, `timeout answer of ${operation.name}`), 0, "", late);
     } catch (error) {
       return finish(operation, toFailureRecord(error, operation.path));
@@ -614,7 +665,16 @@ function startChild(engine: Engine, operation: Operation): void {
     const input = validateNow(bound?.input, operation.input, `input of ${operation.name}`);
     const text = encodeJson(input, `input of ${operation.name}`);
     const id = `${run.id.split("_")[0] ?? "run"}_${derivedId(run.seed, operation.path, 0)}`;
-    const { created, entries } = firstEntries(engine, { id, agent: operation.agent, tenant: run.tenant, parent: run.id, inputText: text, owner: null, startKey: null, meta: {} });
+    const { created, entries } = firstEntries(engine, {
+      id,
+      agent: operation.agent,
+      tenant: run.tenant,
+      parent: run.id,
+      inputText: text,
+      owner: null,
+      startKey: null,
+      meta: {},
+    });
     run.creates.push({ run: created, entries });
     ensureStarted(scope);
     run.write("child-started", scope, {
@@ -694,7 +754,14 @@ function ensureMapStarted(map: MapState): void {
   operation.scope.run.write("map-started", operation.scope, {
     op: operation.key,
     name: operation.name,
-    meta: metaText({ verb: "map", agent: operation.agent, count: map.items.length, limit: map.limit, join: map.join, startedAt: operation.scope.now }),
+    meta: metaText({
+      verb: "map",
+      agent: operation.agent,
+      count: map.items.length,
+      limit: map.limit,
+      join: map.join,
+      startedAt: operation.scope.now,
+    }),
     text: operation.inputText,
     operation,
     container: map.container,

@@ -147,7 +147,15 @@ export class LiveRun {
     };
     const container = draft.container ?? null;
     if (container !== null) Container.count(container, seq);
-    const written: Written = { kind, stored, text, failed: draft.failed === true, operation: draft.operation ?? null, scope, container };
+    const written: Written = {
+      kind,
+      stored,
+      text,
+      failed: draft.failed === true,
+      operation: draft.operation ?? null,
+      scope,
+      container,
+    };
     this.out.push(written);
     this.weight += 96 + (plain === null ? 0 : plain.length);
     this.engine.markDirty(this);

@@ -3,7 +3,10 @@ import type { Context, LoopTurn } from "./context.ts";
 import { Container } from "./container.ts";
 import type { Operation } from "./operation.ts";
 
-export type LoopTurnBody = (state: unknown, ctx: Context) => PromiseLike<LoopTurn<unknown, unknown>> | LoopTurn<unknown, unknown>;
+export type LoopTurnBody = (
+  state: unknown,
+  ctx: Context,
+) => PromiseLike<LoopTurn<unknown, unknown>> | LoopTurn<unknown, unknown>;
 
 export class LoopState {
   readonly operation: Operation;

@@ -105,7 +105,13 @@ export class Operation {
 
   /** It is recorded in the journal as begun, so a reader must be told when it is given up. */
   get recorded(): boolean {
-    return this.opened || this.intended || this.map?.recorded === true || (this.child?.seq ?? 0) > 0 || (this.loop?.turns ?? 0) > 0;
+    return (
+      this.opened ||
+      this.intended ||
+      this.map?.recorded === true ||
+      (this.child?.seq ?? 0) > 0 ||
+      (this.loop?.turns ?? 0) > 0
+    );
   }
 }
 

@@ -213,10 +213,19 @@ export class Ownership {
 
   /** A journal that cannot be read harms one run: it is marked, named and left alone. */
   async #setAside(row: RunRow, failure: FailureRecord): Promise<void> {
-    this.#engine.world.report(new ConcertatoError({ code: "journal/damaged", message: failure.message, details: { runId: row.id } }));
+    this.#engine.world.report(
+      new ConcertatoError({ code: "journal/damaged", message: failure.message, details: { runId: row.id } }),
+    );
     const at = this.#engine.world.clock.now();
     const note = JSON.stringify({ failure: failure.code });
-    await this.#engine.committer.submit({ kind: "append", run: row.key, epoch: row.epoch, expectedSeq: row.seq, entries: [], patch: { status: "diverged", note, at } });
+    await this.#engine.committer.submit({
+      kind: "append",
+      run: row.key,
+      epoch: row.epoch,
+      expectedSeq: row.seq,
+      entries: [],
+      patch: { status: "diverged", note, at },
+    });
     this.#tell(row.id, "diverged", JSON.stringify(failure));
   }
 
@@ -227,7 +236,9 @@ export class Ownership {
     const rows = await store.inbox(row.key, 100);
     const reason = rows.find((message) => message.kind === "cancel");
     const at = Math.max(world.clock.now(), last?.at ?? 0);
-    const text = JSON.stringify(cancelledFailure(row.id, reason?.body == null ? undefined : codec.open(row.tenant, row.id, reason.body)));
+    const text = JSON.stringify(
+      cancelledFailure(row.id, reason?.body == null ? undefined : codec.open(row.tenant, row.id, reason.body)),
+    );
     const entry: StoredEntry = {
       seq: row.seq + 1,
       kind: entryKinds["run-ended"],
@@ -239,9 +250,32 @@ export class Ownership {
       body: codec.seal(row.tenant, row.id, text),
       jump: null,
     };
-    const sends = row.parent === null ? [] : [{ to: row.parent, row: { sender: row.id, n: 1, kind: "child-ended", name: row.id, body: codec.seal(row.tenant, row.parent, `{"failed":true,"body":${text}}`), at } as const }];
+    const sends =
+      row.parent === null
+        ? []
+        : [
+            {
+              to: row.parent,
+              row: {
+                sender: row.id,
+                n: 1,
+                kind: "child-ended",
+                name: row.id,
+                body: codec.seal(row.tenant, row.parent, `{"failed":true,"body":${text}}`),
+                at,
+              } as const,
+            },
+          ];
     const patch = { status: "cancelled", note: '{"failure":"run/cancelled"}', parked: false, at } as const;
-    const result = await committer.submit({ kind: "append", run: row.key, epoch: row.epoch, expectedSeq: row.seq, entries: [entry], patch, sends });
+    const result = await committer.submit({
+      kind: "append",
+      run: row.key,
+      epoch: row.epoch,
+      expectedSeq: row.seq,
+      entries: [entry],
+      patch,
+      sends,
+    });
     if (result.ok) this.#tell(row.id, "cancelled", text);
     if (row.parent !== null) this.sweepSoon();
   }
@@ -331,7 +365,12 @@ export class Ownership {
     run.nextSeq = run.seq;
     const text = JSON.stringify(failure);
     const written = run.write("diverged", run.root, { meta: '{"failed":true}', text, failed: true });
-    run.finalPatch = { status: "diverged", note: JSON.stringify({ failure: failure.code }), parked: false, at: written.stored.at };
+    run.finalPatch = {
+      status: "diverged",
+      note: JSON.stringify({ failure: failure.code }),
+      parked: false,
+      at: written.stored.at,
+    };
   }
 
   parked(run: LiveRun, written: Written): void {
@@ -375,7 +414,15 @@ export class Ownership {
   evict(run: LiveRun): void {
     if (run.dead || !run.quiet || run.out.length > 0 || run.committing || run.admitting) return;
     const now = this.#engine.world.clock.now();
-    const change = { kind: "evict", run: run.key, epoch: run.epoch, seq: run.seq, now, wake: earliestDeadline(run), parked: true } as const;
+    const change = {
+      kind: "evict",
+      run: run.key,
+      epoch: run.epoch,
+      seq: run.seq,
+      now,
+      wake: earliestDeadline(run),
+      parked: true,
+    } as const;
     this.#engine.committer.submit(change).then(
       (result) => {
         if (run.dead) return;

@@ -54,7 +54,8 @@ interface Reading {
 function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: number): void {
   const kind = entryKindName(entry.kind);
   const scope = run.scopes.get(entry.scope);
-  if (kind === undefined) throw damaged({ id: run.id } as RunRow, `entry ${entry.seq} has the unknown kind ${entry.kind}`);
+  if (kind === undefined)
+    throw damaged({ id: run.id } as RunRow, `entry ${entry.seq} has the unknown kind ${entry.kind}`);
   const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
   if (meta.from !== undefined) admitMark(run, meta.from[0], meta.from[1]);
   // Inside a scope that ended while the journal went on elsewhere.
@@ -138,7 +139,14 @@ function makeOperation(engine: Engine, scope: Scope, entry: ReadEntry, meta: Ent
   const owner = enclosing(scope, entry.op);
   if (owner?.map) return itemOperation(engine, owner.map, Number(entry.op.slice(owner.key.length + 1)));
   const container = owner?.loop?.container ?? scope.container;
-  const operation = new Operation(scope, entry.op, meta.verb ?? "run", entry.name, meta.verb === "step" ? "" : (meta.agent ?? ""), container);
+  const operation = new Operation(
+    scope,
+    entry.op,
+    meta.verb ?? "run",
+    entry.name,
+    meta.verb === "step" ? "" : (meta.agent ?? ""),
+    container,
+  );
   scope.operations.set(entry.op, operation);
   const agent = operation.agent === "" ? undefined : engine.agent(operation.agent);
   if (agent !== undefined && operation.verb === "run") bindAgent(operation, agent);
@@ -157,7 +165,13 @@ function enclosing(scope: Scope, key: string): Operation | undefined {
 function readScopeStarted(reading: Reading): void {
   const { engine, run, entry, meta, scope } = reading;
   const operation = scope.operations.get(entry.op) ?? makeOperation(engine, scope, entry, meta);
-  const child = new Scope(run, operation, operation.agent, engine.agent(operation.agent), new Container(innermost(operation)));
+  const child = new Scope(
+    run,
+    operation,
+    operation.agent,
+    engine.agent(operation.agent),
+    new Container(innermost(operation)),
+  );
   child.seq = entry.seq;
   child.startedAt = meta.startedAt ?? entry.at;
   child.inputText = operation.itemOf === null ? clear(reading) : itemText(operation);
@@ -267,7 +281,12 @@ function readOpened(reading: Reading): void {
   operation.inputText = clear(reading);
   // A named signal's schema is known to the body alone; admission runs the body first.
   if (operation.wait === null && operation.verb !== "run") {
-    operation.wait = { kind: operation.verb === "outcome" ? "child" : "signal", validate: undefined, withinMs: undefined, onTimeout: undefined };
+    operation.wait = {
+      kind: operation.verb === "outcome" ? "child" : "signal",
+      validate: undefined,
+      withinMs: undefined,
+      onTimeout: undefined,
+    };
   }
   run.addWait(operation.wait === null ? `answer:${operation.path}` : channelOf(operation), operation);
 }
@@ -293,7 +312,13 @@ function readMap(reading: Reading): void {
   const operation = reading.scope.operations.get(entry.op) ?? makeOperation(engine, reading.scope, entry, meta);
   const text = clear(reading);
   const agent = engine.agent(operation.agent);
-  const map = new MapState(operation, agent ?? placeholder(operation), decodeJson(text) as readonly unknown[], meta.limit ?? 16, meta.join ?? "all");
+  const map = new MapState(
+    operation,
+    agent ?? placeholder(operation),
+    decodeJson(text) as readonly unknown[],
+    meta.limit ?? 16,
+    meta.join ?? "all",
+  );
   map.recorded = true;
   operation.map = map;
   operation.state = "pending";
@@ -304,7 +329,16 @@ function readMap(reading: Reading): void {
 /** Stands for an agent that only the calling body knows, until that body runs. */
 function placeholder(operation: Operation): Agent {
   const [name = operation.name, version = "1"] = operation.agent.split("@");
-  return { kind: "workflow", name, version: Number(version), description: "", capabilities: [], examples: [], uses: [], body: { type: "code", run: () => undefined } };
+  return {
+    kind: "workflow",
+    name,
+    version: Number(version),
+    description: "",
+    capabilities: [],
+    examples: [],
+    uses: [],
+    body: { type: "code", run: () => undefined },
+  };
 }
 
 function readTurn(reading: Reading): void {
@@ -318,7 +352,9 @@ function readTurn(reading: Reading): void {
   loop.advancing = true;
   const prefix = `${operation.key}/`;
   forgetUnder(run, scope, prefix);
-  const kept = scope.log.filter((delivery) => delivery.operation !== operation && !delivery.operation.key.startsWith(prefix));
+  const kept = scope.log.filter(
+    (delivery) => delivery.operation !== operation && !delivery.operation.key.startsWith(prefix),
+  );
   scope.log.length = 0;
   scope.log.push(...kept, { operation, kind: "turn", failed: false, text: resultLine(reading), at: entry.at });
 }

@@ -22,7 +22,9 @@ export interface Delivery {
 export type FrameState = "none" | "running" | "settled";
 
 /** How a body ended. */
-export type Settled = { readonly failed: false; readonly value: unknown } | { readonly failed: true; readonly error: unknown };
+export type Settled =
+  | { readonly failed: false; readonly value: unknown }
+  | { readonly failed: true; readonly error: unknown };
 
 export class Scope {
   readonly run: LiveRun;
@@ -57,7 +59,13 @@ export class Scope {
   dead = false;
   controller: AbortController | null = null;
 
-  constructor(run: LiveRun, operation: Operation | null, agentId: string, agent: Agent | undefined, container: Container | null) {
+  constructor(
+    run: LiveRun,
+    operation: Operation | null,
+    agentId: string,
+    agent: Agent | undefined,
+    container: Container | null,
+  ) {
     this.run = run;
     this.operation = operation;
     this.agentId = agentId;

@@ -72,7 +72,10 @@ export class TimerHeap {
     const first = this.#heap[a];
     const second = this.#heap[b];
     if (first === undefined || second === undefined) return false;
-    return first.dueMonotonic < second.dueMonotonic || (first.dueMonotonic === second.dueMonotonic && first.order < second.order);
+    return (
+      first.dueMonotonic < second.dueMonotonic ||
+      (first.dueMonotonic === second.dueMonotonic && first.order < second.order)
+    );
   }
 
   #swap(a: number, b: number): void {

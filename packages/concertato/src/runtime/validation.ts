@@ -39,7 +39,11 @@ export function validateNow(validate: Validator | undefined, value: unknown, sub
   });
 }
 
-function accept(result: StandardSchemaV1.Result<unknown>, subject: string, code: "agent/input-invalid" | "agent/output-invalid"): unknown {
+function accept(
+  result: StandardSchemaV1.Result<unknown>,
+  subject: string,
+  code: "agent/input-invalid" | "agent/output-invalid",
+): unknown {
   if (result.issues === undefined) return result.value;
   const issues = result.issues.slice(0, 5).map((issue) => `${issuePath(issue)}${issue.message}`);
   throw new ConcertatoError({

@@ -29,7 +29,12 @@ export function boundAgent(agent: Agent): BoundAgent {
     output,
     work:
       body.type === "leaf"
-        ? { leaf: body, input, output, metaHead: `{"verb":"run","agent":${JSON.stringify(id)}${owner},"effect":"${body.effect}"` }
+        ? {
+            leaf: body,
+            input,
+            output,
+            metaHead: `{"verb":"run","agent":${JSON.stringify(id)}${owner},"effect":"${body.effect}"`,
+          }
         : null,
     wait:
       body.type === "wait"

@@ -180,7 +180,8 @@ export class MemoryStore implements Store {
     const held = this.#runs.get(change.run);
     if (!held) return refused("missing");
     const { row } = held;
-    if (row.epoch !== change.epoch || row.seq !== change.seq || row.owner === null || isFinal(row.status)) return refused("stale");
+    if (row.epoch !== change.epoch || row.seq !== change.seq || row.owner === null || isFinal(row.status))
+      return refused("stale");
     if (held.inbox.length > 0 || (row.wake !== null && row.wake <= change.now)) return refused("busy");
     row.owner = null;
     row.epoch++;
@@ -287,7 +288,9 @@ export class MemoryStore implements Store {
   entries(run: number, after: number, limit: number): readonly ReadEntry[] {
     const held = this.#runs.get(run);
     if (!held) return [];
-    return held.entries.slice(after, after + limit).map((entry, index) => ({ ...entry, ref: held.refs[after + index] ?? 0 }));
+    return held.entries
+      .slice(after, after + limit)
+      .map((entry, index) => ({ ...entry, ref: held.refs[after + index] ?? 0 }));
   }
 
   replay(run: number): readonly ReadEntry[] {

@@ -42,7 +42,14 @@ export function runTree(entries: readonly Entry[]): TreeNode {
   const scopes = new Map<number, Draft>();
   const nodes = new Map<string, Draft>();
   const first = entries[0];
-  const root: Draft = { path: "0", name: nameOf(first?.name ?? ""), verb: "run", status: "running", attempts: 0, children: [] };
+  const root: Draft = {
+    path: "0",
+    name: nameOf(first?.name ?? ""),
+    verb: "run",
+    status: "running",
+    attempts: 0,
+    children: [],
+  };
   if (first !== undefined) Object.assign(root, { agent: first.name, input: first.body, startedAt: first.at });
   scopes.set(1, root);
   nodes.set("0", root);
@@ -109,7 +116,14 @@ function nodeAt(entry: Entry, scope: Draft, nodes: Map<string, Draft>): Draft {
   const known = nodes.get(path);
   if (known !== undefined) return known;
   const { meta } = entry;
-  const node: Draft = { path, name: entry.name === "" ? (meta.verb ?? "") : entry.name, verb: meta.verb ?? "run", status: "running", attempts: 0, children: [] };
+  const node: Draft = {
+    path,
+    name: entry.name === "" ? (meta.verb ?? "") : entry.name,
+    verb: meta.verb ?? "run",
+    status: "running",
+    attempts: 0,
+    children: [],
+  };
   if (meta.agent !== undefined) node.agent = meta.agent;
   if (meta.effect !== undefined) node.effect = meta.effect;
   nodes.set(path, node);

@@ -49,7 +49,8 @@ export function virtualWorld(startMs: number = Date.UTC(2026, 0, 1)): VirtualWor
     let found: VirtualTimer | undefined;
     for (const timer of timers) {
       if (timer.at > until) continue;
-      if (found === undefined || timer.at < found.at || (timer.at === found.at && timer.order < found.order)) found = timer;
+      if (found === undefined || timer.at < found.at || (timer.at === found.at && timer.order < found.order))
+        found = timer;
     }
     return found;
   };

@@ -43,3 +43,22 @@ test("P16 park with full commit in flight", async () => {
   await lab.world.settle();
   console.log(lab.row(job.runId), lab.journal(job.runId).map((e) => `${e.seq} ${e.kind} ${e.scope} ${e.op}`).join("\n"), lab.world.reports);
 });
+
+test("P21 nested divergence, then restored", async () => {
+  const item = (wrong: boolean) => workflow({ name: "item" }, async (i: unknown, ctx: Context) => {
+    if (wrong) await ctx.step("other", () => 1, { effect: "read" });
+    return ctx.run(yes, 1);
+  });
+  const w = (wrong: boolean) => workflow({ name: "w", uses: [item(wrong)] }, async (_i, ctx: Context) => [await ctx.run(item(wrong), 1)]);
+  const lab = new Lab();
+  const good = w(false);
+  const { life, job } = await lab.begin(good, 0);
+  life.crash();
+  const second = await lab.open([w(true)]);
+  await lab.answer(job.runId, "y");
+  console.log(lab.journal(job.runId).map((e) => `${e.seq} ${e.kind} ${e.scope} ${e.op} ${JSON.stringify(e.body)}`).join("\n"), lab.world.reports);
+  second.crash();
+  await lab.open([good]);
+  await lab.world.settle();
+  console.log(lab.journal(job.runId).map((e) => `${e.seq} ${e.kind} ${e.scope} ${e.op} ${JSON.stringify(e.body)}`).join("\n"), lab.world.reports);
+});
