@@ -215,14 +215,14 @@ export const workloads: readonly Workload[] = [
 export const growths: readonly Growth[] = [
   {
     id: "W3",
-    title: "growth in memory, 1,000 to 10,000",
+    title: "growth of CPU time in memory, 1,000 to 10,000",
     small: "W3 memory 1000",
     large: "W3 memory 10000",
     timesLarger: 10,
   },
   {
     id: "W3",
-    title: "growth durable, 1,000 to 10,000",
+    title: "growth of CPU time durable, 1,000 to 10,000",
     small: "W3 durable 1000",
     large: "W3 durable 10000",
     timesLarger: 10,

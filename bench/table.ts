@@ -43,7 +43,7 @@ export function timesText(rows: readonly ReportRow[], growths: readonly GrowthRo
     time(row, row.ours),
     row.timesFloor.toFixed(2),
     (row.ours.cpuUs / row.floor.cpuUs).toFixed(2),
-    goalsText(row.goals, row.noisy ? " by CPU" : ""),
+    goalsText(row.goals, row.noisy),
     row.published,
   ]);
   const grown = growths.map((row) => [
@@ -102,8 +102,10 @@ export function profileText(name: string, hot: readonly HotFunction[]): string {
   return `\n${name}: self time by function\n${columns(rows, [0, 1])}`;
 }
 
-function goalsText(goals: readonly Goal[], how = ""): string {
-  return goals.map(({ text, reached }) => `${text} ${verdict(reached)}${reached === null ? "" : how}`).join(", ");
+/** @param byCpu the times among them were judged by CPU time */
+function goalsText(goals: readonly Goal[], byCpu = false): string {
+  const text = goals.map(({ text: goal, reached }) => `${goal} ${verdict(reached)}`).join(", ");
+  return byCpu && goals.some(({ reached }) => reached !== null) ? `${text} (times by CPU)` : text;
 }
 
 function verdict(reached: boolean | null): string {

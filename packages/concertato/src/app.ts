@@ -2,7 +2,7 @@
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
-import type { Entry, FinalStatus } from "./journal/entry.ts";
+import { type Entry, entryKinds, type FinalStatus } from "./journal/entry.ts";
 import { readEntry } from "./journal/read-entry.ts";
 import type { ChangeResult, InboxSend, RunRow, RunStatus } from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
@@ -95,7 +95,7 @@ export class App implements AsyncDisposable {
   readonly #tenant: string;
   readonly #principal: string | undefined;
   readonly #worker: boolean;
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #watchers = new Map<string, Set<(end: boolean) => void>>();
   readonly #ends = new Map<string, { readonly status: FinalStatus | "diverged"; readonly text: string | null }>();
   #poller: ReturnType<Engine["world"]["timer"]> | null = null;
   #closed = false;
@@ -109,10 +109,10 @@ export class App implements AsyncDisposable {
     this.#tenant = options.tenant;
     this.#principal = options.principal;
     this.#worker = options.worker;
-    engine.listeners.add((_written, run) => this.#notify(run.id));
+    engine.listeners.add((_written, run) => this.#notify(run.id, false));
     engine.ownership.endListeners.add((runId, status, text) => {
       if (this.#watchers.has(runId)) this.#ends.set(runId, { status, text });
-      this.#notify(runId);
+      this.#notify(runId, true);
     });
   }
 
@@ -147,7 +147,7 @@ export class App implements AsyncDisposable {
       },
     });
     const result = await this.#submitStart(created.id, { kind: "create", run: created, entries });
-    if (!result.ok) return this.#existing<Output>(result.run, created.inputHash, options.key ?? "");
+    if (!result.ok) return this.#existing<Output>(result.run, created, options.key ?? "");
     const row: RunRow = {
       ...created,
       key: result.key,
@@ -177,11 +177,16 @@ export class App implements AsyncDisposable {
     }
   }
 
-  #existing<Output>(row: RunRow | undefined, inputHash: string, key: string): Job<Output> {
-    if (row === undefined || row.inputHash !== inputHash) {
+  #existing<Output>(
+    row: RunRow | undefined,
+    wanted: { readonly agent: string; readonly inputHash: string },
+    key: string,
+  ): Job<Output> {
+    const sameAgent = row?.agent.split("@")[0] === wanted.agent.split("@")[0];
+    if (row === undefined || row.inputHash !== wanted.inputHash || !sameAgent) {
       throw new ConcertatoError({
         code: "run/key-conflict",
-        message: `The key "${key}" already belongs to run ${row?.id ?? "?"}, which was started with another input. Use another key, or the same input.`,
+        message: `The key "${key}" already belongs to run ${row?.id ?? "?"}, which was started with ${sameAgent ? "another input" : `agent ${row?.agent ?? "?"}`}. Use another key, or start the same again.`,
         details: { key, ...(row === undefined ? {} : { runId: row.id }) },
       });
     }
@@ -269,6 +274,20 @@ export class App implements AsyncDisposable {
     return requests;
   }
 
+  /** All that a run waits for: from its row, or, where that is more than a row names, from its journal. */
+  async #openQuestions(row: RunRow): Promise<readonly { readonly waitId: string; readonly name: string }[]> {
+    const asked = summaryOf(row).waiting;
+    if (asked.length < noted) return asked;
+    const { tree } = await this.describe(row.id);
+    const open: { waitId: string; name: string }[] = [];
+    const walk = (node: TreeNode): void => {
+      if (node.wait !== undefined) open.push({ waitId: node.wait.waitId, name: node.wait.name });
+      for (const child of node.children) walk(child);
+    };
+    walk(tree);
+    return open;
+  }
+
   /** Answers that lie in the run's inbox: who gave them, by address. */
   async #unreadAnswers(row: RunRow): Promise<Map<string, string>> {
     const answers = new Map<string, string>();
@@ -288,17 +307,13 @@ export class App implements AsyncDisposable {
   async answer(runId: string, waitId: string, value: unknown, options: { readonly by?: string } = {}): Promise<void> {
     const row = await this.#row(runId);
     this.#assertOpen(row);
-    const asked = summaryOf(row).waiting;
-    if (
-      (row.status === "waiting" || row.status === "running") &&
-      asked.length < noted &&
-      !asked.some((wait) => wait.waitId === waitId)
-    ) {
-      const open = asked.map((wait) => `${wait.waitId} (${wait.name})`).join(", ");
+    const asked = await this.#openQuestions(row);
+    if (!asked.some((wait) => wait.waitId === waitId)) {
+      const open = asked.map((wait) => `${wait.waitId} (${wait.name})`);
       throw new ConcertatoError({
         code: "run/not-waiting",
-        message: `Run ${runId} has no open question at ${waitId}. Open now: ${open === "" ? "none" : open}.`,
-        details: { runId, waitId },
+        message: `Run ${runId} has no open question at ${waitId}. Open now: ${open.length === 0 ? "none" : open.slice(0, noted).join(", ")}.`,
+        details: { runId, waitId, open: asked.map((wait) => wait.waitId) },
       });
     }
     const earlier = (await this.#unreadAnswers(row)).get(waitId);
@@ -379,7 +394,7 @@ export class App implements AsyncDisposable {
     this.#poller?.();
     await this.#engine.ownership.drain();
     this.#engine.halt();
-    for (const runId of this.#watchers.keys()) this.#notify(runId);
+    for (const runId of this.#watchers.keys()) this.#notify(runId, true);
     await this.#engine.store.close();
   }
 
@@ -424,8 +439,7 @@ export class App implements AsyncDisposable {
   }
 
   async #outcome<Output>(runId: string): Promise<Outcome<Output>> {
-    await this.#row(runId);
-    const watch = this.#watch(runId);
+    const watch = this.#watch(runId, true);
     try {
       for (;;) {
         const known = this.#ends.get(runId) ?? (await this.#storedEnd(runId));
@@ -442,13 +456,16 @@ export class App implements AsyncDisposable {
     const row = await this.#row(runId);
     if (row.status !== "diverged" && !isFinalStatus(row.status)) return undefined;
     const [last] = await this.#engine.store.entries(row.key, row.seq - 1, 1);
+    // A run that was set aside as damaged got no entry: its last one says something else.
+    if (row.status === "diverged" && last?.kind !== entryKinds.diverged)
+      return { status: row.status, text: JSON.stringify(setAside(row)) };
     const text = last?.body == null ? null : this.#engine.codec.open(row.tenant, row.id, last.body);
     return { status: row.status, text };
   }
 
   async *#events(runId: string, after: number, live: boolean): AsyncGenerator<Entry, void, undefined> {
     const { key, tenant } = await this.#row(runId);
-    const watch = this.#watch(runId);
+    const watch = this.#watch(runId, false);
     let seen = after;
     try {
       for (;;) {
@@ -469,11 +486,12 @@ export class App implements AsyncDisposable {
     }
   }
 
-  /** Waits for the next sign that a run changed: from this process at once, from others by asking. */
-  #watch(runId: string): { next: () => Promise<void>; stop: () => void } {
+  /** Waits for the next sign that a run changed (or, `endOnly`, may have ended): from this process at once, from others by asking. */
+  #watch(runId: string, endOnly: boolean): { next: () => Promise<void>; stop: () => void } {
     let changed = false;
     let wake: (() => void) | null = null;
-    const listener = () => {
+    const listener = (end: boolean) => {
+      if (endOnly && !end) return;
       changed = true;
       wake?.();
     };
@@ -501,8 +519,8 @@ export class App implements AsyncDisposable {
     };
   }
 
-  #notify(runId: string): void {
-    for (const listener of this.#watchers.get(runId) ?? []) listener();
+  #notify(runId: string, end: boolean): void {
+    for (const listener of this.#watchers.get(runId) ?? []) listener(end);
   }
 
   /** Runs of other processes change without a word here; while somebody watches, their rows are asked for. */
@@ -513,12 +531,21 @@ export class App implements AsyncDisposable {
       this.#poller = null;
       if (this.#watchers.size === 0 || this.#closed) return;
       const now = this.#engine.store.changeToken();
-      if (now !== token) for (const runId of this.#watchers.keys()) this.#notify(runId);
+      if (now !== token) for (const runId of this.#watchers.keys()) this.#notify(runId, true);
       token = now;
       this.#poller = this.#engine.world.timer(50, ask, this.#worker);
     };
     this.#poller = this.#engine.world.timer(50, ask, this.#worker);
   }
+}
+
+function setAside(row: RunRow): FailureRecord {
+  const code = summaryOf(row).failure ?? "journal/damaged";
+  return {
+    code,
+    message: `Run ${row.id} was set aside (${code}). Restore it from a backup, or the code it was started with.`,
+    retryable: false,
+  };
 }
 
 /** The person of a sender such as `ann#k3x`. */

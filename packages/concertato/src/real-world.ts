@@ -13,13 +13,23 @@ export function realWorld(report: (error: unknown) => void = reportToStderr): Wo
     // A tick queued from a microtask runs when the microtask queue is empty (measured in docs/decisions/0002).
     drain: (fn) => queueMicrotask(() => process.nextTick(fn)),
     yield: (fn) => void setImmediate(fn),
-    id: () => crypto.randomUUID().replaceAll("-", ""),
+    id: timeOrderedId,
     exit: (reason) => {
       process.stderr.write(`concertato: ${reason}\n`);
       process.exit(70);
     },
     report,
   };
+}
+
+/**
+ * Milliseconds, then 96 random bits, in base 36: ids made one after the other sort so, which keeps a database's index of
+ * them compact (every insert goes to its end).
+ */
+function timeOrderedId(): string {
+  const random = crypto.getRandomValues(new Uint32Array(3));
+  const text = [...random].map((word) => word.toString(36).padStart(7, "0")).join("");
+  return Date.now().toString(36).padStart(9, "0") + text;
 }
 
 function reportToStderr(error: unknown): void {

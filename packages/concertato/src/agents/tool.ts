@@ -90,7 +90,9 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
     retry: options.retry,
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
   };
-  return { ...describe(options), name, uses: [], body };
+  // Behind a guard, the guard checks both ends: a schema that transforms must see each value once.
+  const schemas = options.approve === undefined ? {} : { input: undefined, output: undefined };
+  return { ...describe(options), ...schemas, name, uses: [], body };
 }
 
 /** Asks first, then acts on what was shown. */
@@ -99,7 +101,7 @@ function guarded<Input extends StandardSchemaV1 | undefined, Output extends Stan
   action: Agent,
 ): Agent {
   const { approve, name, description } = options;
-  // The action's input is what the guard parsed; it is parsed again, which a schema with transforms must allow.
+  // The action has no schemas of its own; its input is what the guard parsed.
   const act = action as Agent<unknown>;
   return {
     ...describe(options),

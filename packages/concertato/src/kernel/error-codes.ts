@@ -4,6 +4,10 @@
 
 /** `area/what` to whether a retry can help and the one-line remedy shown beside the message. */
 export const errorCodes = {
+  "agent/async-schema": {
+    retryable: false,
+    remedy: "Use a schema without asynchronous refinements here; put the check into a tool.",
+  },
   "agent/failed": { retryable: false, remedy: "Read the cause; the agent's own code threw it." },
   "agent/input-invalid": { retryable: false, remedy: "Pass a value that fits the agent's input schema." },
   "agent/name": { retryable: false, remedy: "Use a letter, then letters, digits, dot, dash or underscore." },

@@ -23,7 +23,8 @@ export function encodeJson(value: unknown, where: string): string | null {
   if (value === undefined) return null;
   if (typeof value === "object" || typeof value === "function") assertStorable(value, where, "", 0);
   else assertLeaf(value, where, "");
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw unstorable(where, "", "an object whose toJSON gives nothing");
   if (text.length > maxTextLength) {
     throw new ConcertatoError({
       code: "codec/too-large",
@@ -66,7 +67,10 @@ function assertStorable(value: unknown, where: string, path: string, depth: numb
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
-    if ("toJSON" in value && typeof value.toJSON === "function") return;
+    if ("toJSON" in value && typeof value.toJSON === "function") {
+      const json: unknown = value.toJSON("");
+      return assertStorable(json, where, path, depth + 1);
+    }
     throw unstorable(where, path, `an instance of ${className(value)}`);
   }
   for (const key in value) {

@@ -8,6 +8,7 @@ import type { Engine } from "./engine.ts";
 import { acceptAnswer, doubtResolved } from "./executor.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
+import { validateNow } from "./validation.ts";
 
 /** Rows read at once. */
 const page = 100;
@@ -116,6 +117,13 @@ function doubtAt(run: LiveRun, row: InboxRow): Operation | undefined {
 function answerDoubt(run: LiveRun, operation: Operation | undefined, text: string | null, from: string): void {
   const answer = decodeJson(text) as { happened?: unknown; output?: unknown } | undefined;
   if (operation === undefined || typeof answer?.happened !== "boolean") return refuse(run, operation, text, from);
-  const output = encodeJson(answer.output, `output of ${operation.name}`);
-  doubtResolved(operation, answer.happened, output, `,"from":${from}`);
+  try {
+    const checked = answer.happened
+      ? validateNow(operation.work?.output, answer.output, `output of ${operation.name}`)
+      : undefined;
+    doubtResolved(operation, answer.happened, encodeJson(checked, `output of ${operation.name}`), `,"from":${from}`);
+  } catch {
+    // What does not fit the tool's output is not its result; the doubt stays.
+    refuse(run, operation, text, from);
+  }
 }

@@ -33,6 +33,7 @@ const maxDirectOperations = 10_000;
 interface Branch {
   readonly parent: Branch | null;
   cancelled: boolean;
+  controller: AbortController | null;
 }
 
 const never = new Promise<never>(() => undefined);
@@ -71,8 +72,12 @@ export class BodyContext implements Context {
   }
 
   get signal(): AbortSignal {
-    this.#scope.controller ??= new AbortController();
-    return this.#scope.controller.signal;
+    const owner = this.#branch ?? this.#scope;
+    if (owner.controller === null) {
+      owner.controller = new AbortController();
+      this.#scope.controllers.push(owner.controller);
+    }
+    return owner.controller.signal;
   }
 
   run<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<Output> {
@@ -81,6 +86,16 @@ export class BodyContext implements Context {
     bindAgent(operation, agent as Agent);
     operation.input = input;
     return this.#promise(operation) as Promise<Output>;
+  }
+
+  /** Like `run`, for an input that was checked when the run was started. */
+  runParsed(agent: Agent, input: unknown): Promise<unknown> {
+    const operation = this.#issue("run", agent.name, agentId(agent));
+    if (operation === null) return never;
+    bindAgent(operation, agent);
+    operation.input = input;
+    operation.parsed = true;
+    return this.#promise(operation);
   }
 
   map<Input, Output>(items: readonly Input[], agent: Agent<Input, Output>, options: MapOptions = {}): Promise<never> {
@@ -194,13 +209,19 @@ export class BodyContext implements Context {
     }
   }
 
-  async start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
+  start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
+    return heard(this.#start(agent, input));
+  }
+
+  async #start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
     const operation = this.#issue("start", agent.name, agentId(agent));
     if (operation === null) return never;
     this.#scope.run.engine.register(agent as Agent);
     operation.input = input;
     const { runId } = (await this.#promise(operation)) as { runId: string };
-    return { runId, outcome: () => this.#childOutcome(runId) as Promise<Output> };
+    // One message tells the end, so one operation waits for it, however often the body asks.
+    let ended: Promise<unknown> | null = null;
+    return { runId, outcome: () => (ended ??= this.#childOutcome(runId)) as Promise<Output> };
   }
 
   #childOutcome(runId: string): Promise<unknown> {
@@ -267,10 +288,12 @@ export class BodyContext implements Context {
   }
 
   #promise(operation: Operation): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      operation.resolve = resolve;
-      operation.reject = reject;
-    });
+    return heard(
+      new Promise((resolve, reject) => {
+        operation.resolve = resolve;
+        operation.reject = reject;
+      }),
+    );
   }
 
   /** Starts branches over contexts of their own; `onEnd` decides when the group ends, which gives up the rest. */
@@ -281,7 +304,7 @@ export class BodyContext implements Context {
     if (!this.#admits("ctx.all or ctx.race")) return never;
     const scope = this.#scope;
     const key = this.#prefix + String(this.#next++);
-    return new Promise((resolve, reject) => {
+    const ended = new Promise((resolve, reject) => {
       const started: { readonly branch: Branch; readonly prefix: string }[] = [];
       let decided = false;
       const decide = (failed: boolean, value: unknown) => {
@@ -289,13 +312,14 @@ export class BodyContext implements Context {
         decided = true;
         for (const { branch, prefix } of started) {
           branch.cancelled = true;
+          branch.controller?.abort();
           scope.run.engine.cancelUnder(scope, prefix);
         }
         if (failed) reject(value);
         else resolve(value);
       };
       for (const [name, thunk] of Object.entries(branches)) {
-        const branch: Branch = { parent: this.#branch, cancelled: false };
+        const branch: Branch = { parent: this.#branch, cancelled: false, controller: null };
         const prefix = `${key}/${name}/`;
         started.push({ branch, prefix });
         const context = new BodyContext(scope, prefix, this.#container, branch, this.#loop);
@@ -306,7 +330,17 @@ export class BodyContext implements Context {
         });
       }
     });
+    return heard(ended);
   }
+}
+
+/**
+ * A body may look at a failure later than it comes, or never; either is its own affair, and none of the process, which
+ * would otherwise end on an unhandled rejection.
+ */
+function heard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function startBranch(thunk: Thunk<unknown>, context: Context, end: (failed: boolean, value: unknown) => void): void {

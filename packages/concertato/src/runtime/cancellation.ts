@@ -50,7 +50,7 @@ function dropItems(engine: Engine, operation: Operation): void {
 function dropScope(engine: Engine, scope: Scope): void {
   if (scope.dead) return;
   scope.dead = true;
-  scope.controller?.abort();
+  for (const controller of scope.controllers) controller.abort();
   engine.caughtUp(scope);
   for (const operation of scope.operations.values()) cancelOperation(engine, operation, false);
   scope.run.scopes.delete(scope.seq);

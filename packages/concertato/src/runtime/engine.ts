@@ -217,7 +217,7 @@ export class Engine {
     if (!scope.catchingUp) return;
     scope.catchingUp = false;
     const { run } = scope;
-    if (--run.recovering > 0 || run.dead) return;
+    if (--run.recovering > 0 || run.dead || run.finished) return;
     for (const other of run.scopes.values()) if (other !== scope && other.caughtUp) this.launchFresh(other);
     resumeMaps(this, run);
   }
@@ -262,7 +262,7 @@ export class Engine {
     scope.frame = "running";
     scope.now = scope.startedAt;
     this.current = scope;
-    new BodyContext(scope).run(agent, decodeJson(scope.inputText) as never).then(
+    new BodyContext(scope).runParsed(agent, decodeJson(scope.inputText)).then(
       (value) => this.#bodyEnded(scope, false, value),
       (error: unknown) => this.#bodyEnded(scope, true, error),
     );
@@ -487,7 +487,7 @@ export class Engine {
     for (const scope of run.scopes.values()) {
       for (const operation of scope.operations.values()) if (operation.live) cancelOperation(this, operation, false);
       scope.dead = true;
-      scope.controller?.abort();
+      for (const controller of scope.controllers) controller.abort();
     }
     this.runs.delete(run.key);
     this.ownership.forget(run);

@@ -69,7 +69,8 @@ function begin(engine: Engine, operation: Operation): void {
 function bindInput(engine: Engine, operation: Operation): boolean {
   if (operation.verb === "step") return true;
   try {
-    const parsed = operation.work?.input?.(operation.input) ?? operation.input;
+    const check = operation.parsed ? undefined : operation.work?.input;
+    const parsed = check === undefined ? operation.input : check(operation.input);
     if (parsed instanceof Promise) {
       bindInputLater(engine, operation, parsed);
       return false;
@@ -274,7 +275,7 @@ function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, re
     name: operation.name,
     meta: `${operation.work?.metaHead ?? "{"},"attempt":${operation.attempt},"until":${operation.until}}`,
     text: JSON.stringify(record),
-    inputText: operation.intended || operation.itemOf !== null ? null : operation.inputText,
+    inputText: operation.intended ? null : operation.inputText,
     operation,
     container: innermost(operation),
   });
@@ -296,9 +297,9 @@ export function retryNow(engine: Engine, operation: Operation): void {
   begin(engine, operation);
 }
 
-/** A loaded operation's input comes from its entry, not from the body. */
+/** What was parsed and recorded is what every attempt gets, not what the body passes again. */
 function restoreInput(operation: Operation): void {
-  if (operation.verb === "run" && operation.input === undefined) operation.input = decodeJson(operation.inputText);
+  if (operation.verb === "run" && operation.inputText !== null) operation.input = decodeJson(operation.inputText);
 }
 
 // --- in doubt -----------------------------------------------------------------------------------------------------
@@ -334,15 +335,22 @@ function askProbe(
     if (operation.state === "pending") acceptProbe(engine, operation, answer);
     engine.settled(run);
   };
-  let asked: PromiseLike<ProbeAnswer<unknown>>;
-  try {
-    asked = probe(operation.input as never, attempt);
-  } catch {
-    return answered({ kind: "unknown" });
-  }
   engine.launched = true;
-  // A probe that fails has not found out anything.
-  asked.then(answered, () => answered({ kind: "unknown" }));
+  // A probe that fails, or answers nonsense, has not found out anything.
+  askAndCheck(operation, () => probe(operation.input as never, attempt)).then(answered, () =>
+    answered({ kind: "unknown" }),
+  );
+}
+
+async function askAndCheck(
+  operation: Operation,
+  ask: () => PromiseLike<ProbeAnswer<unknown>>,
+): Promise<ProbeAnswer<unknown>> {
+  const answer = await ask();
+  if (answer.kind !== "happened") return answer;
+  const output = operation.work?.output === undefined ? answer.output : await operation.work.output(answer.output);
+  encodeJson(output, `probe answer of ${operation.name}`);
+  return { kind: "happened", output };
 }
 
 function acceptProbe(engine: Engine, operation: Operation, answer: ProbeAnswer<unknown>): void {
@@ -352,7 +360,7 @@ function acceptProbe(engine: Engine, operation: Operation, answer: ProbeAnswer<u
     case "did-not-happen":
       if (operation.thrown !== undefined) return failOrRetry(engine, operation, operation.thrown, 0);
       return writeIntent(operation);
-    case "unknown":
+    default:
       return declareDoubt(operation);
   }
 }
@@ -440,6 +448,12 @@ export function innermost(operation: Operation): Container | null {
   return operation.itemOf === null ? operation.container : operation.itemOf.container;
 }
 
+/** The text of an item as its map has it; undefined for anything else. */
+export function itemText(operation: Operation): string | null | undefined {
+  const { itemOf, itemIndex } = operation;
+  return itemOf === null ? undefined : (JSON.stringify(itemOf.items[itemIndex] ?? null) ?? null);
+}
+
 /** Writes the start of a scope (and of what encloses it) before the first entry inside it. */
 export function ensureStarted(scope: Scope): void {
   const { operation, run } = scope;
@@ -455,7 +469,8 @@ export function ensureStarted(scope: Scope): void {
       startedAt: scope.startedAt,
       ...(scope.agent?.owner === undefined ? {} : { agentOwner: scope.agent.owner }),
     }),
-    text: operation.itemOf === null ? scope.inputText : null,
+    // An item's input stands with its map, unless its schema made something else of it.
+    text: scope.inputText === itemText(operation) ? null : scope.inputText,
     operation,
     container: scope.container,
   });
@@ -504,7 +519,7 @@ function openWait(operation: Operation): void {
   let requestText: string | null;
   try {
     const input =
-      operation.target === null
+      operation.target === null || operation.parsed
         ? operation.input
         : validateNow(boundAgent(operation.target).input, operation.input, `input of ${operation.name}`);
     requestText = encodeJson(input, `request of ${operation.name}`);
@@ -576,8 +591,11 @@ export function acceptAnswer(operation: Operation, text: string | null, extraMet
       validateNow(wait?.validate, decodeJson(text), `answer to ${operation.name}`),
       `answer to ${operation.name}`,
     );
-  } catch {
-    return false;
+  } catch (error) {
+    // No answer can ever be checked: waiting on would be for ever.
+    if (!ConcertatoError.is(error, "agent/async-schema")) return false;
+    finishWait(operation, true, JSON.stringify(toFailureRecord(error, operation.path)), extraMeta);
+    return true;
   }
   finishWait(operation, false, output, extraMeta);
   return true;
@@ -790,7 +808,8 @@ export function itemOperation(_engine: Engine, map: MapState, index: number): Op
   item.itemOf = map;
   item.itemIndex = index;
   bindAgent(item, map.agent);
-  item.input = map.items[index];
+  // In the journal an absent item is null; so it is live.
+  item.input = map.items[index] ?? null;
   operation.scope.operations.set(key, item);
   // A leaf's outcome is told by its result alone; what waits or nests needs the items in the journal.
   ensureMapStarted(map);

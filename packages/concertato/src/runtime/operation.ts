@@ -55,6 +55,8 @@ export class Operation {
   /** The agent it calls, where this process knows it. */
   target: Agent | null = null;
   input: unknown = undefined;
+  /** The input was checked before; checking it again could refuse what a schema made of it. */
+  parsed = false;
   /** Text of the input, when it is kept with the result. */
   inputText: string | null = null;
   work: Work | null = null;

@@ -8,6 +8,7 @@ import type { StopTimer } from "../kernel/world.ts";
 import { entryKinds, type FinalStatus, type StoredEntry } from "../journal/entry.ts";
 import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
+import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import { metaText } from "./operation.ts";
@@ -358,11 +359,14 @@ export class Ownership {
   park(run: LiveRun, failure: FailureRecord): void {
     if (run.dead || run.finished) return;
     run.finished = true;
+    // Nothing of it counts any more: no drain, no end, no answer of an attempt may write after the last entry.
+    for (const scope of [...run.scopes.values()]) cancelScope(scope);
+    // Entries on their way to the store keep their numbers.
+    run.nextSeq -= run.out.length;
     run.out = [];
     run.consumed = [];
     run.sends = [];
     run.creates = [];
-    run.nextSeq = run.seq;
     const text = JSON.stringify(failure);
     const written = run.write("diverged", run.root, { meta: '{"failed":true}', text, failed: true });
     run.finalPatch = {

@@ -9,7 +9,16 @@ import { type EntryMeta, entryKindName } from "../journal/entry.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import { channelOf, innermost, itemOperation, resumeMap, retryNow, timerFired, waitTimedOut } from "./executor.ts";
+import {
+  channelOf,
+  innermost,
+  itemOperation,
+  itemText,
+  resumeMap,
+  retryNow,
+  timerFired,
+  waitTimedOut,
+} from "./executor.ts";
 import { LiveRun } from "./live-run.ts";
 import { LoopState } from "./loop-operation.ts";
 import { MapState } from "./map-operation.ts";
@@ -174,17 +183,12 @@ function readScopeStarted(reading: Reading): void {
   );
   child.seq = entry.seq;
   child.startedAt = meta.startedAt ?? entry.at;
-  child.inputText = operation.itemOf === null ? clear(reading) : itemText(operation);
+  child.inputText = clear(reading) ?? itemText(operation) ?? null;
   operation.state = "pending";
   operation.child = child;
   operation.inputText = child.inputText;
   run.scopes.set(entry.seq, child);
   if (child.container !== null) noteInside(run, child.container, entry.seq, reading.covers);
-}
-
-function itemText(operation: Operation): string | null {
-  const text = JSON.stringify(operation.itemOf?.items[operation.itemIndex]);
-  return text ?? null;
 }
 
 function readEnd(reading: Reading): void {

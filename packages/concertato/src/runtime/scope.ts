@@ -58,6 +58,8 @@ export class Scope {
   catchingUp = false;
   dead = false;
   controller: AbortController | null = null;
+  /** Those of the body and of its branches: all are aborted when the scope no longer counts. */
+  readonly controllers: AbortController[] = [];
 
   constructor(
     run: LiveRun,

@@ -33,7 +33,7 @@ export function validateNow(validate: Validator | undefined, value: unknown, sub
   if (!(result instanceof Promise)) return result;
   result.catch(() => undefined);
   throw new ConcertatoError({
-    code: "agent/input-invalid",
+    code: "agent/async-schema",
     message: `The schema for the ${subject} answers asynchronously; a journaled value is checked at once. Use a schema without asynchronous refinements here and put the check into a tool.`,
     details: { subject },
   });
