@@ -10,7 +10,7 @@ import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-fol
 import { follow, type Follower } from "./follower.ts";
 import { type Inbox, readInbox } from "./inbox-file.ts";
 import type { Message } from "./messages.ts";
-import type { DeskOptions } from "./options.ts";
+import { type DeskOptions, parseOptions } from "./options.ts";
 import { payloadKey } from "./payload-key.ts";
 import { type Bank, openBank } from "./services/bank.ts";
 import { messageKeyOf, readMailFolder } from "./services/mail-folder.ts";
@@ -75,6 +75,7 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
     files,
     mails: folder.mails,
     command: (verb) => commandFor(verb, summary.runId, options),
+    again: again(options),
     near: nearPath,
   });
   return summary.totals.failed === 0 && !brokenOff.has(summary.status);
@@ -175,14 +176,25 @@ async function printStart(
   if (run.createdAt < startedAt) line(`  ${paint("quiet", earlier)}`);
 }
 
-/** The CLI takes the beginning of an id. */
-const shortId = "run_".length + 8;
+/** The CLI takes the end of an id: its last letters are random, its first tell the time. */
+const shortId = 8;
 
 /** The command that answers from another terminal; it names the database when that is not where the CLI looks. */
 function commandFor(verb: string, runId: string, { data }: DeskOptions): string {
   const near = relative(process.cwd(), data);
   const elsewhere = near.startsWith(".concertato") ? "" : ` --db ${nearPath(dataFolder(data).desk)}`;
-  return `npm run concertato -- ${verb} ${runId.slice(0, shortId)}${elsewhere}`;
+  return `npm run concertato -- ${verb} ${runId.slice(-shortId)}${elsewhere}`;
+}
+
+/** The command that takes this folder up again. */
+function again({ data, inbox }: DeskOptions): string {
+  const usual = parseOptions([], process.cwd());
+  if (usual.kind !== "run") return "npm start";
+  const parts = [
+    ...(data === usual.options.data ? [] : ["--data", nearPath(data)]),
+    ...(inbox === usual.options.inbox ? [] : ["--inbox", nearPath(inbox)]),
+  ];
+  return parts.length === 0 ? "npm start" : `npm start -- ${parts.join(" ")}`;
 }
 
 /** A path as short as it can be said from here. */

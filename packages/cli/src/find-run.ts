@@ -1,9 +1,9 @@
 /** From what a person types to a run and to one of its open questions. Errors name what there is. */
-import { type App, ConcertatoError, type RunSummary, type TreeNode } from "concertato";
+import type { RunSummary, TreeNode } from "concertato";
 import { CliError, exitCodes } from "./cli-error.ts";
 import type { CommandContext } from "./cli.ts";
 
-/** How many runs are looked through for one whose id begins as typed. */
+/** How many runs are looked through for one whose id was shortened. */
 const searched = 1000;
 
 /** What somebody outside can end: a person's answer, a signal, or word about an effect in doubt. */
@@ -16,29 +16,22 @@ export interface OpenWait {
   readonly request: unknown;
 }
 
-/** The run with this id, or the only one whose id begins with it. @throws CliError */
+/** The run with this id, or the only one whose id begins or ends with what was typed. @throws CliError */
 export async function findRun({ app, command }: CommandContext, typed: string): Promise<RunSummary> {
-  const fitting = (await app.runs({ limit: searched })).filter(({ runId }) => runId.startsWith(typed));
-  const found = fitting.find(({ runId }) => runId === typed) ?? fitting[0] ?? (await olderRun(app, typed));
+  const exact = await app.find(typed);
+  if (exact !== undefined) return exact;
+  const [found, ...others] = (await app.runs({ limit: searched })).filter(
+    ({ runId }) => runId.startsWith(typed) || runId.endsWith(typed),
+  );
   if (found === undefined) {
     throw new CliError(exitCodes.notThere, `There is no run ${typed}. List the runs with: ${command("ls")}`);
   }
-  if (fitting.length > 1 && found.runId !== typed) {
-    const ids = fitting.slice(0, 5).map(({ runId }) => `  ${runId}`);
-    const what = `${fitting.length} runs begin with ${typed}. Type more of one of these:`;
+  if (others.length > 0) {
+    const ids = [found, ...others].slice(0, 5).map(({ runId }) => `  ${runId}`);
+    const what = `${others.length + 1} runs begin or end with ${typed}. Type more of one of these:`;
     throw new CliError(exitCodes.usage, `${what}\n${ids.join("\n")}`);
   }
   return found;
-}
-
-/** A whole id finds a run however old it is. */
-async function olderRun(app: App, runId: string): Promise<RunSummary | undefined> {
-  try {
-    return (await app.describe(runId)).run;
-  } catch (error) {
-    if (ConcertatoError.is(error, "run/not-found")) return undefined;
-    throw error;
-  }
 }
 
 /** Everything in a run's tree that waits for somebody outside, also while other parts of the run are at work. */

@@ -151,7 +151,7 @@ test("ls filters by status and says when there is nothing", async () => {
 
 test("approve answers the only open question, and the run goes on where its agents are", async () => {
   const runId = await left(order, { item: "lamp" });
-  expect(await cli("approve", runId.slice(0, 12), "--note", "fine", "--by", "ada")).toMatchObject({
+  expect(await cli("approve", runId.slice(-8), "--note", "fine", "--by", "ada")).toMatchObject({
     code: 0,
     out: expect.stringMatching(/buy +lamp\n +price +42/),
   });
@@ -256,7 +256,7 @@ test("a run that is not there, and an unclear one, are named", async () => {
   expect(await cli("show", "run_none")).toMatchObject({ code: 3, error: expect.stringContaining("concertato ls") });
   expect(await cli("show", "run_")).toMatchObject({
     code: 2,
-    error: expect.stringContaining("2 runs begin with run_"),
+    error: expect.stringContaining("2 runs begin or end with run_"),
   });
 });
 

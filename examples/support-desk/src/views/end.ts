@@ -10,6 +10,8 @@ export interface EndFrame {
   readonly mails: string;
   /** The command for a verb on this run. */
   readonly command: (verb: string) => string;
+  /** The command that goes on. */
+  readonly again: string;
   /** A path as short as it can be said. */
   readonly near: (path: string) => string;
 }
@@ -40,7 +42,7 @@ function printStatus({ line, paint }: Terminal, { status, totals }: Summary): vo
 function printQuestions(
   { line, paint, marks }: Terminal,
   waiting: readonly SummaryLine[],
-  { command }: EndFrame,
+  { command, again }: EndFrame,
 ): void {
   for (const { wait, message } of waiting) {
     const order = wait === undefined ? undefined : orderOf(wait);
@@ -52,7 +54,7 @@ function printQuestions(
   line();
   line(`    ${paint("quiet", "approve")}  ${command("approve")}`);
   line(`    ${paint("quiet", "reject")}   ${command("reject")}`);
-  line(`    ${paint("quiet", "go on")}    npm start`);
+  line(`    ${paint("quiet", "go on")}    ${again}`);
   line();
 }
 
