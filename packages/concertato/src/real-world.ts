@@ -27,9 +27,19 @@ export function realWorld(report: (error: unknown) => void = reportToStderr): Wo
  * them compact (every insert goes to its end).
  */
 function timeOrderedId(): string {
-  const random = crypto.getRandomValues(new Uint32Array(3));
-  const text = [...random].map((word) => word.toString(36).padStart(7, "0")).join("");
-  return Date.now().toString(36).padStart(9, "0") + text;
+  return Date.now().toString(36).padStart(9, "0") + randomWord() + randomWord() + randomWord();
+}
+
+/** Random words are drawn from the system a page at a time: one call for each id would cost more than the rest of a start. */
+const words = new Uint32Array(1_024);
+let nextWord = words.length;
+
+function randomWord(): string {
+  if (nextWord === words.length) {
+    crypto.getRandomValues(words);
+    nextWord = 0;
+  }
+  return (words[nextWord++] ?? 0).toString(36).padStart(7, "0");
 }
 
 function reportToStderr(error: unknown): void {

@@ -103,13 +103,13 @@ export type Change =
       readonly epoch: number;
       readonly expectedSeq: number;
       readonly entries: readonly StoredEntry[];
-      readonly patch?: RunPatch;
+      readonly patch?: RunPatch | undefined;
       /** Inbox rows that these entries admit; deleted here. `wake` then becomes 0 if rows remain, else null. */
-      readonly consumed?: readonly number[];
+      readonly consumed?: readonly number[] | undefined;
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
-      readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
+      readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[] | undefined;
       /** Child runs; one whose id exists already is left as it is. */
-      readonly creates?: readonly { readonly run: NewRun; readonly entries: readonly StoredEntry[] }[];
+      readonly creates?: readonly { readonly run: NewRun; readonly entries: readonly StoredEntry[] }[] | undefined;
     }
   /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
   | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }

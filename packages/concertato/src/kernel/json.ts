@@ -21,8 +21,8 @@ const maxTextLength: number = 4 * 1024 * 1024;
  */
 export function encodeJson(value: unknown, where: string): string | null {
   if (value === undefined) return null;
-  if (typeof value === "object" || typeof value === "function") assertStorable(value, where, "", 0);
-  else assertLeaf(value, where, "");
+  // The fast look says yes or no; the slow one says where and why.
+  if (!isStorable(value, 0)) assertStorable(value, where, "", 0);
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) throw unstorable(where, "", "an object whose toJSON gives nothing");
   if (text.length > maxTextLength) {
@@ -33,6 +33,31 @@ export function encodeJson(value: unknown, where: string): string | null {
     });
   }
   return text;
+}
+
+function isStorable(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "undefined":
+      return true;
+    case "number":
+      return Number.isFinite(value);
+    case "object":
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depth > maxDepth) return false;
+  if (Array.isArray(value)) {
+    for (const item of value) if (!isStorable(item, depth + 1)) return false;
+    return true;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key in value) if (!isStorable((value as Record<string, unknown>)[key], depth + 1)) return false;
+  return true;
 }
 
 /** The value of a stored text; no text is `undefined`. */

@@ -288,12 +288,11 @@ export class BodyContext implements Context {
   }
 
   #promise(operation: Operation): Promise<unknown> {
-    return heard(
-      new Promise((resolve, reject) => {
-        operation.resolve = resolve;
-        operation.reject = reject;
-      }),
-    );
+    operation.promise = new Promise((resolve, reject) => {
+      operation.resolve = resolve;
+      operation.reject = reject;
+    });
+    return operation.promise;
   }
 
   /** Starts branches over contexts of their own; `onEnd` decides when the group ends, which gives up the rest. */

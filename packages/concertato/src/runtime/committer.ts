@@ -236,15 +236,15 @@ function takeShare(run: LiveRun, batch: Batch): void {
     epoch: run.epoch,
     expectedSeq: run.seq,
     entries,
-    ...(patch === undefined ? {} : { patch }),
-    ...(run.consumed.length === 0 ? {} : { consumed: run.consumed }),
-    ...(run.sends.length === 0 ? {} : { sends: run.sends }),
-    ...(run.creates.length === 0 ? {} : { creates: run.creates }),
+    patch,
+    consumed: run.consumed.length === 0 ? undefined : run.consumed,
+    sends: run.sends.length === 0 ? undefined : run.sends,
+    creates: run.creates.length === 0 ? undefined : run.creates,
   };
   run.out = [];
-  run.consumed = [];
-  run.sends = [];
-  run.creates = [];
+  if (run.consumed.length > 0) run.consumed = [];
+  if (run.sends.length > 0) run.sends = [];
+  if (run.creates.length > 0) run.creates = [];
   run.needsFull = false;
   // Shares come before loose changes in a batch.
   batch.changes.push(change);

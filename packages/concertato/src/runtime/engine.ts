@@ -516,8 +516,9 @@ function beginTurn(delivery: Delivery): void {
 function settleOperation(scope: Scope, delivery: Delivery): void {
   const { operation } = delivery;
   scope.awaiting--;
-  if (delivery.failed) operation.reject?.(failureOf(delivery.text));
+  if (delivery.failed) rejectHeard(operation, failureOf(delivery.text));
   else operation.resolve?.(decodeJson(delivery.text));
+  operation.promise = null;
   operation.resolve = null;
   operation.reject = null;
 }
@@ -534,6 +535,12 @@ function unknownAgent(scope: Scope): FailureRecord {
 
 function rejectLoop(operation: Operation, error: unknown): void {
   operation.state = "done";
+  rejectHeard(operation, error);
+}
+
+/** A body may look at a failure later than it comes, or never: that must not end the process as an unhandled rejection. */
+function rejectHeard(operation: Operation, error: unknown): void {
+  operation.promise?.catch(() => undefined);
   operation.reject?.(error);
 }
 

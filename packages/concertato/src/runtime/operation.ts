@@ -49,6 +49,7 @@ export class Operation {
   state: OperationState = "issued";
   /** The body that awaits it runs in this process and has issued it. */
   attached = false;
+  promise: Promise<unknown> | null = null;
   resolve: ((value: unknown) => void) | null = null;
   reject: ((error: unknown) => void) | null = null;
 
