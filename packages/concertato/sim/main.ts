@@ -31,9 +31,6 @@ const repeat = (seed: number) => `npm run sim -- --seed ${seed}`;
 /** Seeds tried for one plant before it counts as missed. */
 const patience = 20_000;
 
-if (isMainThread) await main();
-else await work(workerData as Share);
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -89,7 +86,7 @@ async function storm(from: number, seeds: number, seconds: number, json: boolean
   ];
   const total = summary(progress, started);
   if (json) process.stdout.write(`${JSON.stringify({ ...total, kept: kept.length, failures })}\n`);
-  else report(total, kept.length, failures);
+  else await report(total, kept.length, failures);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
@@ -155,23 +152,40 @@ function progressLine(state: () => Summary): () => void {
   };
 }
 
-function report(
+async function report(
   total: Summary,
   kept: number,
   failures: readonly { readonly seed: number; readonly violations: readonly string[] }[],
-): void {
+): Promise<void> {
   if (process.stdout.isTTY) process.stdout.write("\r\x1b[2K");
-  for (const { seed, violations } of failures.slice(0, 5)) {
-    process.stdout.write(
-      `\nSeed ${seed} breaks a rule:\n${violations
-        .slice(0, 3)
-        .map((line) => `  ${line.slice(0, 400)}`)
-        .join("\n")}\n  Repeat it with its trace: ${repeat(seed)}\n`,
-    );
-  }
+  for (const failure of failures.slice(0, 3)) await explain(failure);
   const { seeds, events, crashes, seconds, seedsPerSecond } = total;
   process.stdout.write(
     `Simulator: ${seeds.toLocaleString("en")} seeds (and ${kept} kept), ${events.toLocaleString("en")} events, ${crashes.toLocaleString("en")} crashes, ${failures.length} failures, ${seconds} s, ${seedsPerSecond} seeds/s\n`,
+  );
+}
+
+/** Lines of a trace that a failure is shown with. */
+const shownLines = 24;
+
+/** What a seed broke, what had happened, the end of the run it concerns, and how to see it all. */
+async function explain({
+  seed,
+  violations,
+}: {
+  readonly seed: number;
+  readonly violations: readonly string[];
+}): Promise<void> {
+  const { trace } = await simulate(seed, { trace: true });
+  const run = /run_\w+/.exec(violations[0] ?? "")?.[0].slice(0, 12);
+  const happened = trace.filter((line) => !line.startsWith("run_"));
+  const journal = run === undefined ? [] : trace.filter((line) => line.startsWith(run));
+  const lines = [...happened.slice(-shownLines), ...journal.slice(-shownLines)].map(
+    (line) => `    ${line.slice(0, 160)}`,
+  );
+  const broken = violations.slice(0, 3).map((line) => `  ${line.slice(0, 400)}`);
+  process.stdout.write(
+    `\nSeed ${seed} breaks a rule:\n${broken.join("\n")}\n\n${lines.join("\n")}\n\n  Repeat it with its whole trace: ${repeat(seed)}\n\n`,
   );
 }
 
@@ -224,3 +238,6 @@ async function huntPlant(name: string): Promise<{ seed: number | null; violation
     await planted.dispose();
   }
 }
+
+if (isMainThread) await main();
+else await work(workerData as Share);

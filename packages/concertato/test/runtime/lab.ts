@@ -152,7 +152,7 @@ export async function runToEnd<Input, Output>(
 ): Promise<Output> {
   const lab = new Lab();
   const { job } = await lab.begin(agent, input);
-  if (advanceMs > 0) await lab.world.advance(advanceMs);
+  await lab.world.advance(advanceMs);
   return job.result();
 }
 
