@@ -56,7 +56,10 @@ export class Checkers {
           continue;
         const until = this.#deadlineOf(change.run, entry);
         if (until !== undefined && wall < until)
-          this.violate("timer-early", `run ${change.run} ${entry.op}: ${wall} < ${until}`);
+          this.violate(
+            "timer-early",
+            `run ${this.#disk.truth.runByKey(change.run)?.id} ${entry.op}: ${wall} < ${until}`,
+          );
       }
     });
   }

@@ -17,13 +17,15 @@ export interface ChildOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Lines of standard error kept for the report. */
+/** First lines of standard output, and last lines of standard error, that are kept. */
 const kept = 20;
 
 export class Child {
   readonly name: string;
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #errors: string[] = [];
+  /** The first lines it said. */
+  readonly #said: string[] = [];
   readonly #waiting = new Map<string, (line: string) => void>();
   /** Ended because we wanted it to. */
   #wanted = false;
@@ -64,15 +66,19 @@ export class Child {
     this.#process.stdin.write(`${line}\n`);
   }
 
-  /** The next line that begins so; rejects when the process ends first. */
+  /** A line that begins so, among the first ones; rejects when the process ends before. */
   async line(start: string): Promise<string> {
+    const known = this.#said.find((line) => line.startsWith(start));
+    if (known !== undefined) return known;
     const heard = new Promise<string>((resolve) => this.#waiting.set(start, resolve));
-    const line = await Promise.race([heard, this.gone]);
-    if (line?.startsWith(start) === true) return line;
-    throw new Error(`${this.name} ended before it said "${start}": ${line ?? "killed"}`);
+    const early = this.gone.then((reason) => {
+      throw new Error(`${this.name} ended before it said "${start}": ${reason ?? "killed"}`);
+    });
+    return Promise.race([heard, early]);
   }
 
   #heard(line: string, onLine: ((line: string) => void) | undefined): void {
+    if (this.#said.length < kept) this.#said.push(line);
     for (const [start, resolve] of this.#waiting) {
       if (!line.startsWith(start)) continue;
       this.#waiting.delete(start);

@@ -206,7 +206,8 @@ class Chamber {
 
   async #replace(worker: Child): Promise<void> {
     worker.kill();
-    this.#spawnWorker(worker);
+    // One that ended by itself meanwhile has its successor already.
+    if (this.#workers.includes(worker)) this.#spawnWorker(worker);
     await worker.gone;
   }
 

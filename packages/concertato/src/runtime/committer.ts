@@ -32,6 +32,12 @@ interface Batch {
   readonly changes: Change[];
 }
 
+/** What one flush commits; most flushes make one batch. */
+interface Batches {
+  normal: Batch | null;
+  full: Batch | null;
+}
+
 /** Kinds after whose commit the run has something to do. */
 const stirring = new Set<string>(["result", "scope-ended", "child-started", "loop-advanced", "intent", "run-ended"]);
 
@@ -74,15 +80,14 @@ export class Committer {
   /** Commits what there is. True when something was applied at once, so that there may be more to deliver. */
   flush(): boolean {
     if (this.#dirty.length === 0 && this.#loose.length === 0) return false;
-    const normal: Batch = { shares: [], loose: [], changes: [] };
-    const full: Batch = { shares: [], loose: [], changes: [] };
-    this.#collect(normal, full);
-    const first = this.#commit(normal, "normal");
-    const second = this.#commit(full, "full");
+    const batches: Batches = { normal: null, full: null };
+    this.#collect(batches);
+    const first = batches.normal !== null && this.#commit(batches.normal, "normal");
+    const second = batches.full !== null && this.#commit(batches.full, "full");
     return first || second;
   }
 
-  #collect(normal: Batch, full: Batch): void {
+  #collect(batches: Batches): void {
     const alwaysFull = this.#engine.store.durability === "full";
     const dirty = this.#dirty;
     this.#dirty = [];
@@ -94,23 +99,25 @@ export class Committer {
         continue;
       }
       run.dirty = false;
-      takeShare(run, needsFull ? full : normal);
+      takeShare(run, batches, needsFull ? "full" : "normal");
     }
+    if (this.#loose.length === 0) return;
     const loose = this.#loose;
     this.#loose = [];
     for (const one of loose) {
-      const target = one.durability === "full" ? full : normal;
-      if (one.durability === "full" ? this.#fullInFlight : this.#normalInFlight) this.#loose.push(one);
-      else {
-        target.loose.push(one);
-        target.changes.push(one.change);
+      if (one.durability === "full" ? this.#fullInFlight : this.#normalInFlight) {
+        this.#loose.push(one);
+        continue;
       }
+      // Shares stand before loose changes in a batch.
+      const batch = batchFor(batches, one.durability);
+      batch.loose.push(one);
+      batch.changes.push(one.change);
     }
   }
 
   /** True when the store answered at once. */
   #commit(batch: Batch, durability: Durability): boolean {
-    if (batch.changes.length === 0) return false;
     let answer: ReturnType<Engine["store"]["commit"]>;
     try {
       answer = this.#engine.store.commit(batch.changes, durability);
@@ -225,7 +232,7 @@ export class Committer {
 }
 
 /** Moves what a run wants to commit into a batch. */
-function takeShare(run: LiveRun, batch: Batch): void {
+function takeShare(run: LiveRun, batches: Batches, durability: Durability): void {
   const patch = nextPatch(run);
   if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined) return;
   const share: Share = { run, written: run.out, consumed: run.consumed, patch };
@@ -246,9 +253,14 @@ function takeShare(run: LiveRun, batch: Batch): void {
   if (run.sends.length > 0) run.sends = [];
   if (run.creates.length > 0) run.creates = [];
   run.needsFull = false;
-  // Shares come before loose changes in a batch.
+  const batch = batchFor(batches, durability);
   batch.changes.push(change);
   batch.shares.push(share);
+}
+
+function batchFor(batches: Batches, durability: Durability): Batch {
+  batches[durability] ??= { shares: [], loose: [], changes: [] };
+  return batches[durability];
 }
 
 /** How the run's row must change with this commit: what lists show, and whether a crash after it may wake it lazily. */

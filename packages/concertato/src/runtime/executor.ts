@@ -187,36 +187,24 @@ function attemptEnded(
   took: number,
 ): void {
   if (!attempt.end()) return;
-  const { run } = operation.scope;
-  if (engine.stopped || run.dead) return;
-  if (failed) {
-    run.attempts--;
-    if (operation.state === "pending") attemptFailed(engine, operation, value, took);
-    return engine.settled(run);
-  }
+  const accept = (act: () => void) => acceptEnd(engine, operation, act);
+  if (failed) return accept(() => attemptFailed(engine, operation, value, took));
+  const succeed = (output: unknown) => finishText(operation, encodeJson(output, `output of ${operation.name}`), took);
+  let checked: unknown;
   try {
-    const checked = operation.work?.output === undefined ? value : operation.work.output(value);
-    if (!(checked instanceof Promise)) {
-      run.attempts--;
-      if (operation.state === "pending")
-        finishText(operation, encodeJson(checked, `output of ${operation.name}`), took);
-      return engine.settled(run);
-    }
-    checked.then(
-      (output) =>
-        acceptLater(engine, operation, () =>
-          finishText(operation, encodeJson(output, `output of ${operation.name}`), took),
-        ),
-      (error: unknown) => acceptLater(engine, operation, () => attemptFailed(engine, operation, error, took)),
-    );
+    checked = operation.work?.output === undefined ? value : operation.work.output(value);
   } catch (error) {
-    run.attempts--;
-    if (operation.state === "pending") attemptFailed(engine, operation, error, took);
-    engine.settled(run);
+    return accept(() => attemptFailed(engine, operation, error, took));
   }
+  if (!(checked instanceof Promise)) return accept(() => succeed(checked));
+  checked.then(
+    (output) => accept(() => succeed(output)),
+    (error: unknown) => accept(() => attemptFailed(engine, operation, error, took)),
+  );
 }
 
-function acceptLater(engine: Engine, operation: Operation, act: () => void): void {
+/** Takes note of an attempt's end, once; what cannot be recorded is a failure of its own. */
+function acceptEnd(engine: Engine, operation: Operation, act: () => void): void {
   const { run } = operation.scope;
   if (engine.stopped || run.dead) return;
   run.attempts--;
@@ -224,7 +212,7 @@ function acceptLater(engine: Engine, operation: Operation, act: () => void): voi
     try {
       act();
     } catch (error) {
-      finish(operation, toFailureRecord(error, operation.path));
+      attemptFailed(engine, operation, error, 0);
     }
   }
   engine.settled(run);
