@@ -124,8 +124,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/committer.ts",
-        find: "  const quiet = run.quiet && !run.out.some",
-        replace: "  const quiet = run.queuedScopes === 0 && !run.out.some",
+        find: "  const quiet = run.quiet && !stirs",
+        replace: "  const quiet = run.queuedScopes === 0 && !stirs",
       },
     ],
   },

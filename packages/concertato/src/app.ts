@@ -2,7 +2,7 @@
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
-import { type Entry, entryKinds, type FinalStatus } from "./journal/entry.ts";
+import { type Entry, entryKinds, type FinalStatus, type StoredEntry } from "./journal/entry.ts";
 import { readEntry } from "./journal/read-entry.ts";
 import type { ChangeResult, InboxSend, RunRow, RunStatus } from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
@@ -90,12 +90,27 @@ export interface Job<Output> {
 
 const page = 200;
 
+/** Entries of this process kept for a watcher until it looks; beyond that it reads the store. */
+const heldEntries = 256;
+
+/** And never more than so many characters of payload, for one watcher. */
+const heldLength = 1024 * 1024;
+
+type Watcher = (end: boolean, stored?: StoredEntry) => void;
+
+interface Watch {
+  /** Entries committed here since the last look, where they follow `after` without a gap. */
+  readonly take: (after: number) => readonly StoredEntry[];
+  readonly next: () => Promise<void>;
+  readonly stop: () => void;
+}
+
 export class App implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #tenant: string;
   readonly #principal: string | undefined;
   readonly #worker: boolean;
-  readonly #watchers = new Map<string, Set<(end: boolean) => void>>();
+  readonly #watchers = new Map<string, Set<Watcher>>();
   readonly #ends = new Map<string, { readonly status: FinalStatus | "diverged"; readonly text: string | null }>();
   #poller: ReturnType<Engine["world"]["timer"]> | null = null;
   #closed = false;
@@ -109,7 +124,7 @@ export class App implements AsyncDisposable {
     this.#tenant = options.tenant;
     this.#principal = options.principal;
     this.#worker = options.worker;
-    engine.listeners.add((_written, run) => this.#notify(run.id, false));
+    engine.listeners.add((written, run) => this.#notify(run.id, false, written.stored));
     engine.ownership.endListeners.add((runId, status, text) => {
       if (this.#watchers.has(runId)) this.#ends.set(runId, { status, text });
       this.#notify(runId, true);
@@ -162,7 +177,7 @@ export class App implements AsyncDisposable {
       note: null,
     };
     if (this.#worker) this.#engine.adopt(row, text, created.at, result.firstRef);
-    return this.job<Output>(id);
+    return this.#job<Output>(id, result.key);
   }
 
   /** An unknown outcome is looked up: a run that is there was started. */
@@ -195,11 +210,15 @@ export class App implements AsyncDisposable {
 
   /** A run by id, to watch or await. It may be of any process; that it exists is found out on use. */
   job<Output = unknown>(runId: string): Job<Output> {
+    return this.#job(runId, undefined);
+  }
+
+  #job<Output>(runId: string, key: number | undefined): Job<Output> {
     return {
       runId,
-      outcome: () => this.#outcome<Output>(runId),
+      outcome: () => this.#outcome<Output>(runId, key),
       result: async () => {
-        const end = await this.#outcome<Output>(runId);
+        const end = await this.#outcome<Output>(runId, key);
         if (end.status === "completed") return end.output;
         throw new AgentFailure(end.failure);
       },
@@ -438,9 +457,11 @@ export class App implements AsyncDisposable {
     this.#engine.ownership.sweepSoon();
   }
 
-  async #outcome<Output>(runId: string): Promise<Outcome<Output>> {
+  async #outcome<Output>(runId: string, key: number | undefined): Promise<Outcome<Output>> {
     const watch = this.#watch(runId, true);
     try {
+      // A run that this process holds has not ended, and its end will be told: the store need not be asked.
+      if (key !== undefined && this.#engine.runs.has(key)) await watch.next();
       for (;;) {
         const known = this.#ends.get(runId) ?? (await this.#storedEnd(runId));
         if (known !== undefined) return outcomeOf<Output>(known.status, known.text);
@@ -465,10 +486,21 @@ export class App implements AsyncDisposable {
 
   async *#events(runId: string, after: number, live: boolean): AsyncGenerator<Entry, void, undefined> {
     const { key, tenant } = await this.#row(runId);
-    const watch = this.#watch(runId, false);
+    const watch = this.#watch(runId, !live);
     let seen = after;
     try {
       for (;;) {
+        const fresh = watch.take(seen);
+        for (const stored of fresh) {
+          seen = stored.seq;
+          yield readEntry(stored, (body) => this.#engine.codec.open(tenant, runId, body));
+          if (stored.kind === entryKinds["run-ended"] || stored.kind === entryKinds.diverged) return;
+        }
+        if (fresh.length > 0) {
+          await watch.next();
+          if (this.#closed) return;
+          continue;
+        }
         const entries = await this.#engine.store.entries(key, seen, page);
         for (const stored of entries) {
           seen = stored.seq;
@@ -487,11 +519,17 @@ export class App implements AsyncDisposable {
   }
 
   /** Waits for the next sign that a run changed (or, `endOnly`, may have ended): from this process at once, from others by asking. */
-  #watch(runId: string, endOnly: boolean): { next: () => Promise<void>; stop: () => void } {
+  #watch(runId: string, endOnly: boolean): Watch {
     let changed = false;
     let wake: (() => void) | null = null;
-    const listener = (end: boolean) => {
+    let fresh: StoredEntry[] = [];
+    let length = 0;
+    const listener: Watcher = (end, stored) => {
       if (endOnly && !end) return;
+      if (stored !== undefined && fresh.length < heldEntries && length < heldLength) {
+        fresh.push(stored);
+        length += stored.body?.length ?? 0;
+      }
       changed = true;
       wake?.();
     };
@@ -500,6 +538,13 @@ export class App implements AsyncDisposable {
     set.add(listener);
     this.#pollOthers();
     return {
+      take: (after) => {
+        const taken = fresh;
+        fresh = [];
+        length = 0;
+        // Without a gap, or not at all: another process may have owned the run in between.
+        return taken.every((stored, index) => stored.seq === after + 1 + index) ? taken : [];
+      },
       next: () =>
         new Promise<void>((resolve) => {
           const go = () => {
@@ -519,8 +564,8 @@ export class App implements AsyncDisposable {
     };
   }
 
-  #notify(runId: string, end: boolean): void {
-    for (const listener of this.#watchers.get(runId) ?? []) listener(end);
+  #notify(runId: string, end: boolean, stored?: StoredEntry): void {
+    for (const listener of this.#watchers.get(runId) ?? []) listener(end, stored);
   }
 
   /** Runs of other processes change without a word here; while somebody watches, their rows are asked for. */

@@ -1,6 +1,8 @@
 /** The World of a real process: its clocks, timers, event loop and ids. The one place where these globals are used. */
 import type { World } from "./kernel/world.ts";
 
+const resolved = Promise.resolve();
+
 /** @param report told of faults that belong to no run. Default: one line on standard error. */
 export function realWorld(report: (error: unknown) => void = reportToStderr): World {
   return {
@@ -11,7 +13,7 @@ export function realWorld(report: (error: unknown) => void = reportToStderr): Wo
       return () => clearTimeout(timer);
     },
     // A tick queued from a microtask runs when the microtask queue is empty (measured in docs/decisions/0002).
-    drain: (fn) => queueMicrotask(() => process.nextTick(fn)),
+    drain: (fn) => void resolved.then(() => process.nextTick(fn)),
     yield: (fn) => void setImmediate(fn),
     id: timeOrderedId,
     exit: (reason) => {

@@ -103,13 +103,13 @@ export type Change =
       readonly epoch: number;
       readonly expectedSeq: number;
       readonly entries: readonly StoredEntry[];
-      readonly patch?: RunPatch | undefined;
+      readonly patch?: RunPatch;
       /** Inbox rows that these entries admit; deleted here. `wake` then becomes 0 if rows remain, else null. */
-      readonly consumed?: readonly number[] | undefined;
+      readonly consumed?: readonly number[];
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
-      readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[] | undefined;
+      readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
       /** Child runs; one whose id exists already is left as it is. */
-      readonly creates?: readonly { readonly run: NewRun; readonly entries: readonly StoredEntry[] }[] | undefined;
+      readonly creates?: readonly { readonly run: NewRun; readonly entries: readonly StoredEntry[] }[];
     }
   /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
   | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }

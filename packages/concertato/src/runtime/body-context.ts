@@ -24,7 +24,7 @@ import { MapState } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
 import type { Scope } from "./scope.ts";
 import { validator } from "./validation.ts";
-import { bindAgent } from "./work.ts";
+import { bindAgent, boundAgent } from "./work.ts";
 
 /** A body with more direct operations than this is stopped; endless work belongs into `ctx.loop`. */
 const maxDirectOperations = 10_000;
@@ -81,9 +81,10 @@ export class BodyContext implements Context {
   }
 
   run<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<Output> {
-    const operation = this.#issue("run", agent.name, agentId(agent));
+    const bound = boundAgent(agent as Agent);
+    const operation = this.#issue("run", agent.name, bound.id);
     if (operation === null) return never;
-    bindAgent(operation, agent as Agent);
+    bindAgent(operation, agent as Agent, bound);
     operation.input = input;
     return this.#promise(operation) as Promise<Output>;
   }

@@ -4,6 +4,7 @@
  * throws, nobody knows what was committed: those runs are dropped and read again.
  */
 import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
+import type { StoredEntry } from "../journal/entry.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemEnded, startAttempt } from "./executor.ts";
@@ -37,6 +38,9 @@ interface Batches {
   normal: Batch | null;
   full: Batch | null;
 }
+
+/** An append under construction: one shape, fields set as they are needed (this is the hottest object of a step). */
+type Building = { -readonly [K in keyof Extract<Change, { kind: "append" }>]: Extract<Change, { kind: "append" }>[K] };
 
 /** Kinds after whose commit the run has something to do. */
 const stirring = new Set<string>(["result", "scope-ended", "child-started", "loop-advanced", "intent", "run-ended"]);
@@ -153,16 +157,18 @@ export class Committer {
 
   #apply(batch: Batch, results: readonly ChangeResult[]): void {
     // Runs first: whoever started or signalled hears of it when what it set off is under way.
-    batch.shares.forEach((share, index) => {
+    const { shares, loose } = batch;
+    for (let index = 0; index < shares.length; index++) {
+      const share = shares[index];
       const result = results[index];
-      if (result === undefined) return;
+      if (share === undefined || result === undefined) continue;
       if (result.ok) this.#applyShare(share, result.firstRef);
       else this.#engine.ownership.lost(share.run);
-    });
-    batch.loose.forEach((one, index) => {
-      const result = results[batch.shares.length + index];
-      if (result !== undefined) one.done(result);
-    });
+    }
+    for (let index = 0; index < loose.length; index++) {
+      const result = results[shares.length + index];
+      if (result !== undefined) loose[index]?.done(result);
+    }
   }
 
   #applyShare(share: Share, firstRef: number): void {
@@ -231,27 +237,33 @@ export class Committer {
   }
 }
 
+const nothing: readonly number[] = [];
+
 /** Moves what a run wants to commit into a batch. */
 function takeShare(run: LiveRun, batches: Batches, durability: Durability): void {
   const patch = nextPatch(run);
   if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined) return;
-  const share: Share = { run, written: run.out, consumed: run.consumed, patch };
-  const entries = run.out.map((written) => written.stored);
-  const change: Change = {
-    kind: "append",
-    run: run.key,
-    epoch: run.epoch,
-    expectedSeq: run.seq,
-    entries,
-    patch,
-    consumed: run.consumed.length === 0 ? undefined : run.consumed,
-    sends: run.sends.length === 0 ? undefined : run.sends,
-    creates: run.creates.length === 0 ? undefined : run.creates,
-  };
+  // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
+  const consumed = run.consumed.length === 0 ? nothing : run.consumed;
+  const { out } = run;
+  const entries = new Array<StoredEntry>(out.length);
+  for (const [index, written] of out.entries()) entries[index] = written.stored;
+  const share: Share = { run, written: out, consumed, patch };
+  const change: Building = { kind: "append", run: run.key, epoch: run.epoch, expectedSeq: run.seq, entries };
+  if (patch !== undefined) change.patch = patch;
+  if (run.consumed.length > 0) {
+    change.consumed = consumed;
+    run.consumed = [];
+  }
+  if (run.sends.length > 0) {
+    change.sends = run.sends;
+    run.sends = [];
+  }
+  if (run.creates.length > 0) {
+    change.creates = run.creates;
+    run.creates = [];
+  }
   run.out = [];
-  if (run.consumed.length > 0) run.consumed = [];
-  if (run.sends.length > 0) run.sends = [];
-  if (run.creates.length > 0) run.creates = [];
   run.needsFull = false;
   const batch = batchFor(batches, durability);
   batch.changes.push(change);
@@ -266,7 +278,7 @@ function batchFor(batches: Batches, durability: Durability): Batch {
 /** How the run's row must change with this commit: what lists show, and whether a crash after it may wake it lazily. */
 function nextPatch(run: LiveRun): RunPatch | undefined {
   if (run.finalPatch !== null) return run.finalPatch;
-  const quiet = run.quiet && !run.out.some((written) => stirring.has(written.kind));
+  const quiet = run.quiet && !stirs(run.out);
   if (!quiet) {
     if (run.shownStatus === "running" && !run.shownParked && !run.askedAnew) return undefined;
     run.askedAnew = false;
@@ -276,6 +288,11 @@ function nextPatch(run: LiveRun): RunPatch | undefined {
   const note = noteOf(run, false);
   if (run.shownStatus === "waiting" && run.shownParked && note === run.shownNote) return undefined;
   return { status: "waiting", parked: true, note, at: run.lastAt };
+}
+
+function stirs(out: readonly Written[]): boolean {
+  for (const written of out) if (stirring.has(written.kind)) return true;
+  return false;
 }
 
 /** Most waits a row's note names; the count says how many there are. */

@@ -521,6 +521,8 @@ function settleOperation(scope: Scope, delivery: Delivery): void {
   operation.promise = null;
   operation.resolve = null;
   operation.reject = null;
+  // Its body has it and will not issue this number again.
+  scope.operations.delete(operation.key);
 }
 
 function unknownAgent(scope: Scope): FailureRecord {

@@ -8,7 +8,7 @@ import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } fr
 import { decodeJson, encodeJson, type Json } from "../kernel/json.ts";
 import { entryKinds, type StoredEntry } from "../journal/entry.ts";
 import type { NewRun } from "../journal/store.ts";
-import { agentId, type ProbeAnswer, type RetryPolicy } from "./agent.ts";
+import { type ProbeAnswer, type RetryPolicy } from "./agent.ts";
 import { AttemptHandle } from "./attempt.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
@@ -60,8 +60,7 @@ function launchWork(engine: Engine, operation: Operation): void {
 
 /** Reads begin at once; an effect begins when its intent is committed. */
 function begin(engine: Engine, operation: Operation): void {
-  const effect = operation.work?.leaf.effect;
-  if (effect === "pure" || effect === "read") startAttempt(engine, operation);
+  if (repeatable(operation)) startAttempt(engine, operation);
   else writeIntent(operation);
 }
 
@@ -81,6 +80,12 @@ function bindInput(engine: Engine, operation: Operation): boolean {
     finish(operation, toFailureRecord(error, operation.path));
     return false;
   }
+}
+
+/** Work that is simply done again after a crash. */
+function repeatable(operation: Operation): boolean {
+  const effect = operation.work?.leaf.effect;
+  return effect === "pure" || effect === "read";
 }
 
 function bindInputLater(engine: Engine, operation: Operation, pending: Promise<unknown>): void {
@@ -103,6 +108,12 @@ function bindInputLater(engine: Engine, operation: Operation, pending: Promise<u
 }
 
 function keepInput(engine: Engine, operation: Operation, parsed: unknown): void {
+  operation.parsed = true;
+  // The input of such an item stands with its map; its own entries do not repeat it.
+  if (operation.itemOf !== null && repeatable(operation)) {
+    operation.input = parsed;
+    return;
+  }
   const text = encodeJson(parsed, `input of ${operation.agent}`);
   if (operation.inputText !== null && operation.inputText !== text) {
     engine.world.report(
@@ -282,12 +293,15 @@ export function retryNow(engine: Engine, operation: Operation): void {
     return engine.enqueue(operation.scope);
   }
   restoreInput(operation);
-  begin(engine, operation);
+  operation.state = "issued";
+  launchWork(engine, operation);
 }
 
 /** What was parsed and recorded is what every attempt gets, not what the body passes again. */
 function restoreInput(operation: Operation): void {
-  if (operation.verb === "run" && operation.inputText !== null) operation.input = decodeJson(operation.inputText);
+  if (operation.verb !== "run" || operation.inputText === null) return;
+  operation.input = decodeJson(operation.inputText);
+  operation.parsed = true;
 }
 
 // --- in doubt -----------------------------------------------------------------------------------------------------
@@ -745,6 +759,8 @@ function launchMap(engine: Engine, operation: Operation): void {
   if (operation.inputText === null) {
     try {
       operation.inputText = encodeJson(map.items, `items of map ${operation.name}`);
+      // One copy of all, the same that a replay would see; no item is encoded again.
+      map.items = decodeJson(operation.inputText) as readonly unknown[];
     } catch (error) {
       return finish(operation, toFailureRecord(error, operation.path));
     }
@@ -792,10 +808,11 @@ export function itemOperation(_engine: Engine, map: MapState, index: number): Op
   const key = `${operation.key}/${index}`;
   const known = operation.scope.operations.get(key);
   if (known !== undefined) return known;
-  const item = new Operation(operation.scope, key, "run", map.agent.name, agentId(map.agent), map.container);
+  const bound = boundAgent(map.agent);
+  const item = new Operation(operation.scope, key, "run", map.agent.name, bound.id, map.container);
   item.itemOf = map;
   item.itemIndex = index;
-  bindAgent(item, map.agent);
+  bindAgent(item, map.agent, bound);
   // In the journal an absent item is null; so it is live.
   item.input = map.items[index] ?? null;
   operation.scope.operations.set(key, item);

@@ -12,7 +12,7 @@ export class MapState {
   /** Replaced by the body's own when a loaded run's agent was never registered by name. */
   agent: Agent;
   /** Text of each item, as stored. */
-  readonly items: readonly unknown[];
+  items: readonly unknown[];
   readonly limit: number;
   readonly join: MapJoin;
   readonly container: Container;

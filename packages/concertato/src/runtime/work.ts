@@ -46,8 +46,8 @@ export function boundAgent(agent: Agent): BoundAgent {
 }
 
 /** Gives an operation the means to run its agent. */
-export function bindAgent(operation: Operation, agent: Agent): void {
-  const { work, wait } = boundAgent(agent);
+export function bindAgent(operation: Operation, agent: Agent, bound: BoundAgent = boundAgent(agent)): void {
+  const { work, wait } = bound;
   operation.work = work;
   operation.wait = wait;
   operation.target = agent;
