@@ -292,7 +292,7 @@ class Chamber {
   #altered(runs: Map<string, RunEvidence>): Map<string, RunEvidence> {
     if (this.#options.plant !== "altered-entry") return runs;
     for (const [runId, run] of runs) {
-      const entries = run.entries.map((entry) => (entry.kind === "result" ? { ...entry, at: entry.at + 1 } : entry));
+      const entries = run.entries.map((entry) => (entry.kind === "result" ? { ...entry, name: `${entry.name}?` } : entry));
       runs.set(runId, { ...run, entries });
     }
     return runs;
