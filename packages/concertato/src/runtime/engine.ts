@@ -59,6 +59,8 @@ export class Engine {
   /** Some attempt was started since the last drain; its end may be a microtask away. */
   launched = false;
   stopped = false;
+  /** Closing: what is written is still committed, and nothing new is delivered. */
+  draining = false;
 
   readonly #agents = new Map<string, Agent>();
   #ready: Scope[] = [];
@@ -131,7 +133,7 @@ export class Engine {
 
   readonly #pump = (): void => {
     while (!this.stopped) {
-      const scope = this.#nextReady();
+      const scope = this.draining ? undefined : this.#nextReady();
       if (scope !== undefined) {
         if (!this.#deliver(scope)) continue;
         return this.world.drain(this.#drained);

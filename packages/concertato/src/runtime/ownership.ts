@@ -84,6 +84,7 @@ export class Ownership {
 
   /** Gives resting runs back with their deadlines and waits for commits under way. */
   async drain(): Promise<void> {
+    this.#engine.draining = true;
     for (const run of [...this.#warm.values()]) this.evict(run);
     while (this.#engine.committer.busy && !this.#engine.stopped) {
       await new Promise<void>((resolve) => this.#engine.world.yield(resolve));

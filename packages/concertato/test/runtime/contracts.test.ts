@@ -235,7 +235,20 @@ describe("schemas that answer asynchronously", () => {
   test("are refused with a remedy where the answer must be there at once", async () => {
     const body = workflow({ name: "body", input: later(1) }, (value) => value);
     const error = await failure(run(body, 0));
-    expect(error.code).toBe("agent/input-invalid");
+    expect(error.code).toBe("agent/async-schema");
     expect(error.message).toContain("asynchronously");
+  });
+
+  // Finding F17.
+  test("are refused with a remedy where a person is to answer: the call fails, it does not wait for ever", async () => {
+    const person = human({ name: "person", output: later("yes") });
+    const lab = new Lab();
+    const { job } = await lab.begin(
+      workflow({ name: "body" }, (_input, ctx) => ctx.run(person, "?")),
+      0,
+    );
+    for (const { waitId } of await lab.waits(job.runId)) await lab.app.answer(job.runId, waitId, "yes");
+    await lab.world.settle();
+    expect(await job.outcome()).toMatchObject({ status: "failed", failure: { code: "agent/async-schema" } });
   });
 });

@@ -1,0 +1,164 @@
+/** Resting runs leave memory and come back as they were: by scope, without loss, one process at a time. */
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { human, workflow } from "../../src/index.ts";
+import { Counts, Lab } from "./lab.ts";
+
+const asked = human({ name: "asked", output: z.string() });
+
+describe("eviction", () => {
+  test("200 branches that each ask a person: an answer wakes its branch and no other body", async () => {
+    const bodies = new Counts();
+    const branch = workflow({ name: "branch" }, async (index, ctx) => {
+      bodies.add(String(index));
+      const first = await ctx.step("prepare", () => `prepared ${String(index)}`, { effect: "read" });
+      return `${first}: ${await ctx.run(asked, index)}`;
+    });
+    const body = workflow({ name: "body", uses: [branch, asked] }, async (_input, ctx) => {
+      bodies.add("body");
+      const items = Array.from({ length: 200 }, (_, index) => index);
+      return (await ctx.map(items, branch, { concurrency: 200 })).length;
+    });
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, 0, { warmBytes: 0 });
+    expect(life.engine.runs.size).toBe(0);
+    expect(lab.row(job.runId)).toMatchObject({ status: "waiting", owner: null, parked: true });
+
+    const answerAt = async (index: number) => {
+      await lab.app.answer(job.runId, `0.0/${index}.1`, `answer ${index}`);
+      await lab.world.settle();
+    };
+    for (const index of [137, 3, 42]) await answerAt(index);
+    expect(bodies.names.filter((name) => bodies.of(name) > 1).toSorted()).toEqual(["137", "3", "42"]);
+    expect(bodies.of("body")).toBe(1);
+
+    for (let index = 0; index < 200; index++) if (![137, 3, 42].includes(index)) await answerAt(index);
+    expect(await job.result()).toBe(200);
+    expect(bodies.of("body")).toBe(2);
+    expect(bodies.names.filter((name) => bodies.of(name) !== 2)).toEqual([]);
+  });
+
+  test("gives back the longest resting runs first, down to what may stay warm", async () => {
+    const lab = new Lab();
+    const body = workflow({ name: "body" }, (_input, ctx) => ctx.run(asked, "x".repeat(1_000)));
+    const { app, engine } = await lab.open([body], { warmBytes: 10_000 });
+    const jobs = [];
+    for (let count = 0; count < 20; count++) {
+      jobs.push(await app.start(body, count));
+      await lab.world.settle();
+    }
+    const warm = jobs.filter(({ runId }) => lab.row(runId).owner !== null);
+    expect(warm.length).toBeGreaterThan(1);
+    expect(warm.length).toBeLessThan(10);
+    expect(warm.map(({ runId }) => runId)).toEqual(jobs.slice(-warm.length).map(({ runId }) => runId));
+    expect(engine.runs.size).toBe(warm.length);
+  });
+
+  test("never leaves while an attempt is under way or a body has something to do", async () => {
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      const both = await Promise.all([
+        ctx.run(asked, "?"),
+        ctx.step("slow", () => new Promise<string>((resolve) => lab.world.timer(100, () => resolve("slow"))), {
+          effect: "read",
+        }),
+      ]);
+      return both.join(" ");
+    });
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, 0, { warmBytes: 0 });
+    expect(life.engine.runs.size).toBe(1);
+    await lab.world.advance(100);
+    expect(life.engine.runs.size).toBe(0);
+    await lab.answer(job.runId, "yes");
+    expect(await job.result()).toBe("yes slow");
+  });
+
+  test("runs no finally: leaving memory is not an end", async () => {
+    const finals: string[] = [];
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      try {
+        return await ctx.run(asked, "?");
+      } finally {
+        finals.push("finally");
+      }
+    });
+    const lab = new Lab();
+    const { job } = await lab.begin(body, 0, { warmBytes: 0 });
+    expect(finals).toEqual([]);
+    await lab.answer(job.runId, "yes");
+    expect(await job.result()).toBe("yes");
+    expect(finals).toEqual(["finally"]);
+  });
+
+  test("loses no message that comes in the moment of leaving", async () => {
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      const got: unknown[] = [];
+      for (let count = 0; count < 30; count++) got.push(await ctx.waitFor("item"));
+      return got;
+    });
+    const lab = new Lab();
+    const { app, engine } = await lab.open([body], { warmBytes: 0 });
+    const job = await app.start(body, 0);
+    const expected = Array.from({ length: 30 }, (_, index) => index);
+    for (const item of expected) {
+      // More or fewer turns of the event loop between the messages: some meet the run coming, some going, some gone.
+      for (let turn = 0; turn < item % 7; turn++) await null;
+      await app.signal(job.runId, "item", item);
+    }
+    await lab.world.settle();
+    expect(await job.result()).toEqual(expected);
+    expect(engine.runs.size).toBe(0);
+  });
+
+  test("of a run with deadlines wakes it at the earliest", async () => {
+    const lab = new Lab(0);
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      const { branch } = await ctx.race({
+        person: (inner) => inner.waitFor("go", undefined, { within: "2h" }),
+        hour: (inner) => inner.sleep("1h"),
+      });
+      return [branch, ctx.now()];
+    });
+    const { life, job } = await lab.begin(body, 0, { warmBytes: 0 });
+    expect(life.engine.runs.size).toBe(0);
+    expect(lab.row(job.runId).wake).toBe(3_600_000);
+    await lab.world.advance(3_600_000);
+    expect(await job.result()).toEqual(["hour", 3_600_000]);
+  });
+
+  test("keeps signals that nobody waits for yet", async () => {
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      await ctx.waitFor("first");
+      return ctx.waitFor("second");
+    });
+    const lab = new Lab();
+    const { job } = await lab.begin(body, 0, { warmBytes: 0 });
+    await lab.app.signal(job.runId, "second", "kept");
+    await lab.world.settle();
+    expect(lab.row(job.runId).owner).toBeNull();
+    await lab.app.signal(job.runId, "first");
+    await lab.world.settle();
+    expect(await job.result()).toBe("kept");
+  });
+});
+
+describe("many runs", () => {
+  test("1,500 that wait, each woken once by its own message, also past the bound of what works at once", async () => {
+    const bodies = new Counts();
+    const body = workflow({ name: "body" }, async (name, ctx) => {
+      bodies.add(String(name));
+      return ctx.waitFor("go");
+    });
+    const lab = new Lab();
+    const first = await lab.open([body], { warmBytes: 0 });
+    const jobs = await Promise.all(Array.from({ length: 1_500 }, (_, index) => first.app.start(body, index)));
+    await lab.world.settle();
+    first.crash();
+    const client = await lab.open([]);
+    for (const { runId } of jobs) await client.app.signal(runId, "go", runId);
+    const second = await lab.open([body], { warmBytes: 0 });
+    await lab.world.settle();
+    expect(await second.app.runs({ status: "completed", limit: 2_000 })).toHaveLength(1_500);
+    expect(bodies.names.filter((name) => bodies.of(name) !== 2)).toEqual([]);
+  });
+});
