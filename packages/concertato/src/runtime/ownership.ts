@@ -215,19 +215,18 @@ export class Ownership {
 
   /** A journal that cannot be read harms one run: it is marked, named and left alone. */
   async #setAside(row: RunRow, failure: FailureRecord): Promise<void> {
-    this.#engine.world.report(
-      new ConcertatoError({ code: "journal/damaged", message: failure.message, details: { runId: row.id } }),
-    );
-    const at = this.#engine.world.clock.now();
-    const note = JSON.stringify({ failure: failure.code });
-    await this.#engine.committer.submit({
+    const { clock, report } = this.#engine.world;
+    const result = await this.#engine.committer.submit({
       kind: "append",
       run: row.key,
       epoch: row.epoch,
       expectedSeq: row.seq,
       entries: [],
-      patch: { status: "diverged", note, at },
+      patch: { status: "diverged", note: JSON.stringify({ failure: failure.code }), at: clock.now() },
     });
+    // Refused: it was somebody else's by then, and what was read was half of one state and half of another.
+    if (!result.ok) return;
+    report(new ConcertatoError({ code: "journal/damaged", message: failure.message, details: { runId: row.id } }));
     this.#tell(row.id, "diverged", JSON.stringify(failure));
   }
 
