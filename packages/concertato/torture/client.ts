@@ -77,7 +77,11 @@ export class Client {
 
   /** Nothing is left to send. */
   get said(): boolean {
-    return this.#working.size === 0 && this.#repeats.length === 0 && this.#lines.every((line) => line.sent >= line.values.length);
+    return (
+      this.#working.size === 0 &&
+      this.#repeats.length === 0 &&
+      this.#lines.every((line) => line.sent >= line.values.length)
+    );
   }
 
   async end(): Promise<void> {
@@ -167,7 +171,11 @@ export class Client {
     const { app, cast, history } = this.#options;
     const operation = history.invoke({ kind: "conflict", key });
     const plan: Plan = { kind: "look", value: -1 };
-    await history.during(operation, () => app.start(cast.play, { plan, suffix: "" }, { key }), ({ runId }) => runId);
+    await history.during(
+      operation,
+      () => app.start(cast.play, { plan, suffix: "" }, { key }),
+      ({ runId }) => runId,
+    );
   }
 
   async #pretendStart(key: string, plan: Plan): Promise<void> {
@@ -221,7 +229,11 @@ export class Client {
   async #signal(runId: string, name: string, value: string, key: string): Promise<string> {
     const { app, history } = this.#options;
     const operation = history.invoke({ kind: "signal", key, runId, name, value });
-    await history.during(operation, () => app.signal(runId, name, value, { key }), () => null);
+    await history.during(
+      operation,
+      () => app.signal(runId, name, value, { key }),
+      () => null,
+    );
     return operation.end;
   }
 
@@ -246,5 +258,11 @@ export class Client {
 }
 
 function withholding(key: string): Plan {
-  return { kind: "sequence", of: [{ kind: "mail", label: key }, { kind: "hear", name: withheldName, count: 1 }] };
+  return {
+    kind: "sequence",
+    of: [
+      { kind: "mail", label: key },
+      { kind: "hear", name: withheldName, count: 1 },
+    ],
+  };
 }

@@ -40,7 +40,16 @@ function parse(args: readonly string[]): Wanted {
   if (!(secondsPerKill > 0)) throw new Error("--seconds-per-kill needs a positive number");
   const { seed, keep, json } = values;
   const stuckMs = values.plant === undefined ? 30_000 : 5_000;
-  const runs = planted(values.plant).map((plant) => ({ kills, processes, seed, secondsPerKill, plant, keep, stuckMs, open: 40 }));
+  const runs = planted(values.plant).map((plant) => ({
+    kills,
+    processes,
+    seed,
+    secondsPerKill,
+    plant,
+    keep,
+    stuckMs,
+    open: 40,
+  }));
   return { runs, json };
 }
 

@@ -35,7 +35,12 @@ export function foretell(plan: Plan, suffix: string, actual: Json, told: Told): 
 
 /** Labels of all effects a plan may cause in its own run. */
 export function possibleEffects(plan: Plan, suffix: string): Set<string> {
-  const walk: Walk = { told: { answers: new Map(), signals: new Map() }, wrong: [], required: new Set(), possible: new Set() };
+  const walk: Walk = {
+    told: { answers: new Map(), signals: new Map() },
+    wrong: [],
+    required: new Set(),
+    possible: new Set(),
+  };
   lose(walk, plan, suffix);
   return walk.possible;
 }
@@ -127,7 +132,8 @@ function compareCharge(walk: Walk, label: string, actual: Json): void {
 function compareWord(walk: Walk, label: string, patient: boolean, actual: Json): void {
   const words = (walk.told.answers.get(label) ?? []).map((answer) => fieldOf(answer, "word"));
   if (!patient) words.push(nobody.word);
-  if (!words.includes(actual)) walk.wrong.push(`ask ${label}: found ${JSON.stringify(actual)}, said was ${JSON.stringify(words)}`);
+  if (!words.includes(actual))
+    walk.wrong.push(`ask ${label}: found ${JSON.stringify(actual)}, said was ${JSON.stringify(words)}`);
 }
 
 function fieldOf(value: Json, field: string): Json | undefined {

@@ -45,7 +45,12 @@ export class Outside {
   }
 
   /** Makes an effect happen. */
-  async effect(tool: EffectTool, label: string, attempt: AttemptContext, key = attempt.idempotencyKey): Promise<Receipt> {
+  async effect(
+    tool: EffectTool,
+    label: string,
+    attempt: AttemptContext,
+    key = attempt.idempotencyKey,
+  ): Promise<Receipt> {
     const { runId, path } = attempt;
     const order: Order = { tool, label, key, runId, path, attempt: attempt.attempt, worker: this.#worker, ...moment() };
     return (await this.#send("/effect", order, attempt.signal)) as Receipt;

@@ -93,7 +93,11 @@ export class People {
     const { app, history } = this.#options;
     const { runId, waitId } = question;
     const operation = history.invoke({ kind: "answer", key: labelOf(question), runId, name: waitId, value });
-    await history.during(operation, () => app.answer(runId, waitId, value, { by: "people" }), () => null);
+    await history.during(
+      operation,
+      () => app.answer(runId, waitId, value, { by: "people" }),
+      () => null,
+    );
     return operation.end;
   }
 

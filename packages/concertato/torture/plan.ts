@@ -30,7 +30,11 @@ export type Plan =
   | { readonly kind: "nested"; readonly of: Plan }
   | { readonly kind: "loop"; readonly turns: number; readonly of: Plan };
 
-export type PlanOf<Kind extends Plan["kind"], Of = Plan> = Of extends { readonly kind: infer Kinds } ? (Kind extends Kinds ? Of : never) : never;
+export type PlanOf<Kind extends Plan["kind"], Of = Plan> = Of extends { readonly kind: infer Kinds }
+  ? Kind extends Kinds
+    ? Of
+    : never
+  : never;
 
 /** Input of `play`. The suffix tells the turns of a loop apart: it is added to every label and name. */
 export interface Assignment {
@@ -77,7 +81,10 @@ const leaves: readonly ((place: Place) => Plan)[] = [
   (place) => hearing(place),
   ({ id, random }) => ({ kind: "mailings", labels: labels(id, random.between(1, 6)) }),
   ({ id, random }) => ({ kind: "payments", labels: labels(id, random.between(1, 4)) }),
-  ({ random }) => ({ kind: "survey", values: Array.from({ length: random.between(1, 5) }, () => random.between(0, 9)) }),
+  ({ random }) => ({
+    kind: "survey",
+    values: Array.from({ length: random.between(1, 5) }, () => random.between(0, 9)),
+  }),
 ];
 
 const branches: readonly ((place: Place) => Plan)[] = [

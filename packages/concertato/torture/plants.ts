@@ -53,14 +53,22 @@ export function plantedReach(plant: PlantName | null, outside: Outside, random: 
     case "wrong-look":
       return { ...honest, look: async (value, attempt) => (await look(value, attempt)) + (random.chance(0.2) ? 1 : 0) };
     case "stuck-tool":
-      return { ...honest, look: (value, attempt) => (value % 5 === 0 ? new Promise(() => undefined) : look(value, attempt)) };
+      return {
+        ...honest,
+        look: (value, attempt) => (value % 5 === 0 ? new Promise(() => undefined) : look(value, attempt)),
+      };
     default:
       return honest;
   }
 }
 
 /** The second time comes when the first was recorded long ago. */
-async function twice(tool: EffectTool, label: string, attempt: AttemptContext, effect: Reach["effect"]): Promise<Receipt> {
+async function twice(
+  tool: EffectTool,
+  label: string,
+  attempt: AttemptContext,
+  effect: Reach["effect"],
+): Promise<Receipt> {
   const { idempotencyKey, runId, path } = attempt;
   const repeated = { idempotencyKey, runId, path, attempt: attempt.attempt, signal: new AbortController().signal };
   const receipt = await effect(tool, label, attempt);

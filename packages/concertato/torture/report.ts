@@ -6,7 +6,10 @@ import { plantCaught, type Progress, type TortureReport } from "./torture.ts";
 const shown = 12;
 
 /** One updating line on a terminal, a line every few seconds elsewhere. Answers how to take it away. */
-export function progressLine(kills: number, quiet: boolean): { watch: (progress: Progress) => void; clear: () => void } {
+export function progressLine(
+  kills: number,
+  quiet: boolean,
+): { watch: (progress: Progress) => void; clear: () => void } {
   const live = process.stderr.isTTY === true && !quiet;
   let next = 0;
   const watch = (progress: Progress): void => {
@@ -21,8 +24,10 @@ export function progressLine(kills: number, quiet: boolean): { watch: (progress:
 export function reportText(report: TortureReport): string {
   const { violations } = report;
   const lines = rowsOf(report).map(([name, value]) => `  ${name.padEnd(28)} ${value}`);
-  for (const { rule, subject, detail } of violations.slice(0, shown)) lines.push("", `✗ ${rule}  ${subject}`, `    ${detail}`);
-  if (violations.length > shown) lines.push("", `  and ${violations.length - shown} more: ${countsOf(violations.map(({ rule }) => rule))}`);
+  for (const { rule, subject, detail } of violations.slice(0, shown))
+    lines.push("", `✗ ${rule}  ${subject}`, `    ${detail}`);
+  if (violations.length > shown)
+    lines.push("", `  and ${violations.length - shown} more: ${countsOf(violations.map(({ rule }) => rule))}`);
   lines.push("", verdict(report));
   return lines.join("\n");
 }
@@ -48,7 +53,8 @@ function rowsOf(report: TortureReport): [string, string][] {
 
 function verdict(report: TortureReport): string {
   const { plant } = report.options;
-  if (plant === null) return report.violations.length === 0 ? "Nothing was lost, nothing happened twice." : "Promises were broken.";
+  if (plant === null)
+    return report.violations.length === 0 ? "Nothing was lost, nothing happened twice." : "Promises were broken.";
   const { what, rule } = plants[plant];
   const caught = plantCaught(report) ? "was caught by" : "was NOT caught by";
   return `Plant ${plant} (${what}) ${caught} ${rule}.`;

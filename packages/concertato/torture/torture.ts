@@ -77,7 +77,11 @@ export interface Ended {
 }
 
 /** @param signal ends it early: everything it started is killed, and the folder removed */
-export async function torture(options: TortureOptions, watch: (progress: Progress) => void, signal: AbortSignal): Promise<Ended> {
+export async function torture(
+  options: TortureOptions,
+  watch: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<Ended> {
   const folder = mkdtempSync(join(tmpdir(), "concertato-torture-"));
   const chamber = new Chamber(options, folder, watch, signal);
   try {
@@ -155,7 +159,12 @@ class Chamber {
     const ledger = this.#spawn("ledger", "ledger.ts", [join(this.#folder, "ledger.jsonl"), seed]);
     this.#ledgerPort = Number(await ledger.line(""));
     const outside = new Outside(this.#ledgerPort, "supervisor");
-    const report = (error: unknown) => this.#reported("client", error instanceof Error && "code" in error ? String(error.code) : "unknown", String(error));
+    const report = (error: unknown) =>
+      this.#reported(
+        "client",
+        error instanceof Error && "code" in error ? String(error.code) : "unknown",
+        String(error),
+      );
     const app = await this.#openClient(report);
     const witness = new Witness(app);
     const cast = castOf({ effect: never, probe: never, look: never });
@@ -216,7 +225,12 @@ class Chamber {
     const name = `w${this.#spawned++}`;
     const shared = { file: this.#file, ledgerPort: this.#ledgerPort, seed, key: this.#key, plant };
     const options: WorkerOptions = { name, starts: this.#phase === "load", ...shared };
-    const worker = this.#spawn(name, "worker.ts", [JSON.stringify(options)], new WorkerEar(this.#history, this.#started, this.#reported).hear);
+    const worker = this.#spawn(
+      name,
+      "worker.ts",
+      [JSON.stringify(options)],
+      new WorkerEar(this.#history, this.#started, this.#reported).hear,
+    );
     const index = instead === undefined ? -1 : this.#workers.indexOf(instead);
     if (index >= 0) this.#workers[index] = worker;
     else this.#workers.push(worker);
@@ -227,7 +241,13 @@ class Chamber {
   }
 
   #spawn(name: string, script: string, args: readonly string[], onLine?: (line: string) => void): Child {
-    const child = new Child({ name, script, args, cache: join(this.#folder, "cache"), ...(onLine === undefined ? {} : { onLine }) });
+    const child = new Child({
+      name,
+      script,
+      args,
+      cache: join(this.#folder, "cache"),
+      ...(onLine === undefined ? {} : { onLine }),
+    });
     this.#children.add(child);
     void child.gone.then((reason) => {
       this.#children.delete(child);
@@ -272,7 +292,8 @@ class Chamber {
     await client.end();
     await people.end();
     await Promise.all(this.#workers.map((worker) => worker.close(closeMs)));
-    for (const fault of [...client.faults, ...people.faults]) this.#faults.push({ where: "client", message: String(fault) });
+    for (const fault of [...client.faults, ...people.faults])
+      this.#faults.push({ where: "client", message: String(fault) });
     await app.close();
   }
 
@@ -283,7 +304,15 @@ class Chamber {
     const runs = this.#altered(await readRuns(app));
     await app.close();
     const { operations } = this.#history;
-    const evidence: Evidence = { runs, operations, ledger, sights: witness.sights, changes: witness.changes, withheld: client.withheld, faults: this.#faults };
+    const evidence: Evidence = {
+      runs,
+      operations,
+      ledger,
+      sights: witness.sights,
+      changes: witness.changes,
+      withheld: client.withheld,
+      faults: this.#faults,
+    };
     const violations = check(evidence);
     return { evidence, report: this.#report(evidence, violations, people.doubts) };
   }
@@ -292,7 +321,9 @@ class Chamber {
   #altered(runs: Map<string, RunEvidence>): Map<string, RunEvidence> {
     if (this.#options.plant !== "altered-entry") return runs;
     for (const [runId, run] of runs) {
-      const entries = run.entries.map((entry) => (entry.kind === "result" ? { ...entry, name: `${entry.name}?` } : entry));
+      const entries = run.entries.map((entry) =>
+        entry.kind === "result" ? { ...entry, name: `${entry.name}?` } : entry,
+      );
       runs.set(runId, { ...run, entries });
     }
     return runs;
@@ -339,7 +370,11 @@ class WorkerEar {
   readonly #reported: (where: string, code: string, message: string) => void;
   readonly #open = new Map<string, Operation>();
 
-  constructor(history: History, started: (operation: Operation) => void, reported: (where: string, code: string, message: string) => void) {
+  constructor(
+    history: History,
+    started: (operation: Operation) => void,
+    reported: (where: string, code: string, message: string) => void,
+  ) {
     this.#history = history;
     this.#started = started;
     this.#reported = reported;
@@ -349,7 +384,8 @@ class WorkerEar {
     // Workers write one of these per line, in one piece.
     const line = JSON.parse(text) as WorkerLine;
     if (line.say === "report") this.#reported("worker", line.code, line.message);
-    if (line.say === "invoke") this.#open.set(line.key, this.#history.invoke({ kind: "start", key: line.key, plan: line.plan }));
+    if (line.say === "invoke")
+      this.#open.set(line.key, this.#history.invoke({ kind: "start", key: line.key, plan: line.plan }));
     if (line.say === "ok") this.#acknowledged(line.key, line.runId);
   };
 

@@ -47,7 +47,9 @@ function plain<T>(): StandardSchemaV1<T, T> {
 /** A schema that asks for one field of one type. */
 function having<T>(field: string, type: string): StandardSchemaV1<T, T> {
   const fits = (value: unknown): boolean =>
-    typeof value === "object" && value !== null && typeof Object.entries(value).find(([key]) => key === field)?.[1] === type;
+    typeof value === "object" &&
+    value !== null &&
+    typeof Object.entries(value).find(([key]) => key === field)?.[1] === type;
   return {
     "~standard": {
       version: 1,
@@ -121,7 +123,12 @@ type Company = ReturnType<typeof toolsOf> &
   ReturnType<typeof peopleOf> & { readonly charge: Agent<Labelled, Receipt>; readonly play: Agent<Assignment, Json> };
 
 type Performers = {
-  readonly [Kind in Plan["kind"]]: (company: Company, plan: PlanOf<Kind>, suffix: string, ctx: Context) => Promise<Json>;
+  readonly [Kind in Plan["kind"]]: (
+    company: Company,
+    plan: PlanOf<Kind>,
+    suffix: string,
+    ctx: Context,
+  ) => Promise<Json>;
 };
 
 function perform(company: Company, plan: Plan, suffix: string, ctx: Context): Promise<Json> {
@@ -241,7 +248,11 @@ function turnRound(company: Company, plan: PlanOf<"loop">, suffix: string, ctx: 
   });
 }
 
-function thunks(company: Company, of: readonly Plan[], suffix: string): Record<string, (branch: Context) => Promise<Json>> {
+function thunks(
+  company: Company,
+  of: readonly Plan[],
+  suffix: string,
+): Record<string, (branch: Context) => Promise<Json>> {
   return Object.fromEntries(
     of.map((plan, index) => [`b${index}`, (branch: Context) => perform(company, plan, suffix, branch)]),
   );

@@ -27,16 +27,16 @@ export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame):
   if (waiting.length > 0) printQuestions(terminal, waiting, frame);
   const doubtful = summary.lines.filter(({ wait }) => wait?.kind === "in-doubt");
   if (doubtful.length > 0) printDoubts(terminal, doubtful, frame);
-  printStatus(terminal, summary);
+  printStatus(terminal, summary, frame.again);
   line(`  ${paint("quiet", "report")}  ${frame.near(frame.files.html)}`);
   line(`  ${paint("quiet", "mails")}   ${frame.near(frame.mails)}`);
 }
 
-function printStatus({ line, paint }: Terminal, { status, totals }: Summary): void {
+function printStatus({ line, paint }: Terminal, { status, totals }: Summary, again: string): void {
   if (status === "waiting" || status === "running" || status === "queued") return;
   const all = totals.answered === totals.messages;
   const end = all ? paint("good", "All answered.") : paint("bad", `The run is ${status}.`);
-  line(`  ${end} ${paint("quiet", "To start afresh: npm start -- --fresh")}`);
+  line(`  ${end} ${paint("quiet", `To start afresh: ${again}${again.includes(" -- ") ? "" : " --"} --fresh`)}`);
 }
 
 function printQuestions(

@@ -47,7 +47,12 @@ describe("ctx.all", () => {
   });
 
   test("of nothing is nothing", async () => {
-    expect(await run(workflow({ name: "body" }, (_input, ctx) => ctx.all({})), 0)).toEqual({});
+    expect(
+      await run(
+        workflow({ name: "body" }, (_input, ctx) => ctx.all({})),
+        0,
+      ),
+    ).toEqual({});
   });
 
   test("fails with the first failure and gives up the other branches", async () => {

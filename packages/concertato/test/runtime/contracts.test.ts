@@ -50,7 +50,13 @@ describe("an input that does not fit", () => {
 
 describe("an output that does not fit", () => {
   test("fails the tool that returned it", async () => {
-    const bad = tool({ name: "bad", description: "", effect: "read", output: Order, execute: () => ({ id: 1 }) as never });
+    const bad = tool({
+      name: "bad",
+      description: "",
+      effect: "read",
+      output: Order,
+      execute: () => ({ id: 1 }) as never,
+    });
     const error = await failure(run(bad, undefined));
     expect(error.code).toBe("agent/output-invalid");
     expect(error.message).toMatch(/output of tool bad.*id: /);

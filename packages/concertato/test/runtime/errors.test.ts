@@ -32,13 +32,16 @@ describe("a failure", () => {
     });
   });
 
-  test.each([["a text"], [42], [null], [undefined]])("keeps what was thrown even when it is no error: %s", async (thrown) => {
-    const odd = workflow({ name: "odd" }, () => {
-      // oxlint-disable-next-line only-throw-error -- this is what is tested
-      throw thrown;
-    });
-    expect(await failure(run(odd, 0))).toMatchObject({ code: "agent/failed", message: String(thrown) });
-  });
+  test.each([["a text"], [42], [null], [undefined]])(
+    "keeps what was thrown even when it is no error: %s",
+    async (thrown) => {
+      const odd = workflow({ name: "odd" }, () => {
+        // oxlint-disable-next-line only-throw-error -- this is what is tested
+        throw thrown;
+      });
+      expect(await failure(run(odd, 0))).toMatchObject({ code: "agent/failed", message: String(thrown) });
+    },
+  );
 
   test("is the same where it is caught live and on replay", async () => {
     const seen: unknown[] = [];
@@ -70,7 +73,10 @@ describe("a failure", () => {
     const { tree } = await lab.app.describe(job.runId);
     expect(tree).toMatchObject({ status: "failed", failure: { message: "declined" } });
     expect(tree.children).toMatchObject([{ path: "0.0", status: "failed" }]);
-    expect(lab.journal(job.runId).at(-1)).toMatchObject({ kind: "run-ended", meta: { status: "failed", failed: true } });
+    expect(lab.journal(job.runId).at(-1)).toMatchObject({
+      kind: "run-ended",
+      meta: { status: "failed", failed: true },
+    });
   });
 
   test("that a body rethrows in its own words keeps the first as cause", async () => {
@@ -103,7 +109,13 @@ describe("a caller's fault", () => {
     expect((await failure(outcome)).code).toBe("runtime/closed");
     await closing;
     await app.close();
-    for (const use of [app.start(waiting, 0), app.runs(), app.waiting(), app.describe(job.runId), app.cancel(job.runId)])
+    for (const use of [
+      app.start(waiting, 0),
+      app.runs(),
+      app.waiting(),
+      app.describe(job.runId),
+      app.cancel(job.runId),
+    ])
       expect((await failure(use)).code).toBe("runtime/closed");
   });
 

@@ -224,7 +224,11 @@ describe("pure promises are fine, and replay the same", () => {
       return text;
     };
     const race = (ctx: Context) =>
-      Promise.race([after(ctx.run(echo, "long"), 50), after(ctx.run(echo, "short"), 0), after(ctx.run(echo, "mid"), 9)]);
+      Promise.race([
+        after(ctx.run(echo, "long"), 50),
+        after(ctx.run(echo, "short"), 0),
+        after(ctx.run(echo, "mid"), 9),
+      ]);
     expect(await twice(race)).toBe("long");
   });
 

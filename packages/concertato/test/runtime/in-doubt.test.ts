@@ -41,7 +41,10 @@ async function interrupted({ probe, again = () => "paid again" }: PaymentOptions
           },
         }),
   });
-  const body = workflow({ name: "body", uses: [pay] }, async (_input, ctx) => `receipt: ${await ctx.run(pay, { usd: 5 })}`);
+  const body = workflow(
+    { name: "body", uses: [pay] },
+    async (_input, ctx) => `receipt: ${await ctx.run(pay, { usd: 5 })}`,
+  );
   const { life, job } = await lab.begin(body, 0);
   life.crash();
   await lab.open([body]);

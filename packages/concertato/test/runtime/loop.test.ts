@@ -54,7 +54,9 @@ describe("ctx.loop", () => {
 
   test("a turn starts from the state as it was stored", async () => {
     const body = workflow({ name: "body" }, (_input, ctx) =>
-      ctx.loop<unknown, unknown>(0, (state) => (state === 0 ? next({ when: new Date(0), no: undefined }) : done(state))),
+      ctx.loop<unknown, unknown>(0, (state) =>
+        state === 0 ? next({ when: new Date(0), no: undefined }) : done(state),
+      ),
     );
     expect(await run(body, 0)).toEqual({ when: "1970-01-01T00:00:00.000Z" });
   });

@@ -46,7 +46,12 @@ describe("ctx.map", () => {
   });
 
   test("of no items is an empty list", async () => {
-    expect(await run(workflow({ name: "body" }, (_input, ctx) => ctx.map([], double)), 0)).toEqual([]);
+    expect(
+      await run(
+        workflow({ name: "body" }, (_input, ctx) => ctx.map([], double)),
+        0,
+      ),
+    ).toEqual([]);
   });
 
   test.each([1, 2, 5])("runs at most %i at once", async (concurrency) => {

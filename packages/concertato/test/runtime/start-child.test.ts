@@ -34,7 +34,10 @@ describe("ctx.start", () => {
   });
 
   test("lets the parent end first", async () => {
-    const forget = workflow({ name: "forget", uses: [child] }, async (_input, ctx) => (await ctx.start(child, 1)).runId);
+    const forget = workflow(
+      { name: "forget", uses: [child] },
+      async (_input, ctx) => (await ctx.start(child, 1)).runId,
+    );
     const lab = new Lab();
     const { job } = await lab.begin(forget, 0);
     const childId = (await job.result()) as string;

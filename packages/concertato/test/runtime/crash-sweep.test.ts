@@ -1,0 +1,279 @@
+/**
+ * Crash after every entry: each workflow here is run once without a crash, then killed right after its first committed
+ * entry, its second, its third … and taken up by a new process. Its output must be the same, every irreversible effect
+ * must have happened at most once, and no operation may have two results.
+ */
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { type Agent, type AttemptContext, done, type Entry, human, next, tool, workflow } from "../../src/index.ts";
+import { Counts, Lab, type Life } from "./lab.ts";
+
+/** The outside world of one scenario: what was done to it, by idempotency key. */
+class Outside {
+  readonly lab: Lab;
+  /** Irreversible effects that took place, by key. */
+  readonly deeds = new Counts();
+  readonly outputs = new Map<string, string>();
+  readonly flakes = new Counts();
+
+  constructor(lab: Lab) {
+    this.lab = lab;
+  }
+
+  /** Takes effect at once and answers a little later, so that a crash can come in between. */
+  act(kind: string, id: string, { idempotencyKey, path }: AttemptContext): Promise<string> {
+    this.deeds.add(`${kind} ${idempotencyKey}`);
+    this.outputs.set(path, `${kind} ${id}`);
+    return this.later(`${kind} ${id}`);
+  }
+
+  later(text: string): Promise<string> {
+    return new Promise((resolve) => this.lab.world.timer(3, () => resolve(text)));
+  }
+}
+
+type Body = (cast: Cast) => Agent<unknown, unknown>;
+
+/** The agents of one process: the same code in every life. */
+function castOf(outside: Outside) {
+  const text = { input: z.string(), output: z.string(), description: "" };
+  const { lab, flakes } = outside;
+  return {
+    read: tool({ ...text, name: "read", effect: "read", execute: (id) => outside.later(`read ${id}`) }),
+    pure: tool({ ...text, name: "pure", effect: "pure", execute: (id) => `pure ${id}` }),
+    write: tool({ ...text, name: "write", effect: "write", execute: (id, at) => outside.act("write", id, at) }),
+    blind: tool({ ...text, name: "blind", effect: "irreversible", execute: (id, at) => outside.act("blind", id, at) }),
+    pay: tool({
+      ...text,
+      name: "pay",
+      effect: "irreversible",
+      execute: (id, at) => outside.act("pay", id, at),
+      probe: async (id, { idempotencyKey }) =>
+        outside.deeds.of(`pay ${idempotencyKey}`) > 0
+          ? { kind: "happened", output: `pay ${id}` }
+          : { kind: "did-not-happen" },
+    }),
+    flaky: tool({
+      ...text,
+      name: "flaky",
+      effect: "read",
+      retry: { attempts: 50, backoff: 5, maxBackoff: 20 },
+      execute: (id, { path }) => {
+        if (flakes.add(path) < 3) throw new Error("busy");
+        return `flaky ${id}`;
+      },
+    }),
+    slow: tool({
+      ...text,
+      name: "slow",
+      effect: "write",
+      timeout: 10,
+      retry: { attempts: 50, backoff: 5 },
+      execute: (id, { path, idempotencyKey }) => {
+        outside.deeds.add(`slow ${idempotencyKey}`);
+        return flakes.add(path) < 2 ? new Promise<string>(() => undefined) : `slow ${id}`;
+      },
+    }),
+    person: human({ name: "person", output: z.string() }),
+    approver: human({ name: "approver", output: z.object({ approved: z.boolean() }) }),
+    now: () => lab.world.clock.now(),
+  };
+}
+type Cast = ReturnType<typeof castOf>;
+
+const flow = (name: string, uses: readonly Agent[], body: Parameters<typeof workflow>[1]): Agent<unknown, unknown> =>
+  workflow({ name, uses }, body);
+
+const scenarios: Readonly<Record<string, Body>> = {
+  "a sequence of every effect": ({ read, pure, write, pay, blind }) =>
+    flow("sequence", [read, pure, write, pay, blind], async (_input, ctx) => [
+      await ctx.run(read, "a"),
+      await ctx.run(write, "b"),
+      await ctx.run(pay, "c"),
+      await ctx.run(pure, "d"),
+      await ctx.run(blind, "e"),
+      await ctx.step("step", () => "f", { effect: "read" }),
+      ctx.random(),
+      ctx.id(),
+    ]),
+  "nested scopes side by side": ({ read, pay }) => {
+    const leaf = flow("leaf", [read, pay], async (id, ctx) => [
+      await ctx.run(read, String(id)),
+      await ctx.run(pay, `${String(id)} ${ctx.id()}`),
+    ]);
+    const branch = flow("branch", [leaf], async (id, ctx) => [
+      await ctx.run(leaf, `${String(id)}1`),
+      await ctx.run(leaf, `${String(id)}2`),
+    ]);
+    return flow("nested", [branch], (_input, ctx) => Promise.all([ctx.run(branch, "a"), ctx.run(branch, "b")]));
+  },
+  "maps of tools, workflows and people": ({ read, pay, person }) => {
+    const item = flow("item", [pay], async (id, ctx) => {
+      await ctx.sleep(2 + Number(id));
+      return ctx.run(pay, String(id));
+    });
+    return flow("maps", [read, item, person], async (_input, ctx) => [
+      await ctx.map(["a", "b", "c"], read, { concurrency: 2 }),
+      await ctx.map([1, 2, 3], item, { concurrency: 2 }),
+      await ctx.map(["x", "y"], person),
+    ]);
+  },
+  "all and race": ({ read, blind, person }) =>
+    flow("branches", [read, blind, person], async (_input, ctx) => {
+      const both = await ctx.all({
+        left: async (branch) => [await branch.run(read, "l"), await branch.run(blind, "l")],
+        right: async (branch) => {
+          await branch.sleep(4);
+          return branch.run(person, "r");
+        },
+      });
+      const first = await ctx.race({
+        never: (branch) => branch.waitFor("never"),
+        deep: (branch) => branch.all({ only: (inner) => inner.waitFor("never either") }),
+        soon: (branch) => branch.sleep(7),
+      });
+      return [both, first.branch, await ctx.run(read, "after")];
+    }),
+  "a loop": ({ write, person }) =>
+    flow("loop", [write, person], (_input, ctx) =>
+      ctx.loop<string[], string[]>([], async (seen, turn) => {
+        if (seen.length >= 6) return done(seen);
+        const text = await turn.run(write, String(seen.length));
+        if (seen.length === 2) await turn.sleep(5);
+        const said = seen.length === 4 ? await turn.run(person, "?") : turn.id();
+        return next([...seen, text, said]);
+      }),
+    ),
+  "people and signals": ({ person, read }) =>
+    flow("people", [person, read], async (_input, ctx) => {
+      const one = await ctx.run(person, "first");
+      const two = await ctx.waitFor("go", z.string());
+      const late = await ctx.waitFor("nobody", undefined, { within: 5 }).catch((error: Error) => error.name);
+      return [one, two, late, await ctx.run(read, "end")];
+    }),
+  children: ({ pay, person }) => {
+    const child = flow("child", [pay, person], async (id, ctx) => [
+      await ctx.run(pay, String(id)),
+      id === "a" ? await ctx.run(person, id) : await ctx.sleep(5),
+    ]);
+    const failing = flow("failing", [], () => {
+      throw new Error("child broke");
+    });
+    return flow("parent", [child, failing], async (_input, ctx) => {
+      const [a, b, c] = [await ctx.start(child, "a"), await ctx.start(child, "b"), await ctx.start(failing, 0)];
+      return [await b.outcome(), await c.outcome().catch((error: Error) => error.message), await a.outcome()];
+    });
+  },
+  "approval, retries and timeouts": ({ flaky, slow, approver }) => {
+    const guarded = tool({
+      name: "guarded",
+      description: "",
+      effect: "pure",
+      input: z.string(),
+      output: z.string(),
+      approve: () => approver,
+      approvers: [approver],
+      execute: (id) => `guarded ${id}`,
+    });
+    return flow("careful", [flaky, slow, guarded], async (_input, ctx) => [
+      await ctx.run(flaky, "a"),
+      await ctx.run(slow, "b"),
+      await ctx.run(guarded, "c"),
+      await ctx.step("again", ({ attempt }) => (attempt < 2 ? Promise.reject(new Error("no")) : "d"), {
+        effect: "read",
+        retry: { attempts: 9, backoff: 5 },
+      }),
+    ]);
+  },
+};
+
+interface Trial {
+  readonly output: unknown;
+  /** How often its process died. */
+  readonly crashes: number;
+}
+
+/** Lives of one scenario: each ends after so many entries, or when all is done. */
+async function live(body: Body, crashes: readonly number[], warmBytes: number): Promise<Trial> {
+  const lab = new Lab(0);
+  const outside = new Outside(lab);
+  const open = (crashAfter?: number): Promise<Life> =>
+    lab.open([body(castOf(outside)) as Agent], { warmBytes, ...(crashAfter === undefined ? {} : { crashAfter }) });
+  const agent = body(castOf(outside));
+  const left = [...crashes];
+  let life = await open(left.shift());
+  let deaths = 0;
+  const job = await life.app.start(agent, 0, { key: "one" });
+  for (let round = 0; lab.row(job.runId).status !== "completed"; round++) {
+    if (round > 400) throw new Error(`Stuck: ${JSON.stringify(lab.row(job.runId))}`);
+    await lab.world.settle();
+    if (life.dead) {
+      deaths++;
+      life = await open(left.shift());
+    } else if (!(await serve(lab, outside))) await lab.world.advance(2);
+  }
+  if (life.dead) deaths++;
+  check(lab, outside);
+  const output = await (await lab.open([])).app.job(job.runId).result();
+  return { output, crashes: deaths };
+}
+
+/** Answers what is asked, truly; false when there was nothing. */
+async function serve(lab: Lab, outside: Outside): Promise<boolean> {
+  const questions = await lab.app.waiting();
+  for (const { runId, waitId, kind, name } of questions) {
+    if (kind === "signal") {
+      if (name !== "go") continue;
+      await lab.app.signal(runId, name, "gone", { key: "go" });
+      return true;
+    }
+    const answer = kind === "in-doubt" ? wordOn(outside, waitId) : name === "approver" ? { approved: true } : "said";
+    await lab.app.answer(runId, waitId, answer).catch(() => undefined);
+    await lab.world.settle();
+    return true;
+  }
+  return false;
+}
+
+function wordOn({ outputs }: Outside, path: string): { happened: boolean; output?: string | undefined } {
+  return outputs.has(path) ? { happened: true, output: outputs.get(path) } : { happened: false };
+}
+
+const ends = new Set(["result", "scope-ended", "child-started"]);
+
+function check(lab: Lab, { deeds }: Outside): void {
+  for (const { id } of lab.store.runs({ limit: 100 })) {
+    const journal = lab.journal(id);
+    expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_entry, index) => index + 1));
+    const ended = journal.filter(({ kind }) => ends.has(kind)).map(({ scope, op }: Entry) => `${scope} ${op}`);
+    expect(new Set(ended).size).toBe(ended.length);
+  }
+  const repeated = deeds.names.filter((name) => /^(pay|blind) /.test(name) && deeds.of(name) > 1);
+  expect(repeated).toEqual([]);
+  expect(lab.world.reports).toEqual([]);
+}
+
+describe.each(Object.entries(scenarios))("%s", (_name, body) => {
+  test.each([
+    ["warm", 1_000_000],
+    ["evicted whenever it rests", 0],
+  ])("ends the same whichever entry it crashes after, %s", async (_how, warmBytes) => {
+    const whole = await live(body, [], warmBytes);
+    let after = 0;
+    for (let crashes = 1; crashes > 0; ) {
+      const trial = await live(body, [++after], warmBytes);
+      expect(trial.output, `crashed after entry ${after}`).toEqual(whole.output);
+      ({ crashes } = trial);
+    }
+    expect(after).toBeGreaterThan(8);
+  });
+
+  test("ends the same when it crashes again and again", async () => {
+    const whole = await live(body, [], 1_000_000);
+    for (const every of [3, 4, 5, 7]) {
+      const trial = await live(body, new Array<number>(60).fill(every), every % 2 === 0 ? 0 : 1_000_000);
+      expect(trial.output, `crashed after every ${every} entries`).toEqual(whole.output);
+      expect(trial.crashes).toBeGreaterThan(1);
+    }
+  });
+});
