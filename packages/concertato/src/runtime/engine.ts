@@ -199,6 +199,8 @@ export class Engine {
     scope.trim();
     this.caughtUp(scope);
     if (scope.run.recovering === 0) this.launchFresh(scope);
+    const missing = scope.run.wanting && scope.run.recovering === 0 ? this.#missing(scope) : undefined;
+    if (missing !== undefined) return this.ownership.park(scope.run, unknownAgent(missing));
     const { run } = scope;
     if (run.admitAgain) {
       run.admitAgain = false;
@@ -274,8 +276,21 @@ export class Engine {
   /** An agent that was never registered by name is known to the body that calls it: that one is replayed first. */
   #fetchAgent(scope: Scope): void {
     const caller = scope.operation?.scope;
-    if (caller === undefined || caller.frame !== "none") return this.ownership.park(scope.run, unknownAgent(scope));
+    const comes =
+      caller !== undefined &&
+      (caller.frame === "none" || (caller.frame === "running" && (caller.queued || !caller.caughtUp)));
+    if (!comes) return this.ownership.park(scope.run, unknownAgent(scope));
+    scope.wanted = true;
+    scope.run.wanting = true;
     this.enqueue(caller);
+  }
+
+  /** A body that has caught up and did not bring the agent of a scope that waits for it never will. */
+  #missing(caller: Scope): Scope | undefined {
+    for (const scope of caller.run.scopes.values()) {
+      if (scope.wanted && scope.operation?.scope === caller && scope.agent === undefined) return scope;
+    }
+    return undefined;
   }
 
   #bodyEnded(scope: Scope, failed: boolean, value: unknown): void {

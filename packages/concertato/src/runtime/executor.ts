@@ -655,7 +655,10 @@ function callScope(engine: Engine, operation: Operation): void {
   if (target === null) return;
   if (known !== null) {
     known.agent ??= target;
-    if (known.frame === "none" && !known.caughtUp) engine.enqueue(known);
+    if (known.wanted && known.frame === "none") {
+      known.wanted = false;
+      engine.enqueue(known);
+    }
     return;
   }
   operation.state = "pending";

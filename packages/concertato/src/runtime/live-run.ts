@@ -76,6 +76,8 @@ export class LiveRun {
   queuedScopes = 0;
   /** Eager scopes that have not caught up yet. */
   recovering = 0;
+  /** Some scope waits for the body that knows its agent. */
+  wanting = false;
   dead = false;
   finished = false;
   /** Last status and note written, so that an unchanged row is not written again. */

@@ -57,6 +57,8 @@ export class Scope {
   /** Replaying after a crash; nothing of this run is launched before all such scopes have caught up. */
   catchingUp = false;
   dead = false;
+  /** Was to run and could not: only the body that calls it knows its agent. */
+  wanted = false;
   controller: AbortController | null = null;
   /** Those of the body and of its branches: all are aborted when the scope no longer counts. */
   readonly controllers: AbortController[] = [];

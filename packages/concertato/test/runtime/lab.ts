@@ -3,7 +3,6 @@
  * when a test says so.
  */
 import { expect } from "vitest";
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { App, type Job, type StartOptions, type WaitSummary } from "../../src/app.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
 import { clearCodec } from "../../src/journal/clear-codec.ts";
@@ -164,12 +163,6 @@ export async function failure(promise: PromiseLike<unknown>): Promise<Concertato
   );
   if (!ConcertatoError.is(thrown)) throw thrown;
   return thrown;
-}
-
-/** A schema that takes everything as `T`. */
-export function anything<T>(): StandardSchemaV1<T, T> {
-  // Nothing is checked: tests that check use zod.
-  return { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value: value as T }) } };
 }
 
 /** A promise that a test settles when it wants. */
