@@ -55,11 +55,16 @@ function kindOf({ status, verb, effect }: Omit<TreeNode, "children">): OpenWait[
 /** The named question, or the only one. @throws CliError when none is open, or several and none was named */
 export async function findWait(context: CommandContext, run: RunSummary, typed: string | undefined): Promise<OpenWait> {
   const waits = openWaits(run.runId, (await context.app.describe(run.runId)).tree);
-  const fitting = typed === undefined ? waits : waits.filter(({ waitId, name }) => waitId === typed || name === typed);
+  const fitting = typed === undefined ? waits : waits.filter((wait) => isNamed(wait, typed));
   const [only, ...others] = fitting;
   if (only === undefined) throw new CliError(exitCodes.notThere, nothingOpen(context, run, typed, waits));
   if (others.length === 0) return only;
   throw new CliError(exitCodes.usage, `${fitting.length} questions are open. Say which:\n${listOf(fitting)}`);
+}
+
+/** By its address, with or without the number of the doubt, or by who is asked. */
+function isNamed({ waitId, name }: OpenWait, typed: string): boolean {
+  return waitId === typed || waitId.split("@")[0] === typed || name === typed;
 }
 
 function nothingOpen(

@@ -125,7 +125,8 @@ export class Client {
     );
   }
 
-  #truth(runId: string, path: string): { happened: boolean; output?: number } {
+  #truth(runId: string, waitId: string): { happened: boolean; output?: number } {
+    const path = waitId.split("@")[0];
     for (const record of this.#effects.byKey.values()) {
       if (record.runId === runId && record.path === path && record.happened > 0)
         return { happened: true, output: record.output };

@@ -69,7 +69,7 @@ export class Ledger {
     const { random } = this.#schedule;
     if (random.chance(0.3)) return;
     return new Promise((resolve) => {
-      this.#schedule.after(random.next() * 30, this.#process, resolve);
+      this.#schedule.after(random.chance(0.5) ? random.below(4) * 10 : random.next() * 30, this.#process, resolve);
     });
   }
 }

@@ -174,6 +174,17 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: "lost-turn-delivered",
+    rule: "what was on its way to a loop that lost its race is not delivered on replay",
+    edits: [
+      {
+        file: "runtime/recovery.ts",
+        find: "  if (operation.loop !== null) forgetTurn(run, scope, operation);",
+        replace: "",
+      },
+    ],
+  },
+  {
     name: "buffered-signal-forgotten",
     rule: "a signal that came before its wait is kept",
     edits: [{ file: "runtime/admission.ts", find: "  run.buffer.set(channel, kept);\n}", replace: "  void kept;\n}" }],

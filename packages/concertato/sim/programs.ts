@@ -25,7 +25,19 @@ export type Program =
   | { readonly do: "loop"; readonly turns: number; readonly of: Program };
 
 const leaves = ["read", "read", "write", "pay", "blind", "flaky", "sleep", "wait", "ask"] as const;
-const trees = ["sequence", "sequence", "scope", "start", "map", "reads", "all", "race", "loop", "hops"] as const;
+const trees = [
+  "sequence",
+  "sequence",
+  "scope",
+  "start",
+  "map",
+  "reads",
+  "all",
+  "race",
+  "loop",
+  "hops",
+  "contest",
+] as const;
 
 /** A random tree of about `size` calls. */
 export function randomProgram(random: Random, size: number): Program {
@@ -60,9 +72,22 @@ function grow(random: Random, size: number, ids: { next: number }, depth: number
       return { do: kind, of: named() };
     case "loop":
       return { do: "loop", turns: 1 + random.below(4), of: grow(random, Math.floor(size / 3), ids, depth + 1) };
+    case "contest":
+      return contest(random, ids);
     case "hops":
       return { do: "hops", count: random.below(8), of: grow(random, size - 1, ids, depth + 1) };
   }
+}
+
+/** A race of short loops and chains, close enough that several end in one commit, and then something to wait for. */
+function contest(random: Random, ids: { next: number }): Program {
+  const read = (): Program => ({ do: "read", id: ids.next++ });
+  const branch = (): Program =>
+    random.chance(0.6)
+      ? { do: "loop", turns: 2 + random.below(3), of: read() }
+      : { do: "sequence", of: Array.from({ length: 1 + random.below(4) }, read) };
+  const race: Program = { do: "race", of: { b0: branch(), b1: branch(), b2: branch() } };
+  return { do: "sequence", of: [race, leaf(random, ids), leaf(random, ids)] };
 }
 
 function leaf(random: Random, ids: { next: number }): Program {

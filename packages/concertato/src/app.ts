@@ -327,7 +327,10 @@ export class App implements AsyncDisposable {
     const row = await this.#row(runId);
     this.#assertOpen(row);
     const asked = await this.#openQuestions(row);
-    if (!asked.some((wait) => wait.waitId === waitId)) {
+    // An effect in doubt may be named by its operation; the answer is bound to the doubt that is open now.
+    const question =
+      asked.find((wait) => wait.waitId === waitId) ?? asked.find((wait) => wait.waitId.split("@")[0] === waitId);
+    if (question === undefined) {
       const open = asked.map((wait) => `${wait.waitId} (${wait.name})`);
       throw new ConcertatoError({
         code: "run/not-waiting",
@@ -335,7 +338,7 @@ export class App implements AsyncDisposable {
         details: { runId, waitId, open: asked.map((wait) => wait.waitId) },
       });
     }
-    const earlier = (await this.#unreadAnswers(row)).get(waitId);
+    const earlier = (await this.#unreadAnswers(row)).get(question.waitId);
     if (earlier !== undefined) {
       throw new ConcertatoError({
         code: "run/not-waiting",
@@ -348,7 +351,7 @@ export class App implements AsyncDisposable {
       sender,
       n: 1,
       kind: "signal",
-      name: `answer:${waitId}`,
+      name: `answer:${question.waitId}`,
       body: this.#seal(row, value, `answer to ${waitId}`),
       at: this.#engine.world.clock.now(),
     });

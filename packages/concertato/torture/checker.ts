@@ -5,6 +5,7 @@
 import type { Entry, Json } from "concertato";
 import type { Evidence, RunEvidence } from "./evidence.ts";
 import { finalStatuses } from "./evidence.ts";
+import { startedRun } from "./history.ts";
 import { endKinds, groupBy, operationsOf, type Recorded } from "./recorded.ts";
 import type { LedgerCall } from "./ledger-book.ts";
 import { foretell, type Foretold, possibleEffects, type Told } from "./model.ts";
@@ -99,13 +100,14 @@ function checkStarts({ operations, runs }: Evidence, find: Find): void {
     ({ key }) => key,
   );
   for (const [key, list] of starts) {
-    const ids = new Set(list.filter(({ end }) => end === "ok").map(({ result }) => String(result)));
+    const ids = new Set(list.filter(({ end }) => end === "ok").map(startedRun));
     if (ids.size > 1) find("start-key", key, `starts with one key answered runs ${[...ids].join(", ")}`);
     for (const id of ids) checkStarted(key, id, runs.get(id), list[0]?.plan, find);
   }
-  for (const { kind, key, end, result, error } of operations) {
+  for (const operation of operations) {
+    const { kind, key, end, error } = operation;
     if (kind !== "conflict") continue;
-    if (end === "ok") find("start-key", key, `another input under a used key was accepted as ${String(result)}`);
+    if (end === "ok") find("start-key", key, `another input under a used key was accepted as ${startedRun(operation)}`);
     else if (end === "fail" && error?.includes("run/key-conflict") !== true) find("start-key", key, String(error));
   }
   const byKey = groupBy(

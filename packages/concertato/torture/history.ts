@@ -74,6 +74,11 @@ export class History {
 /** Refusals: with these the app says that nothing was done. */
 const certain = new Set(["run/already-finished", "run/not-waiting", "run/not-found", "run/key-conflict"]);
 
+/** The run that an acknowledged start answered. */
+export function startedRun({ result }: Operation): string {
+  return typeof result === "string" ? result : "";
+}
+
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }

@@ -4,7 +4,6 @@
  */
 import type { App, Json, Question } from "concertato";
 import type { History } from "./history.ts";
-import { pathOf, readJournal, scopePaths } from "./journal-paths.ts";
 import type { Outside } from "./outside.ts";
 import type { PlantName } from "./plants.ts";
 import type { Random } from "./random.ts";
@@ -25,6 +24,8 @@ export class People {
   /** Questions that have had an answer which counts. */
   readonly #answered = new Set<string>();
   readonly #teased = new Set<string>();
+  /** Doubts that are over, to be answered once more. */
+  readonly #stale: Question[] = [];
   #ended = false;
   #calm = false;
   #working: Promise<void> = Promise.resolve();
@@ -55,6 +56,7 @@ export class People {
     while (!this.#ended) {
       try {
         for (const question of await this.#options.app.waiting({ limit: 1_000 })) await this.#consider(question);
+        await this.#repeatStale();
       } catch (error) {
         this.faults.push(error);
       }
@@ -101,22 +103,22 @@ export class People {
     return operation.end;
   }
 
-  /**
-   * An answer speaks of one doubt: the same operation may be in doubt again later, so doubts are told apart by how many
-   * there were. One that was acknowledged is never answered again.
-   */
+  /** The world knows. Once in a while the opposite is said later, of a doubt that is over: it must count for nothing. */
   async #resolveDoubt(question: Question): Promise<void> {
-    const { app, outside, plant } = this.#options;
-    const { runId, waitId } = question;
-    const entries = await readJournal(app.job(runId));
-    const paths = scopePaths(entries);
-    const times = entries.filter((entry) => entry.kind === "in-doubt" && pathOf(paths, entry) === waitId).length;
-    const doubt = `${place(question)} ${times}`;
-    if (this.#answered.has(doubt)) return;
-    const found = plant === "rash-answer" ? { happened: false } : await outside.find(runId, waitId);
+    const { outside, plant, random } = this.#options;
+    if (this.#answered.has(place(question))) return;
+    const path = question.waitId.split("@")[0] ?? question.waitId;
+    const found = plant === "rash-answer" ? { happened: false } : await outside.find(question.runId, path);
     if ((await this.#answer(question, found)) !== "ok") return;
-    this.#answered.add(doubt);
+    this.#answered.add(place(question));
     this.doubts++;
+    if (!found.happened && random.chance(0.5)) this.#stale.push(question);
+  }
+
+  /** Says again that something did not happen, which was true when it was asked. */
+  async #repeatStale(): Promise<void> {
+    const question = this.#options.random.chance(0.3) ? this.#stale.shift() : undefined;
+    if (question !== undefined) await this.#answer(question, { happened: false });
   }
 }
 

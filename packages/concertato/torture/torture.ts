@@ -14,13 +14,14 @@ import { check, type Violation } from "./checker.ts";
 import { Child } from "./child-process.ts";
 import { Client } from "./client.ts";
 import { type Evidence, type Fault, type RunEvidence, readRuns } from "./evidence.ts";
-import { History, type Operation } from "./history.ts";
+import { History, type Operation, startedRun } from "./history.ts";
 import { Outside } from "./outside.ts";
 import { People } from "./people.ts";
 import { type PlantName, plants } from "./plants.ts";
 import { Random } from "./random.ts";
 import { Witness } from "./witness.ts";
-import type { WorkerLine, WorkerOptions } from "./worker-options.ts";
+import { WorkerEar } from "./worker-ear.ts";
+import type { WorkerOptions } from "./worker-options.ts";
 import { castOf } from "./workflows.ts";
 
 export interface TortureOptions {
@@ -194,10 +195,15 @@ class Chamber {
 
   async #killAll(): Promise<void> {
     const random = this.#random.for("kills");
-    for (let kills = 0; kills < this.#options.kills; kills++) {
+    while (this.#history.kills < this.#options.kills) {
       const worker = random.pick(this.#workers);
       await this.#moment(random, worker);
       this.#signal.throwIfAborted();
+      // Once in a while one closes properly in the middle of its work, which must be no different.
+      if (random.chance(0.08)) {
+        await this.#reopen(worker);
+        continue;
+      }
       this.#history.kills++;
       await this.#replace(worker);
     }
@@ -218,6 +224,11 @@ class Chamber {
     // One that ended by itself meanwhile has its successor already.
     if (this.#workers.includes(worker)) this.#spawnWorker(worker);
     await worker.gone;
+  }
+
+  async #reopen(worker: Child): Promise<void> {
+    await worker.close(closeMs);
+    if (this.#workers.includes(worker)) this.#spawnWorker(worker);
   }
 
   #spawnWorker(instead?: Child): void {
@@ -257,8 +268,8 @@ class Chamber {
   }
 
   readonly #started = (operation: Operation): void => {
-    const { key, plan, result } = operation;
-    if (plan !== undefined) this.#client?.adopt(key, String(result), plan);
+    const { key, plan } = operation;
+    if (plan !== undefined) this.#client?.adopt(key, startedRun(operation), plan);
   };
 
   /** A store that is busy or a commit that was lost is reported and got over; a journal that does not fit is not. */
@@ -360,40 +371,6 @@ class Chamber {
       doubts: this.#people?.doubts ?? 0,
       seconds: (performance.now() - this.#began) / 1000,
     });
-  }
-}
-
-/** Listens to one worker: notes its own starts, and its reports. */
-class WorkerEar {
-  readonly #history: History;
-  readonly #started: (operation: Operation) => void;
-  readonly #reported: (where: string, code: string, message: string) => void;
-  readonly #open = new Map<string, Operation>();
-
-  constructor(
-    history: History,
-    started: (operation: Operation) => void,
-    reported: (where: string, code: string, message: string) => void,
-  ) {
-    this.#history = history;
-    this.#started = started;
-    this.#reported = reported;
-  }
-
-  readonly hear = (text: string): void => {
-    // Workers write one of these per line, in one piece.
-    const line = JSON.parse(text) as WorkerLine;
-    if (line.say === "report") this.#reported("worker", line.code, line.message);
-    if (line.say === "invoke")
-      this.#open.set(line.key, this.#history.invoke({ kind: "start", key: line.key, plan: line.plan }));
-    if (line.say === "ok") this.#acknowledged(line.key, line.runId);
-  };
-
-  #acknowledged(key: string, runId: string): void {
-    const operation = this.#open.get(key);
-    if (operation === undefined) return;
-    this.#history.end(operation, "ok", { result: runId });
-    this.#started(operation);
   }
 }
 

@@ -41,6 +41,6 @@ export function changedSince(runId: string, before: Sight, entries: readonly Ent
   });
 }
 
-export function entryFingerprint(entry: Entry): string {
+function entryFingerprint(entry: Entry): string {
   return createHash("sha1").update(JSON.stringify(entry)).digest("base64");
 }

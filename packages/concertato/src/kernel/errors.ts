@@ -73,19 +73,30 @@ export class AgentFailure extends ConcertatoError {
   }
 }
 
-/** The record of anything thrown. Foreign errors become `agent/failed` and keep their message, name and code. */
+/** Causes of causes are kept to this depth; an error may be its own cause. */
+const maxCauses = 8;
+
+/** The record of anything thrown. Foreign errors become `agent/failed` and keep their message, name and code. Never throws. */
 export function toFailureRecord(thrown: unknown, path?: string): FailureRecord {
   const at = path === undefined ? {} : { path };
-  if (thrown instanceof AgentFailure) return { ...at, ...thrown.record };
+  try {
+    return { ...at, ...recordOf(thrown, 0) };
+  } catch {
+    // A value whose message or text throws when it is read.
+    return { ...at, code: "agent/failed", message: "The thrown value could not be read.", retryable: false };
+  }
+}
+
+function recordOf(thrown: unknown, depth: number): FailureRecord {
+  if (thrown instanceof AgentFailure) return thrown.record;
   if (ConcertatoError.is(thrown)) {
     const { code, message, retryable, details } = thrown;
-    return { code, message, retryable, details, ...at };
+    return { code, message, retryable, details };
   }
-  if (thrown instanceof Error) {
-    const details: { [key: string]: Json } = { name: thrown.name };
-    if ("code" in thrown && typeof thrown.code === "string") details["code"] = thrown.code;
-    const cause = thrown.cause === undefined ? {} : { cause: toFailureRecord(thrown.cause) };
-    return { code: "agent/failed", message: thrown.message, retryable: false, details, ...at, ...cause };
-  }
-  return { code: "agent/failed", message: String(thrown), retryable: false, ...at };
+  if (!(thrown instanceof Error)) return { code: "agent/failed", message: String(thrown), retryable: false };
+  const details: { [key: string]: Json } = { name: String(thrown.name) };
+  if ("code" in thrown && typeof thrown.code === "string") details["code"] = thrown.code;
+  const record = { code: "agent/failed", message: String(thrown.message), retryable: false, details };
+  if (thrown.cause === undefined || depth === maxCauses) return record;
+  return { ...record, cause: recordOf(thrown.cause, depth + 1) };
 }

@@ -108,8 +108,8 @@ function refuse(run: LiveRun, operation: Operation | undefined, text: string | n
 /** The effect in doubt that an answer is addressed to. */
 function doubtAt(run: LiveRun, row: InboxRow): Operation | undefined {
   if (!row.name.startsWith("answer:")) return undefined;
-  const path = row.name.slice("answer:".length);
-  for (const operation of run.pending) if (operation.inDoubt && operation.path === path) return operation;
+  const waitId = row.name.slice("answer:".length);
+  for (const operation of run.pending) if (operation.inDoubt && operation.waitId === waitId) return operation;
   return undefined;
 }
 

@@ -308,7 +308,7 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
     count++;
     if (waiting.length >= noted) continue;
     waiting.push({
-      waitId: operation.path,
+      waitId: operation.waitId,
       kind,
       name: operation.name,
       since: operation.since,

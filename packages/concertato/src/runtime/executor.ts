@@ -374,6 +374,7 @@ function declareDoubt(operation: Operation): void {
   operation.since = scope.run.tick();
   scope.run.pending.add(operation);
   ensureStarted(scope);
+  operation.doubtSeq = scope.run.nextSeq + 1;
   scope.run.write("in-doubt", scope, {
     op: operation.key,
     name: operation.name,

@@ -78,6 +78,8 @@ export class LiveRun {
   recovering = 0;
   /** Some scope waits for the body that knows its agent. */
   wanting = false;
+  /** Why it was parked before, where the journal says so. */
+  divergedText: string | null = null;
   dead = false;
   finished = false;
   /** Last status and note written, so that an unchanged row is not written again. */

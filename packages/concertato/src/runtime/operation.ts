@@ -76,6 +76,8 @@ export class Operation {
   doubtful = false;
   /** The journal says a person must resolve it. */
   inDoubt = false;
+  /** Seq of the entry that says so: an answer to an earlier doubt does not resolve this one. */
+  doubtSeq = 0;
   attempt = 0;
   /** What the last attempt threw, while its probe is asked whether the effect happened all the same. */
   thrown: unknown = undefined;
@@ -100,6 +102,11 @@ export class Operation {
   /** Address in the run: "0.3", "0.2/fast/0". Also the name by which a person answers it. */
   get path(): string {
     return `${this.scope.path}.${this.key}`;
+  }
+
+  /** Address of what it asks: a doubt is one of possibly several of its operation. */
+  get waitId(): string {
+    return this.inDoubt ? `${this.path}@${this.doubtSeq}` : this.path;
   }
 
   get live(): boolean {

@@ -368,6 +368,7 @@ export class Ownership {
     run.sends = [];
     run.creates = [];
     const text = JSON.stringify(failure);
+    if (text === run.divergedText) return this.#parkAgain(run, failure, text);
     const written = run.write("diverged", run.root, { meta: '{"failed":true}', text, failed: true });
     run.finalPatch = {
       status: "diverged",
@@ -375,6 +376,31 @@ export class Ownership {
       parked: false,
       at: written.stored.at,
     };
+  }
+
+  /** Tried again with the same code: the journal says so already, and a service that restarts often must not fill it. */
+  #parkAgain(run: LiveRun, failure: FailureRecord, text: string): void {
+    const patch = {
+      status: "diverged",
+      note: JSON.stringify({ failure: failure.code }),
+      parked: false,
+      at: run.tick(),
+    } as const;
+    const change = {
+      kind: "append",
+      run: run.key,
+      epoch: run.epoch,
+      expectedSeq: run.seq,
+      entries: [],
+      patch,
+    } as const;
+    this.#engine.drop(run);
+    this.#engine.committer.submit(change).then(
+      (result) => {
+        if (result.ok) this.#tell(run.id, "diverged", text);
+      },
+      (error: unknown) => this.#engine.world.report(error),
+    );
   }
 
   parked(run: LiveRun, written: Written): void {

@@ -99,8 +99,10 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "signal-refused":
       if (meta.signal !== undefined) dropBuffered(run, meta.signal);
       return;
-    case "run-ended":
     case "diverged":
+      run.divergedText = clear(reading);
+      return;
+    case "run-ended":
       return;
   }
 }
@@ -267,6 +269,7 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
     case "in-doubt":
       operation.doubtful = false;
       operation.inDoubt = true;
+      operation.doubtSeq = entry.seq;
       operation.since = entry.at;
       run.pending.add(operation);
       return;
@@ -354,20 +357,26 @@ function readTurn(reading: Reading): void {
   noteInside(run, loop.container, entry.seq, covers);
   loop.turns = meta.count ?? loop.turns + 1;
   loop.advancing = true;
-  const prefix = `${operation.key}/`;
+  forgetTurn(run, scope, operation);
+  scope.log.push({ operation, kind: "turn", failed: false, text: resultLine(reading), at: entry.at });
+}
+
+/** Earlier turns, and what was to be delivered to them. */
+function forgetTurn(run: LiveRun, scope: Scope, loop: Operation): void {
+  const prefix = `${loop.key}/`;
   forgetUnder(run, scope, prefix);
-  const kept = scope.log.filter(
-    (delivery) => delivery.operation !== operation && !delivery.operation.key.startsWith(prefix),
-  );
+  const kept = scope.log.filter(({ operation }) => operation !== loop && !operation.key.startsWith(prefix));
   scope.log.length = 0;
-  scope.log.push(...kept, { operation, kind: "turn", failed: false, text: resultLine(reading), at: entry.at });
+  scope.log.push(...kept);
 }
 
 function readCancelled(reading: Reading): void {
-  const { run } = reading;
+  const { run, scope } = reading;
   const operation = operationOf(reading);
   forgetOperation(run, operation);
   operation.state = "cancelled";
+  // A loop's turn that never begins again leaves nobody to take what was on its way to it.
+  if (operation.loop !== null) forgetTurn(run, scope, operation);
 }
 
 /** Arms what the wall clock is to end: after a restart it is trusted, but never earlier than the last recorded time. */

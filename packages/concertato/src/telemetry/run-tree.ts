@@ -140,7 +140,9 @@ function parentOf(op: string, scope: Draft, nodes: Map<string, Draft>): Draft {
 
 function waitOf(entry: Entry, node: Draft): NodeWait {
   const { until } = entry.meta;
-  return { waitId: node.path, name: entry.name, since: entry.at, ...(until === undefined ? {} : { until }) };
+  // A doubt is answered by its own entry: an operation may come into doubt again.
+  const waitId = entry.kind === "in-doubt" ? `${node.path}@${entry.seq}` : node.path;
+  return { waitId, name: entry.name, since: entry.at, ...(until === undefined ? {} : { until }) };
 }
 
 function endNode(node: Draft, entry: Entry, status: NodeStatus): void {

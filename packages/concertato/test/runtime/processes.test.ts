@@ -1,0 +1,204 @@
+/** Several processes on one store: who is gone is replaced, messages find the owner, nothing runs twice. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { type Agent, type App, human, open, type RunStatus, tool, workflow } from "../../src/index.ts";
+import { type VirtualWorld, virtualWorld } from "../../src/testing/virtual-world.ts";
+import { Counts, failure, gate, Lab } from "./lab.ts";
+
+const asked = human({ name: "asked", output: z.string() });
+const desk = workflow({ name: "desk", uses: [asked] }, async (input, ctx) => {
+  const noted = await ctx.step("note", () => `noted ${String(input)}`, { effect: "write" });
+  return `${noted}: ${await ctx.run(asked, input)}`;
+});
+
+describe("two processes on one store", () => {
+  test("one takes over what the other leaves behind", async () => {
+    const lab = new Lab();
+    const first = await lab.open([desk], { pollMs: 50 });
+    const second = await lab.open([desk], { pollMs: 50 });
+    const job = await first.app.start(desk, 1);
+    await lab.world.settle();
+    first.crash();
+    await lab.world.advance(600);
+    expect(lab.row(job.runId)).toMatchObject({ owner: second.engine.ownership.owner, status: "waiting" });
+    await lab.answer(job.runId, "yes");
+    expect(await second.app.job(job.runId).result()).toBe("noted 1: yes");
+  });
+
+  test("an answer given to one reaches a run that the other owns", async () => {
+    const lab = new Lab();
+    const first = await lab.open([desk], { pollMs: 50 });
+    const second = await lab.open([desk], { pollMs: 50 });
+    const job = await first.app.start(desk, 1);
+    await lab.world.settle();
+    await second.app.answer(job.runId, await lab.question(job.runId), "from the other");
+    const seen = second.app.job(job.runId).result();
+    await lab.world.advance(200);
+    expect(await job.result()).toBe("noted 1: from the other");
+    expect(await seen).toBe("noted 1: from the other");
+  });
+
+  test("a process that was put out while it lived can record nothing any more", async () => {
+    const lab = new Lab();
+    const hold = gate<string>();
+    let attempts = 0;
+    const work = tool({
+      name: "work",
+      description: "",
+      effect: "write",
+      output: z.string(),
+      execute: () => (++attempts === 1 ? hold.promise : "by the second"),
+    });
+    const body = workflow({ name: "body", uses: [work] }, (_input, ctx) => ctx.run(work, undefined));
+    const first = await lab.open([body], { pollMs: 50 });
+    const job = await first.app.start(body, 0);
+    await lab.world.settle();
+    lab.store.leave(first.engine.ownership.owner);
+    const second = await lab.open([body], { pollMs: 50 });
+    await lab.world.settle();
+    hold.open("by the first");
+    await lab.world.advance(100);
+    expect(await second.app.job(job.runId).result()).toBe("by the second");
+    expect(lab.kinds(job.runId)).toEqual(["run-started", "intent", "intent", "result", "run-ended"]);
+    expect(lab.world.reports).toEqual([]);
+  });
+
+  test("many runs are shared out and each is carried out once", async () => {
+    const lab = new Lab();
+    const done = new Counts();
+    const body = workflow({ name: "body" }, async (input, ctx) => {
+      await ctx.sleep(10);
+      return ctx.step("do", () => done.add(String(input)), { effect: "irreversible" });
+    });
+    const client = await lab.open([]);
+    const jobs = await Promise.all(
+      Array.from({ length: 200 }, (_, index) => client.app.start(body, index)),
+    );
+    for (const job of jobs) lab.store.leave(lab.row(job.runId).owner ?? 0);
+    client.crash();
+    await lab.open([body], { pollMs: 50, warmBytes: 0 });
+    await lab.open([body], { pollMs: 50, warmBytes: 0 });
+    await lab.world.advance(2_000);
+    expect(jobs.filter(({ runId }) => lab.row(runId).status !== "completed")).toEqual([]);
+    expect(done.names.filter((name) => done.of(name) !== 1)).toEqual([]);
+    expect(done.names).toHaveLength(200);
+  });
+});
+
+describe("on a SQLite file", () => {
+  let folder = "";
+  let world: VirtualWorld = virtualWorld();
+  const apps = new Set<App>();
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "concertato-runtime-"));
+    world = virtualWorld();
+  });
+
+  afterEach(async () => {
+    for (const app of apps) await app.close();
+    apps.clear();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+
+  async function opened(agents: readonly Agent[], options: { role?: "client"; key?: Uint8Array; warmBytes?: number } = {}) {
+    const app = await open(join(folder, "desk.db"), { agents, world, ...options });
+    apps.add(app);
+    return app;
+  }
+
+  async function closed(app: App): Promise<void> {
+    apps.delete(app);
+    await app.close();
+  }
+
+  /** The disk answers in its own time; what follows from it takes none. */
+  async function reaches(app: App, runId: string, status: RunStatus): Promise<void> {
+    for (let turn = 0; turn < 2_000; turn++) {
+      await world.advance(1);
+      const { run } = await app.describe(runId);
+      if (run.status === status) return;
+    }
+    throw new Error(`Run ${runId} did not become ${status}.`);
+  }
+
+  test("a run goes on in the next process, by its question", async () => {
+    const first = await opened([desk]);
+    const job = await first.start(desk, 1);
+    await reaches(first, job.runId, "waiting");
+    await closed(first);
+    const second = await opened([desk]);
+    const [question] = await second.waiting();
+    expect(question).toMatchObject({ runId: job.runId, name: "asked", request: 1 });
+    await second.answer(job.runId, question?.waitId ?? "", "yes");
+    await reaches(second, job.runId, "completed");
+    expect(await second.job(job.runId).result()).toBe("noted 1: yes");
+  });
+
+  test("a client starts, watches, answers and cancels, and executes nothing", async () => {
+    const client = await opened([], { role: "client" });
+    const [done, given] = [await client.start(desk, 1), await client.start(desk, 2)];
+    expect(await client.runs({ status: "queued" })).toHaveLength(2);
+    const worker = await opened([desk]);
+    await reaches(client, done.runId, "waiting");
+    await reaches(client, given.runId, "waiting");
+    const outcomes = Promise.all([done.outcome(), given.outcome()]);
+    await client.answer(done.runId, "0.1", "by a client", { by: "ada" });
+    await client.cancel(given.runId, { reason: "second thoughts" });
+    await reaches(client, done.runId, "completed");
+    await reaches(client, given.runId, "cancelled");
+    await world.advance(200);
+    expect(await outcomes).toMatchObject([
+      { status: "completed", output: "noted 1: by a client" },
+      { status: "cancelled", failure: { message: expect.stringContaining("second thoughts") } },
+    ]);
+    expect(await worker.runs({ status: ["completed", "cancelled"] })).toHaveLength(2);
+  });
+
+  test("two workers share the file; a message to one reaches the run of the other", async () => {
+    const [first, second] = [await opened([desk]), await opened([desk])];
+    const job = await first.start(desk, 1);
+    await reaches(first, job.runId, "waiting");
+    await second.answer(job.runId, "0.1", "across");
+    await reaches(second, job.runId, "completed");
+    expect(await job.result()).toBe("noted 1: across");
+  });
+
+  test("payloads are sealed under the key, and useless without it", async () => {
+    const key = new Uint8Array(32).fill(7);
+    const first = await opened([desk], { key });
+    const job = await first.start(desk, "top secret");
+    await reaches(first, job.runId, "waiting");
+    await closed(first);
+    const blind = await open(join(folder, "desk.db"), { world, role: "client" });
+    apps.add(blind);
+    expect((await failure(blind.describe(job.runId))).code).toBe("codec/key-missing");
+    await closed(blind);
+    const second = await opened([desk], { key });
+    expect(await second.waiting()).toMatchObject([{ request: "top secret" }]);
+  });
+
+  test("maps, children, timers, loops and signals work as they do in memory, also evicted", async () => {
+    const child = workflow({ name: "child", uses: [asked] }, (input, ctx) => ctx.run(asked, input));
+    const all = workflow({ name: "all", uses: [child, asked] }, async (_input, ctx) => {
+      const handle = await ctx.start(child, "child");
+      const mapped = await ctx.map([1, 2, 3], child);
+      await ctx.sleep(20);
+      const signal = await ctx.waitFor("go");
+      return [mapped, signal, await handle.outcome()];
+    });
+    const app = await opened([all], { warmBytes: 0 });
+    const job = await app.start(all, 0);
+    for (let round = 0; round < 300 && (await app.describe(job.runId)).run.status !== "completed"; round++) {
+      await world.advance(5);
+      for (const { runId, waitId, kind, request } of await app.waiting()) {
+        if (kind === "signal") await app.signal(runId, "go", "gone", { key: "once" });
+        else await app.answer(runId, waitId, `about ${String(request)}`).catch(() => undefined);
+      }
+    }
+    expect(await job.result()).toEqual([["about 1", "about 2", "about 3"], "gone", "about child"]);
+  });
+});
