@@ -286,7 +286,8 @@ export class App implements AsyncDisposable {
     for await (const entry of this.#events(row.id, 0, false)) entries.push(entry);
     const requests = new Map<string, unknown>();
     const walk = (node: TreeNode): void => {
-      if (asked.some((wait) => wait.waitId === node.path)) requests.set(node.path, node.input);
+      if (asked.some((wait) => wait.waitId === node.wait?.waitId))
+        requests.set(node.wait?.waitId ?? node.path, node.input);
       for (const child of node.children) walk(child);
     };
     walk(runTree(entries));

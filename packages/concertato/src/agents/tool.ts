@@ -16,6 +16,10 @@ type ParsedOf<Schema extends StandardSchemaV1 | undefined> = Schema extends Stan
 type OutputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
   ? StandardSchemaV1.InferOutput<Schema>
   : void;
+/** What the body gives: the output schema makes the output of it. */
+type ReturnOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferInput<Schema>
+  : void;
 
 /** A person's word on one action, bound to the exact arguments shown. */
 export interface Decision {
@@ -51,7 +55,7 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
   /** The approvers that `approve` may name, so that the app knows them after a restart. */
   readonly approvers?: readonly Approver[];
   /** For `irreversible`: finds out whether an effect in doubt happened. */
-  readonly probe?: (input: ParsedOf<Input>, attempt: AttemptContext) => PromiseLike<ProbeAnswer<OutputOf<Output>>>;
+  readonly probe?: (input: ParsedOf<Input>, attempt: AttemptContext) => PromiseLike<ProbeAnswer<ReturnOf<Output>>>;
   readonly retry?: RetryPolicy;
   /** Per attempt. Default: none. */
   readonly timeout?: Duration;
@@ -60,7 +64,7 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
   readonly execute: (
     input: ParsedOf<Input>,
     attempt: AttemptContext,
-  ) => OutputOf<Output> | PromiseLike<OutputOf<Output>>;
+  ) => ReturnOf<Output> | PromiseLike<ReturnOf<Output>>;
 }
 
 /**
@@ -82,7 +86,7 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
   options: ToolOptions<Input, Output>,
   name: string,
 ): Agent {
-  const body: LeafBody<ParsedOf<Input>, OutputOf<Output>> = {
+  const body: LeafBody<ParsedOf<Input>, ReturnOf<Output>> = {
     type: "leaf",
     effect: options.effect ?? "irreversible",
     execute: options.execute,
