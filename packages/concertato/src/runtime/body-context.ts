@@ -36,7 +36,13 @@ interface Branch {
   controller: AbortController | null;
 }
 
-const never = new Promise<never>(() => undefined);
+/**
+ * What a body that no longer counts is given: it never goes on. One for each call: a shared promise would keep the frame
+ * of every body that ever awaited it.
+ */
+function never(): Promise<never> {
+  return new Promise<never>(() => undefined);
+}
 
 export class BodyContext implements Context {
   readonly #scope: Scope;
@@ -83,7 +89,7 @@ export class BodyContext implements Context {
   run<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<Output> {
     const bound = boundAgent(agent as Agent);
     const operation = this.#issue("run", agent.name, bound.id);
-    if (operation === null) return never;
+    if (operation === null) return never();
     bindAgent(operation, agent as Agent, bound);
     operation.input = input;
     return this.#promise(operation) as Promise<Output>;
@@ -92,7 +98,7 @@ export class BodyContext implements Context {
   /** Like `run`, for an input that was checked when the run was started. */
   runParsed(agent: Agent, input: unknown): Promise<unknown> {
     const operation = this.#issue("run", agent.name, agentId(agent));
-    if (operation === null) return never;
+    if (operation === null) return never();
     bindAgent(operation, agent);
     operation.input = input;
     operation.parsed = true;
@@ -101,7 +107,7 @@ export class BodyContext implements Context {
 
   map<Input, Output>(items: readonly Input[], agent: Agent<Input, Output>, options: MapOptions = {}): Promise<never> {
     const operation = this.#issue("map", agent.name, agentId(agent));
-    if (operation === null) return never;
+    if (operation === null) return never();
     const limit = Math.max(1, options.concurrency ?? defaultConcurrency(agent as Agent));
     // A loaded map keeps its outcomes; the body only hands it the agent again.
     if (operation.map === null)
@@ -139,7 +145,7 @@ export class BodyContext implements Context {
     options: StepOptions<Output> = {},
   ): Promise<Output> {
     const operation = this.#issue("step", name, "");
-    if (operation === null) return never;
+    if (operation === null) return never();
     const { probe } = options;
     operation.work = {
       leaf: {
@@ -160,14 +166,14 @@ export class BodyContext implements Context {
   sleep(duration: Duration): Promise<void> {
     const ms = durationMs(duration);
     const operation = this.#issue("sleep", "", "");
-    if (operation === null) return never;
+    if (operation === null) return never();
     operation.input = ms;
     return this.#promise(operation) as Promise<void>;
   }
 
   waitFor<T>(name: string, schema?: Schema<T>, options: WaitOptions = {}): Promise<T & Json> {
     const operation = this.#issue("wait", name, "");
-    if (operation === null) return never;
+    if (operation === null) return never();
     operation.input = options.request;
     operation.wait = {
       kind: "signal",
@@ -183,7 +189,7 @@ export class BodyContext implements Context {
     body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
   ): Promise<Result> {
     const operation = this.#issue("loop", "", "");
-    if (operation === null) return never;
+    if (operation === null) return never();
     const loop = operation.loop ?? new LoopState(operation);
     operation.loop = loop;
     // The types of state and result are the caller's own; the loop only carries them.
@@ -216,7 +222,7 @@ export class BodyContext implements Context {
 
   async #start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
     const operation = this.#issue("start", agent.name, agentId(agent));
-    if (operation === null) return never;
+    if (operation === null) return never();
     this.#scope.run.engine.register(agent as Agent);
     operation.input = input;
     const { runId } = (await this.#promise(operation)) as { runId: string };
@@ -227,7 +233,7 @@ export class BodyContext implements Context {
 
   #childOutcome(runId: string): Promise<unknown> {
     const operation = this.#issue("outcome", runId, "");
-    if (operation === null) return never;
+    if (operation === null) return never();
     operation.wait = { kind: "child", validate: undefined, withinMs: undefined, onTimeout: undefined };
     return this.#promise(operation);
   }
@@ -301,7 +307,7 @@ export class BodyContext implements Context {
     branches: Record<string, Thunk<unknown>>,
     onEnd: (name: string, value: unknown, failed: boolean, decide: (failed: boolean, value: unknown) => void) => void,
   ): Promise<unknown> {
-    if (!this.#admits("ctx.all or ctx.race")) return never;
+    if (!this.#admits("ctx.all or ctx.race")) return never();
     const scope = this.#scope;
     const key = this.#prefix + String(this.#next++);
     const ended = new Promise((resolve, reject) => {
