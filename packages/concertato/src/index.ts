@@ -6,7 +6,7 @@ export type { HumanOptions } from "./agents/human.ts";
 export { tool } from "./agents/tool.ts";
 export type { ApprovalRequest, Approver, Decision, ToolOptions } from "./agents/tool.ts";
 export { workflow } from "./agents/workflow.ts";
-export type { WorkflowOptions } from "./agents/workflow.ts";
+export type { WorkflowBody, WorkflowOptions } from "./agents/workflow.ts";
 export type { Effect, Entry, EntryKind, EntryMeta, FinalStatus, Usage } from "./journal/entry.ts";
 export type { Durability, PayloadCodec, RunStatus, Store } from "./journal/store.ts";
 export { errorCodes } from "./kernel/error-codes.ts";

@@ -7,6 +7,9 @@ import { assertName } from "./name.ts";
 type InputOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Schema> : unknown;
 type ParsedOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown;
 
+/** What a workflow does: code over ctx. */
+export type WorkflowBody<Input, Result> = (input: ParsedOf<Input>, ctx: Context) => PromiseLike<Result> | Result;
+
 export interface WorkflowOptions<
   Input extends StandardSchemaV1 | undefined,
   Output extends StandardSchemaV1 | undefined,
@@ -27,16 +30,21 @@ export interface WorkflowOptions<
 
 /** A workflow. Its body may await ctx and pure promises only; all other I/O lives in tools and steps. */
 export function workflow<
+  const Output extends StandardSchemaV1,
   const Input extends StandardSchemaV1 | undefined = undefined,
-  const Output extends StandardSchemaV1 | undefined = undefined,
-  Result = Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown,
 >(
-  options: WorkflowOptions<Input, Output>,
-  body: (
-    input: ParsedOf<Input>,
-    ctx: Context,
-  ) => PromiseLike<Result & (Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> : unknown)> | Result,
-): Agent<InputOf<Input>, Output extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Output> : Result> {
+  options: WorkflowOptions<Input, Output> & { readonly output: Output },
+  body: WorkflowBody<Input, StandardSchemaV1.InferInput<Output>>,
+): Agent<InputOf<Input>, StandardSchemaV1.InferOutput<Output>>;
+/** Without an output schema, the output is what the body returns. */
+export function workflow<Result, const Input extends StandardSchemaV1 | undefined = undefined>(
+  options: WorkflowOptions<Input, undefined>,
+  body: WorkflowBody<Input, Result>,
+): Agent<InputOf<Input>, Result>;
+export function workflow(
+  options: WorkflowOptions<StandardSchemaV1 | undefined, StandardSchemaV1 | undefined>,
+  body: WorkflowBody<StandardSchemaV1 | undefined, unknown>,
+): Agent {
   assertName("workflow", options.name);
   return {
     kind: "workflow",
@@ -50,6 +58,6 @@ export function workflow<
     examples: options.examples ?? [],
     uses: options.uses ?? [],
     // The runtime hands the body what the input schema parsed, and returns what the output schema made of its result.
-    body: { type: "code", run: body as never },
+    body: { type: "code", run: body },
   };
 }

@@ -106,7 +106,11 @@ test("no jump ever passes over an entry of anybody else", () => {
 
 test("a stretch that nobody else wrote in is passed over whole", () => {
   const journal = new Journal();
-  const commands: Command[] = [{ do: "nest", which: 0 }, ...Array.from({ length: 5 }, () => ({ do: "write", which: 0 }) as const), { do: "end", which: 0 }];
+  const commands: Command[] = [
+    { do: "nest", which: 0 },
+    ...Array.from({ length: 5 }, () => ({ do: "write", which: 0 }) as const),
+    { do: "end", which: 0 },
+  ];
   for (const step of commands) journal.apply(step);
   expect(journal.lines.at(-1)).toMatchObject({ seq: 7, jump: refOf(1) });
 });

@@ -18,7 +18,11 @@ describe("derived values", () => {
 
   test("stay the same over versions: journals that were written replay", () => {
     expect(fingerprint("")).toBe(fingerprint(""));
-    expect([fingerprint("concertato"), derivedId("run_1", "0", 0), derivedRandom("run_1", "0", 0)]).toMatchInlineSnapshot(`
+    expect([
+      fingerprint("concertato"),
+      derivedId("run_1", "0", 0),
+      derivedRandom("run_1", "0", 0),
+    ]).toMatchInlineSnapshot(`
       [
         "1ya1vksv41a1krbyp7w1k6",
         "rkb53jp71o1h12id2y6ev",

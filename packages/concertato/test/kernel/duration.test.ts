@@ -28,12 +28,23 @@ describe("durationMs", () => {
     );
   });
 
-  test.each(["", "5", "m", "5 minutes", "-5m", "5m 30s", "1e3s", ".5s", "5M", "5mm", Number.NaN, -1, Number.POSITIVE_INFINITY])(
-    "refuses %j with examples of what it takes",
-    (bad) => {
-      expect(() => durationMs(bad)).toThrow(
-        expect.objectContaining({ code: "runtime/duration", message: expect.stringContaining("30s") as string }),
-      );
-    },
-  );
+  test.each([
+    "",
+    "5",
+    "m",
+    "5 minutes",
+    "-5m",
+    "5m 30s",
+    "1e3s",
+    ".5s",
+    "5M",
+    "5mm",
+    Number.NaN,
+    -1,
+    Number.POSITIVE_INFINITY,
+  ])("refuses %j with examples of what it takes", (bad) => {
+    expect(() => durationMs(bad)).toThrow(
+      expect.objectContaining({ code: "runtime/duration", message: expect.stringContaining("30s") as string }),
+    );
+  });
 });

@@ -67,13 +67,21 @@ describe("a failure record", () => {
       retryable: false,
       details: { name: "Error" },
       path: "0",
-      cause: { code: "agent/failed", message: "below", retryable: false, details: { name: "TypeError", code: "EPIPE" } },
+      cause: {
+        code: "agent/failed",
+        message: "below",
+        retryable: false,
+        details: { name: "TypeError", code: "EPIPE" },
+      },
     });
   });
 
-  test.each(["text", 7, null, undefined, Symbol("s"), { odd: true }])("of %s thrown by itself is its text", (thrown) => {
-    expect(toFailureRecord(thrown)).toEqual({ code: "agent/failed", message: String(thrown), retryable: false });
-  });
+  test.each(["text", 7, null, undefined, Symbol("s"), { odd: true }])(
+    "of %s thrown by itself is its text",
+    (thrown) => {
+      expect(toFailureRecord(thrown)).toEqual({ code: "agent/failed", message: String(thrown), retryable: false });
+    },
+  );
 
   test("of a failure that crosses a scope keeps the address where it began", () => {
     const record: FailureRecord = { code: "agent/failed", message: "m", path: "0.1.2", details: { name: "Error" } };
@@ -101,7 +109,12 @@ describe("a failure record", () => {
         throw new Error("no entry");
       },
     });
-    for (const thrown of [Object.create(null), hostile, { toString: () => 5 }, Object.assign(new Error("y"), { message: 7 })])
+    for (const thrown of [
+      Object.create(null),
+      hostile,
+      { toString: () => 5 },
+      Object.assign(new Error("y"), { message: 7 }),
+    ])
       expect(typeof toFailureRecord(thrown).message).toBe("string");
   });
 

@@ -53,16 +53,27 @@ describe("what is taken", () => {
 
   test("is what JSON takes or refused: never another value", () => {
     fc.assert(
-      fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withSparseArray: true, withTypedArray: true, withNullPrototype: true }), (value) => {
-        let text: string | null;
-        try {
-          text = encodeJson(value, "value");
-        } catch (error) {
-          expect(ConcertatoError.is(error, "codec/unstorable")).toBe(true);
-          return;
-        }
-        expect(text).toBe(value === undefined ? null : JSON.stringify(value));
-      }),
+      fc.property(
+        fc.anything({
+          withBigInt: true,
+          withDate: true,
+          withMap: true,
+          withSet: true,
+          withSparseArray: true,
+          withTypedArray: true,
+          withNullPrototype: true,
+        }),
+        (value) => {
+          let text: string | null;
+          try {
+            text = encodeJson(value, "value");
+          } catch (error) {
+            expect(ConcertatoError.is(error, "codec/unstorable")).toBe(true);
+            return;
+          }
+          expect(text).toBe(value === undefined ? null : JSON.stringify(value));
+        },
+      ),
       { numRuns: 1_000 },
     );
   });

@@ -247,7 +247,12 @@ async function serve(lab: Lab, outside: Outside): Promise<boolean> {
       await lab.app.signal(runId, name, "gone", { key: "go" });
       return true;
     }
-    const answer = kind === "in-doubt" ? wordOn(outside, waitId) : name === "approver" ? { approved: true } : "said";
+    const answer =
+      kind === "in-doubt"
+        ? wordOn(outside, waitId.split("@")[0] ?? "")
+        : name === "approver"
+          ? { approved: true }
+          : "said";
     await lab.app.answer(runId, waitId, answer).catch(() => undefined);
     await lab.world.settle();
     return true;

@@ -77,7 +77,7 @@ describe("with a probe", () => {
 
   test("what the probe cannot tell is left to a person", async () => {
     const payment = await interrupted({ probe: () => ({ kind: "unknown" }) });
-    expect(await payment.lab.waits(payment.runId)).toMatchObject([{ kind: "in-doubt", name: "pay", waitId: "0.0" }]);
+    expect(await payment.lab.waits(payment.runId)).toMatchObject([{ kind: "in-doubt", name: "pay", waitId: "0.0@3" }]);
     expect(payment.payments).toEqual([5]);
   });
 

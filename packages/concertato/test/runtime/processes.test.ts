@@ -74,9 +74,7 @@ describe("two processes on one store", () => {
       return ctx.step("do", () => done.add(String(input)), { effect: "irreversible" });
     });
     const client = await lab.open([]);
-    const jobs = await Promise.all(
-      Array.from({ length: 200 }, (_, index) => client.app.start(body, index)),
-    );
+    const jobs = await Promise.all(Array.from({ length: 200 }, (_, index) => client.app.start(body, index)));
     for (const job of jobs) lab.store.leave(lab.row(job.runId).owner ?? 0);
     client.crash();
     await lab.open([body], { pollMs: 50, warmBytes: 0 });
@@ -104,7 +102,10 @@ describe("on a SQLite file", () => {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
 
-  async function opened(agents: readonly Agent[], options: { role?: "client"; key?: Uint8Array; warmBytes?: number } = {}) {
+  async function opened(
+    agents: readonly Agent[],
+    options: { role?: "client"; key?: Uint8Array; warmBytes?: number } = {},
+  ) {
     const app = await open(join(folder, "desk.db"), { agents, world, ...options });
     apps.add(app);
     return app;

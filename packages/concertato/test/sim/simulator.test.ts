@@ -16,7 +16,8 @@ async function simulated(): Promise<readonly Verdict[]> {
   return verdicts;
 }
 
-const sum = (pick: (verdict: Verdict) => number): number => verdicts.reduce((total, verdict) => total + pick(verdict), 0);
+const sum = (pick: (verdict: Verdict) => number): number =>
+  verdicts.reduce((total, verdict) => total + pick(verdict), 0);
 
 describe("the kernel as it is", () => {
   test(`breaks no rule in ${seeds} seeds`, async () => {
@@ -39,9 +40,14 @@ describe("the kernel as it is", () => {
       const { trace } = await simulate(seed, { trace: true });
       for (const line of trace) named.add(/ (crash|restart) (n\d)$/.exec(line)?.[0].trim() ?? "");
     }
-    expect([...named].filter((name) => name !== "").toSorted()).toEqual(
-      ["crash n0", "crash n1", "crash n2", "restart n0", "restart n1", "restart n2"],
-    );
+    expect([...named].filter((name) => name !== "").toSorted()).toEqual([
+      "crash n0",
+      "crash n1",
+      "crash n2",
+      "restart n0",
+      "restart n1",
+      "restart n2",
+    ]);
   });
 });
 

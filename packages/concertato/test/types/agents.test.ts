@@ -63,7 +63,9 @@ const compiled = (_body: (ctx: Context, app: App) => unknown): void => undefined
 
 describe("a tool", () => {
   test("takes what its input schema takes and gives what its output schema makes", () => {
-    expectTypeOf(pay).toEqualTypeOf<Agent<{ id: string; usd: number; currency?: string | undefined }, { number: string }>>();
+    expectTypeOf(pay).toEqualTypeOf<
+      Agent<{ id: string; usd: number; currency?: string | undefined }, { number: string }>
+    >();
     expectTypeOf(length).toEqualTypeOf<Agent<string, string>>();
     expectTypeOf(nothing).toEqualTypeOf<Agent<void, void>>();
   });
@@ -176,7 +178,7 @@ describe("a workflow", () => {
     expectTypeOf(desk).toEqualTypeOf<
       Agent<{ id: string; usd: number; currency?: string | undefined }, { for: string }>
     >();
-    expectTypeOf(workflow({ name: "plain" }, () => 5)).toEqualTypeOf<Agent<unknown, number>>();
+    expectTypeOf(workflow({ name: "plain" }, () => Number("5"))).toEqualTypeOf<Agent<unknown, number>>();
   });
 
   test("gives what its output schema makes of what its body returns", () => {
@@ -202,7 +204,10 @@ describe("ctx", () => {
     compiled(async (ctx) => {
       expectTypeOf(await ctx.run(pay, { id: "A1", usd: 5 })).toEqualTypeOf<{ number: string }>();
       expectTypeOf(await ctx.run(length, "four")).toEqualTypeOf<string>();
-      expectTypeOf(await ctx.run(manager, { anything: 1 })).toEqualTypeOf<{ approved: boolean; note?: string | undefined }>();
+      expectTypeOf(await ctx.run(manager, { anything: 1 })).toEqualTypeOf<{
+        approved: boolean;
+        note?: string | undefined;
+      }>();
       // @ts-expect-error -- usd is a number
       await ctx.run(pay, { id: "A1", usd: "5" });
       // @ts-expect-error -- usd is missing
