@@ -8,7 +8,7 @@ import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } fr
 import { decodeJson, encodeJson, type Json } from "../kernel/json.ts";
 import { entryKinds, type StoredEntry } from "../journal/entry.ts";
 import type { NewRun } from "../journal/store.ts";
-import { type ProbeAnswer, type RetryPolicy } from "./agent.ts";
+import type { ProbeAnswer, RetryPolicy } from "./agent.ts";
 import { AttemptHandle } from "./attempt.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";

@@ -87,7 +87,7 @@ describe("cancel", () => {
     for (let turns = 0; turns < 12; turns++) {
       const { lab, job, hold } = await underWay("read");
       hold.open("now");
-      for (let turn = 0; turn < turns; turn++) await null;
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
       const acknowledged = await lab.app.cancel(job.runId).then(
         () => true,
         () => false,

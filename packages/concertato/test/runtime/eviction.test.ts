@@ -102,7 +102,7 @@ describe("eviction", () => {
     const expected = Array.from({ length: 30 }, (_, index) => index);
     for (const item of expected) {
       // More or fewer turns of the event loop between the messages: some meet the run coming, some going, some gone.
-      for (let turn = 0; turn < item % 7; turn++) await null;
+      for (let turn = 0; turn < item % 7; turn++) await Promise.resolve();
       await app.signal(job.runId, "item", item);
     }
     await lab.world.settle();

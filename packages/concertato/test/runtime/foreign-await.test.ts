@@ -220,7 +220,7 @@ describe("pure promises are fine, and replay the same", () => {
   test("Promise.race over calls with chains of different length behind them", async () => {
     const after = async (work: Promise<string>, hops: number) => {
       const text = await work;
-      for (let hop = 0; hop < hops; hop++) await null;
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve();
       return text;
     };
     const race = (ctx: Context) =>

@@ -106,7 +106,7 @@ describe("a replay", () => {
       const follow = async (ms: number, hops: number) => {
         await ctx.run(wait, ms);
         order.push(`${ms} came`);
-        for (let hop = 0; hop < hops; hop++) await null;
+        for (let hop = 0; hop < hops; hop++) await Promise.resolve();
         order.push(`${ms} went`);
       };
       await Promise.all([follow(30, 0), follow(10, 40), follow(20, 3), follow(10, 0)]);
@@ -152,7 +152,8 @@ describe("a replay", () => {
     const outputs: unknown[] = [];
     for (const crashing of [false, true]) {
       const lab = new Lab();
-      let { life, job } = await lab.begin(body, 0);
+      const { life: first, job } = await lab.begin(body, 0);
+      let life = first;
       for (const answer of ["a", "b", "c", "d", "e"]) {
         if (crashing) {
           life.crash();

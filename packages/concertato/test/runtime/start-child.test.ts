@@ -14,7 +14,7 @@ const parent = workflow({ name: "parent", uses: [child] }, async (input, ctx) =>
 /** Id of the only child that a run has started. */
 function childOf(lab: Lab, runId: string): string {
   const started = lab.journal(runId).find(({ kind }) => kind === "child-started");
-  return (started?.body as { runId: string }).runId;
+  return (started?.body as { runId: string } | undefined)?.runId ?? "none";
 }
 
 describe("ctx.start", () => {
