@@ -66,6 +66,52 @@ describe("two processes on one store", () => {
     expect(lab.world.reports).toEqual([]);
   });
 
+  test("a process that was put out records nothing even when nothing has happened to the run since", async () => {
+    const lab = new Lab();
+    const holds = [gate<string>(), gate<string>()];
+    let attempts = 0;
+    const look = tool({
+      name: "look",
+      description: "",
+      effect: "read",
+      output: z.string(),
+      execute: () => holds[attempts++]?.promise ?? "",
+    });
+    const body = workflow({ name: "body", uses: [look] }, (_input, ctx) => ctx.run(look, undefined));
+    const first = await lab.open([body], { pollMs: 50 });
+    const job = await first.app.start(body, 0);
+    await lab.world.settle();
+    lab.store.leave(first.engine.ownership.owner);
+    const second = await lab.open([body], { pollMs: 50 });
+    await lab.world.settle();
+    holds[0]?.open("by the first");
+    await lab.world.settle();
+    expect(lab.kinds(job.runId)).toEqual(["run-started"]);
+    holds[1]?.open("by the second");
+    await lab.world.settle();
+    expect(await second.app.job(job.runId).result()).toBe("by the second");
+  });
+
+  test("a cancel through one is binding for the other before it has heard of it", async () => {
+    const lab = new Lab();
+    const hold = gate<string>();
+    const look = tool({
+      name: "look",
+      description: "",
+      effect: "read",
+      output: z.string(),
+      execute: () => hold.promise,
+    });
+    const body = workflow({ name: "body", uses: [look] }, (_input, ctx) => ctx.run(look, undefined));
+    const { job } = await lab.begin(body, 0, { pollMs: 50 });
+    const client = await lab.open([]);
+    await client.app.cancel(job.runId);
+    hold.open("too late");
+    await lab.world.advance(1_000);
+    expect(await job.outcome()).toMatchObject({ status: "cancelled" });
+    expect(lab.kinds(job.runId)).toEqual(["run-started", "run-ended"]);
+  });
+
   test("many runs are shared out and each is carried out once", async () => {
     const lab = new Lab();
     const done = new Counts();
