@@ -56,7 +56,7 @@ export const plants: readonly Plant[] = [
   {
     name: "intent-not-durable",
     rule: "an intent survives a power cut before its effect begins",
-    edits: [{ file: "runtime/executor.ts", find: "  scope.run.needsFull = true;", replace: "" }],
+    edits: [{ file: "runtime/outside-work.ts", find: "  scope.run.needsFull = true;", replace: "" }],
   },
   {
     name: "eviction-loses-wake",
@@ -145,7 +145,7 @@ export const plants: readonly Plant[] = [
     rule: "an irreversible effect in doubt is asked about, not repeated",
     edits: [
       {
-        file: "runtime/executor.ts",
+        file: "runtime/outside-work.ts",
         find: '  if (work.leaf.effect !== "irreversible") return writeIntent',
         replace: '  if (work.leaf.effect !== "pure") return writeIntent',
       },

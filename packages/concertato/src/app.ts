@@ -7,7 +7,7 @@ import { readEntry } from "./journal/read-entry.ts";
 import type { ChangeResult, InboxSend, RunRow, RunStatus } from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
 import type { Engine } from "./runtime/engine.ts";
-import { firstEntries } from "./runtime/executor.ts";
+import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";

@@ -5,7 +5,8 @@
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { InboxRow } from "../journal/store.ts";
 import type { Engine } from "./engine.ts";
-import { acceptAnswer, doubtResolved } from "./executor.ts";
+import { doubtResolved } from "./outside-work.ts";
+import { acceptAnswer } from "./waits.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
 import { validateNow } from "./validation.ts";

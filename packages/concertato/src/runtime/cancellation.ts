@@ -1,6 +1,7 @@
 /** Giving up: losers of a race, turns that are over, scopes that ended, runs that were dropped. */
 import type { Engine } from "./engine.ts";
-import { channelOf, innermost } from "./executor.ts";
+import { innermost } from "./results.ts";
+import { channelOf } from "./waits.ts";
 import { metaText, type Operation } from "./operation.ts";
 import type { Scope } from "./scope.ts";
 

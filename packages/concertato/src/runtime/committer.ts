@@ -7,7 +7,8 @@ import type { Change, ChangeResult, Durability, RunPatch } from "../journal/stor
 import type { StoredEntry } from "../journal/entry.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import { itemEnded, startAttempt } from "./executor.ts";
+import { itemEnded } from "./map-execution.ts";
+import { startAttempt } from "./outside-work.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
 

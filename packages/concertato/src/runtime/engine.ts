@@ -16,7 +16,8 @@ import { type Agent, agentId } from "./agent.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation, cancelScope } from "./cancellation.ts";
 import { Committer } from "./committer.ts";
-import { ensureStarted, failureOf, launch } from "./executor.ts";
+import { launch } from "./launch.ts";
+import { ensureStarted, failureOf } from "./results.ts";
 import { LiveRun, type Written } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import { metaText, type Operation } from "./operation.ts";
@@ -224,6 +225,11 @@ export class Engine {
     if (--run.recovering > 0 || run.dead || run.finished) return;
     for (const other of run.scopes.values()) if (other !== scope && other.caughtUp) this.launchFresh(other);
     resumeMaps(this, run);
+  }
+
+  /** Starts one operation; maps start their items through it. */
+  launch(operation: Operation): void {
+    launch(this, operation);
   }
 
   /** Carries out what the body issued in the drains since the last time. */

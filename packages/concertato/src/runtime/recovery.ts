@@ -9,16 +9,10 @@ import { type EntryMeta, entryKindName } from "../journal/entry.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import {
-  channelOf,
-  innermost,
-  itemOperation,
-  itemText,
-  resumeMap,
-  retryNow,
-  timerFired,
-  waitTimedOut,
-} from "./executor.ts";
+import { itemOperation, resumeMap } from "./map-execution.ts";
+import { retryNow } from "./outside-work.ts";
+import { innermost, itemText } from "./results.ts";
+import { channelOf, timerFired, waitTimedOut } from "./waits.ts";
 import { LiveRun } from "./live-run.ts";
 import { LoopState } from "./loop-operation.ts";
 import { MapState } from "./map-operation.ts";

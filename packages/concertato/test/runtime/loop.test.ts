@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { done, human, next, run, tool, workflow } from "../../src/index.ts";
-import { Counts, failure, Lab } from "./lab.ts";
+import { Counts, failure, gate, Lab } from "./lab.ts";
 
 const add = tool({
   name: "add",
@@ -174,5 +174,43 @@ describe("ctx.loop", () => {
     await lab.app.signal(job.runId, "go");
     await lab.world.advance(100);
     expect(await lab.app.job(job.runId).result()).toBe("late");
+  });
+
+  test("whose next turn was on its way when its branch lost does not take that turn, live or on replay", async () => {
+    const gates = { turn: gate(), other: gate() };
+    let turns = 0;
+    const wait = tool({
+      name: "wait",
+      description: "",
+      effect: "read",
+      input: z.enum(["turn", "other"]),
+      execute: (which) => gates[which].promise,
+    });
+    const body = workflow({ name: "body", uses: [wait] }, async (_input, ctx) => {
+      const { branch } = await ctx.race({
+        endless: (inner) =>
+          inner.loop<number, never>(0, async (count, turn) => {
+            turns++;
+            await turn.run(wait, "turn");
+            if (count > 0) await turn.waitFor("never");
+            return next(count + 1);
+          }),
+        other: (inner) => inner.run(wait, "other"),
+      });
+      await ctx.waitFor("go");
+      return branch;
+    });
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, 0);
+    gates.turn.open();
+    gates.other.open();
+    await lab.world.settle();
+    expect(turns).toBe(1);
+    life.crash();
+    await lab.open([body]);
+    await lab.app.signal(job.runId, "go");
+    await lab.world.settle();
+    expect(await lab.app.job(job.runId).result()).toBe("other");
+    expect(turns).toBe(1);
   });
 });

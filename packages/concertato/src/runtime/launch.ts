@@ -1,0 +1,38 @@
+/**
+ * Starts what a body issued: outside work, nested calls, timers, waits, maps, runs of their own. It decides nothing about
+ * order: every end becomes an entry, and only its commit is delivered.
+ */
+import type { Engine } from "./engine.ts";
+import { launchMap } from "./map-execution.ts";
+import { callScope, startChild } from "./nested-call.ts";
+import type { Operation } from "./operation.ts";
+import { launchWork } from "./outside-work.ts";
+import { openWait, setTimer } from "./waits.ts";
+
+/** Starts, or takes up again, an operation whose body has issued it (or that needs no body). */
+export function launch(engine: Engine, operation: Operation): void {
+  if (!operation.live || operation.scope.dead) return;
+  switch (operation.verb) {
+    case "sleep":
+      return setTimer(engine, operation);
+    case "wait":
+    case "outcome":
+      return openWait(operation);
+    case "map":
+      return launchMap(engine, operation);
+    case "start":
+      return startChild(engine, operation);
+    case "run":
+    case "step":
+      return launchCall(engine, operation);
+    case "loop":
+    case "group":
+      return;
+  }
+}
+
+function launchCall(engine: Engine, operation: Operation): void {
+  if (operation.wait !== null) return openWait(operation);
+  if (operation.work !== null) return launchWork(engine, operation);
+  if (operation.target !== null) return callScope(engine, operation);
+}

@@ -1,0 +1,115 @@
+/** Calls of workflows: as a scope of the same run, or as a run of its own. */
+import { derivedId, fingerprint } from "../kernel/derive.ts";
+import { toFailureRecord } from "../kernel/errors.ts";
+import { encodeJson } from "../kernel/json.ts";
+import { type StoredEntry, entryKinds } from "../journal/entry.ts";
+import type { NewRun } from "../journal/store.ts";
+import { Container } from "./container.ts";
+import type { Engine } from "./engine.ts";
+import { type Operation, metaText } from "./operation.ts";
+import { ensureStarted, finish, innermost } from "./results.ts";
+import { Scope } from "./scope.ts";
+import { validateNow } from "./validation.ts";
+import { boundAgent } from "./work.ts";
+
+/** Calls a workflow: a scope of its own, which writes nothing until it has something of its own to record. */
+export function callScope(engine: Engine, operation: Operation): void {
+  const { scope, target, child: known } = operation;
+  if (target === null) return;
+  if (known !== null) {
+    known.agent ??= target;
+    if (known.wanted && known.frame === "none") {
+      known.wanted = false;
+      engine.enqueue(known);
+    }
+    return;
+  }
+  operation.state = "pending";
+  const child = new Scope(scope.run, operation, operation.agent, target, new Container(innermost(operation)));
+  child.startedAt = scope.now;
+  try {
+    const input = validateNow(boundAgent(target).input, operation.input, `input of ${target.kind} ${target.name}`);
+    child.inputText = encodeJson(input, `input of ${target.kind} ${target.name}`);
+  } catch (error) {
+    return finish(operation, toFailureRecord(error, operation.path));
+  }
+  operation.inputText = child.inputText;
+  operation.child = child;
+  engine.register(target);
+  engine.enqueue(child);
+}
+
+/** Starts a run of its own. Its id is derived, so a repeated start finds the same run. */
+export function startChild(engine: Engine, operation: Operation): void {
+  if (operation.state !== "issued") return;
+  operation.state = "pending";
+  const { scope } = operation;
+  const { run } = scope;
+  const target = engine.agent(operation.agent);
+  try {
+    const bound = target === undefined ? undefined : boundAgent(target);
+    const input = validateNow(bound?.input, operation.input, `input of ${operation.name}`);
+    const text = encodeJson(input, `input of ${operation.name}`);
+    const id = `${run.id.split("_")[0] ?? "run"}_${derivedId(run.seed, operation.path, 0)}`;
+    const { created, entries } = firstEntries(engine, {
+      id,
+      agent: operation.agent,
+      tenant: run.tenant,
+      parent: run.id,
+      inputText: text,
+      owner: null,
+      startKey: null,
+      meta: {},
+    });
+    run.creates.push({ run: created, entries });
+    ensureStarted(scope);
+    run.write("child-started", scope, {
+      op: operation.key,
+      name: operation.name,
+      meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)}}`,
+      text: JSON.stringify({ runId: id }),
+      operation,
+      container: innermost(operation),
+    });
+  } catch (error) {
+    finish(operation, toFailureRecord(error, operation.path));
+  }
+}
+
+/** The row and first entry of a new run. */
+export function firstEntries(
+  engine: Engine,
+  draft: {
+    readonly id: string;
+    readonly agent: string;
+    readonly tenant: string;
+    readonly parent: string | null;
+    readonly inputText: string | null;
+    readonly owner: number | null;
+    readonly startKey: string | null;
+    readonly meta: { readonly principal?: string; readonly onBehalfOf?: string };
+  },
+): { readonly created: NewRun; readonly entries: StoredEntry[] } {
+  const at = engine.world.clock.now();
+  const { id, agent, tenant, parent, inputText, owner, startKey } = draft;
+  const agentOwner = engine.agent(agent)?.owner;
+  const entry: StoredEntry = {
+    seq: 1,
+    kind: entryKinds["run-started"],
+    scope: 1,
+    op: "",
+    name: agent,
+    at,
+    meta: metaText({
+      tenant,
+      ...draft.meta,
+      agent,
+      ...(agentOwner === undefined ? {} : { agentOwner }),
+      ...(parent === null ? {} : { causes: [parent] }),
+    }),
+    body: inputText === null ? null : engine.codec.seal(tenant, id, inputText),
+    jump: null,
+  };
+  const created: NewRun = { id, agent, tenant, owner, startKey, inputHash: fingerprint(inputText ?? ""), parent, at };
+  return { created, entries: [entry] };
+}

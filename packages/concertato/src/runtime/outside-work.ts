@@ -1,0 +1,362 @@
+/**
+ * Work on the outside world: the input is checked and kept, an effect is declared before it happens, an attempt runs, its
+ * end is recorded. An effect whose outcome nobody knows is asked about, never repeated on a guess.
+ *
+ *   issued ──input fits──▶ [intent committed] ──▶ attempt ──▶ result
+ *                                  ▲                 ├──retry──▶ attempt-failed ──deadline──┐
+ *                                  └─────────────────┼─────────────────────────────────────┘
+ *   loaded with an intent and no result ──▶ in doubt ┴──probe or person──▶ result, or the intent again
+ */
+import { durationMs } from "../kernel/duration.ts";
+import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import { decodeJson, encodeJson } from "../kernel/json.ts";
+import type { ProbeAnswer, RetryPolicy } from "./agent.ts";
+import { AttemptHandle } from "./attempt.ts";
+import type { Engine } from "./engine.ts";
+import type { Operation } from "./operation.ts";
+import { ensureStarted, finish, finishText, innermost } from "./results.ts";
+
+export function launchWork(engine: Engine, operation: Operation): void {
+  const { work } = operation;
+  if (work === null || operation.inDoubt || operation.timer !== null) return;
+  if (operation.doubtful) return resolveDoubt(engine, operation);
+  if (operation.state !== "issued") return;
+  operation.state = "pending";
+  if (!bindInput(engine, operation)) return;
+  begin(engine, operation);
+}
+
+/** Reads begin at once; an effect begins when its intent is committed. */
+function begin(engine: Engine, operation: Operation): void {
+  if (repeatable(operation)) startAttempt(engine, operation);
+  else writeIntent(operation);
+}
+
+/** Work that is simply done again after a crash. */
+function repeatable(operation: Operation): boolean {
+  const effect = operation.work?.leaf.effect;
+  return effect === "pure" || effect === "read";
+}
+
+/** Checks and keeps the input. False when it does not fit: the operation has failed. */
+function bindInput(engine: Engine, operation: Operation): boolean {
+  if (operation.verb === "step") return true;
+  try {
+    const check = operation.parsed ? undefined : operation.work?.input;
+    const parsed = check === undefined ? operation.input : check(operation.input);
+    if (parsed instanceof Promise) {
+      bindInputLater(engine, operation, parsed);
+      return false;
+    }
+    keepInput(engine, operation, parsed);
+    return true;
+  } catch (error) {
+    finish(operation, toFailureRecord(error, operation.path));
+    return false;
+  }
+}
+
+function bindInputLater(engine: Engine, operation: Operation, pending: Promise<unknown>): void {
+  const { run } = operation.scope;
+  run.attempts++;
+  const go = (act: () => void) => {
+    if (engine.stopped || run.dead) return;
+    run.attempts--;
+    if (operation.state === "pending") act();
+    engine.settled(run);
+  };
+  pending.then(
+    (parsed) =>
+      go(() => {
+        keepInput(engine, operation, parsed);
+        begin(engine, operation);
+      }),
+    (error: unknown) => go(() => finish(operation, toFailureRecord(error, operation.path))),
+  );
+}
+
+function keepInput(engine: Engine, operation: Operation, parsed: unknown): void {
+  operation.parsed = true;
+  // The input of such an item stands with its map; its own entries do not repeat it.
+  if (operation.itemOf !== null && repeatable(operation)) {
+    operation.input = parsed;
+    return;
+  }
+  const text = encodeJson(parsed, `input of ${operation.agent}`);
+  if (operation.inputText !== null && operation.inputText !== text) {
+    engine.world.report(
+      new ConcertatoError({
+        code: "journal/divergence",
+        message: `The input of ${operation.agent} at ${operation.path} of run ${operation.scope.run.id} differs from the recorded one. The recorded result is used.`,
+        details: { runId: operation.scope.run.id, path: operation.path },
+      }),
+    );
+  }
+  operation.inputText = text;
+  operation.input = operation.work?.leaf.effect === "pure" ? parsed : decodeJson(text);
+}
+
+/** Declares an effect before it happens. Crash after its commit: the effect is in doubt; before: nothing happened. */
+function writeIntent(operation: Operation, extraMeta = ""): void {
+  const { scope } = operation;
+  const attempt = operation.attempt > 0 ? `,"attempt":${operation.attempt + 1}` : "";
+  ensureStarted(scope);
+  scope.run.needsFull = true;
+  operation.intended = true;
+  scope.run.write("intent", scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: `${operation.work?.metaHead ?? "{"}${attempt}${extraMeta}}`,
+    text: operation.inputText,
+    operation,
+    container: innermost(operation),
+  });
+}
+
+/** Runs one attempt. Crash during it: pure and read run again, write again with the same key, irreversible is in doubt. */
+export function startAttempt(engine: Engine, operation: Operation): void {
+  const { work, scope } = operation;
+  const { run } = scope;
+  if (work === null || !operation.live || run.dead || engine.stopped) return;
+  operation.state = "pending";
+  operation.attempt++;
+  run.attempts++;
+  const attempt = new AttemptHandle(operation);
+  const started = engine.world.clock.monotonic();
+  const { leaf } = work;
+  if (leaf.timeoutMs !== undefined) armTimeout(engine, operation, attempt, leaf.timeoutMs);
+  const end = (failed: boolean, value: unknown) =>
+    attemptEnded(engine, operation, attempt, failed, value, engine.world.clock.monotonic() - started);
+  let value: unknown;
+  try {
+    value = leaf.execute(operation.input as never, attempt);
+  } catch (error) {
+    return end(true, error);
+  }
+  if (!isThenable(value)) return end(false, value);
+  engine.launched = true;
+  value.then(
+    (output) => end(false, output),
+    (error: unknown) => end(true, error),
+  );
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+function armTimeout(engine: Engine, operation: Operation, attempt: AttemptHandle, timeoutMs: number): void {
+  attempt.timer = engine.at(engine.world.clock.monotonic() + timeoutMs, () => {
+    const error = new ConcertatoError({
+      code: "agent/timeout",
+      message: `Attempt ${attempt.attempt} of ${operation.name} at ${operation.path} of run ${operation.scope.run.id} took longer than ${timeoutMs} ms.`,
+      details: { runId: operation.scope.run.id, path: operation.path, timeoutMs },
+    });
+    attemptEnded(engine, operation, attempt, true, error, timeoutMs);
+    attempt.abort(error);
+  });
+}
+
+function attemptEnded(
+  engine: Engine,
+  operation: Operation,
+  attempt: AttemptHandle,
+  failed: boolean,
+  value: unknown,
+  took: number,
+): void {
+  if (!attempt.end()) return;
+  const accept = (act: () => void) => acceptEnd(engine, operation, act);
+  if (failed) return accept(() => attemptFailed(engine, operation, value, took));
+  const succeed = (output: unknown) => finishText(operation, encodeJson(output, `output of ${operation.name}`), took);
+  let checked: unknown;
+  try {
+    checked = operation.work?.output === undefined ? value : operation.work.output(value);
+  } catch (error) {
+    return accept(() => attemptFailed(engine, operation, error, took));
+  }
+  if (!(checked instanceof Promise)) return accept(() => succeed(checked));
+  checked.then(
+    (output) => accept(() => succeed(output)),
+    (error: unknown) => accept(() => attemptFailed(engine, operation, error, took)),
+  );
+}
+
+/** Takes note of an attempt's end, once; what cannot be recorded is a failure of its own. */
+function acceptEnd(engine: Engine, operation: Operation, act: () => void): void {
+  const { run } = operation.scope;
+  if (engine.stopped || run.dead) return;
+  run.attempts--;
+  if (operation.state === "pending") {
+    try {
+      act();
+    } catch (error) {
+      attemptFailed(engine, operation, error, 0);
+    }
+  }
+  engine.settled(run);
+}
+
+function attemptFailed(engine: Engine, operation: Operation, error: unknown, took: number): void {
+  const record = toFailureRecord(error, operation.path);
+  const leaf = operation.work?.leaf;
+  // A timeout says nothing about an irreversible effect: it may still happen.
+  const unknown =
+    leaf?.effect === "irreversible" &&
+    operation.intended &&
+    (record.code === "agent/timeout" || leaf.probe !== undefined);
+  if (unknown) {
+    // What the probe may find out: it did happen after all; or it did not, and then this failure is what counts.
+    operation.thrown = error;
+    return resolveDoubt(engine, operation);
+  }
+  failOrRetry(engine, operation, error, took);
+}
+
+/** A failure that is known to be one. */
+function failOrRetry(engine: Engine, operation: Operation, error: unknown, took: number): void {
+  const record = toFailureRecord(error, operation.path);
+  const leaf = operation.work?.leaf;
+  operation.thrown = undefined;
+  if (leaf?.retry !== undefined && operation.attempt < leaf.retry.attempts && retryable(error)) {
+    return retryLater(engine, operation, leaf.retry, record);
+  }
+  finish(operation, record, took);
+}
+
+function retryable(error: unknown): boolean {
+  return !ConcertatoError.is(error) || error.retryable || error.code === "agent/failed";
+}
+
+function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, record: FailureRecord): void {
+  const { scope } = operation;
+  const longest = durationMs(retry.maxBackoff ?? "1m");
+  const wait = Math.min(longest, durationMs(retry.backoff ?? "1s") * 2 ** (operation.attempt - 1));
+  const { clock } = engine.world;
+  operation.until = clock.now() + wait;
+  operation.timer = engine.at(clock.monotonic() + wait, () => retryNow(engine, operation));
+  ensureStarted(scope);
+  scope.run.pending.add(operation);
+  scope.run.write("attempt-failed", scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: `${operation.work?.metaHead ?? "{"},"attempt":${operation.attempt},"until":${operation.until}}`,
+    text: JSON.stringify(record),
+    inputText: operation.intended ? null : operation.inputText,
+    operation,
+    container: innermost(operation),
+  });
+}
+
+/**
+ * A retry that is due. An effect declares its intent anew, so that a crash during this attempt leaves it in doubt too.
+ * It needs the closure or agent, so a body that is not there is run first.
+ */
+export function retryNow(engine: Engine, operation: Operation): void {
+  operation.timer = null;
+  operation.until = null;
+  operation.scope.run.pending.delete(operation);
+  if (operation.work === null) {
+    operation.state = "issued";
+    return engine.enqueue(operation.scope);
+  }
+  restoreInput(operation);
+  operation.state = "issued";
+  launchWork(engine, operation);
+}
+
+/** What was parsed and recorded is what every attempt gets, not what the body passes again. */
+function restoreInput(operation: Operation): void {
+  if (operation.verb !== "run" || operation.inputText === null) return;
+  operation.input = decodeJson(operation.inputText);
+  operation.parsed = true;
+}
+
+/**
+ * An intent without a result: `write` runs again with the same key, `irreversible` asks its probe, else a person.
+ * Acting again begins with an intent of its own: the one that was found may be visible and not yet synced, and a power
+ * cut after the effect would leave no trace of it (found by the simulator, seed 7646).
+ */
+function resolveDoubt(engine: Engine, operation: Operation): void {
+  const { work } = operation;
+  if (work === null) return;
+  operation.doubtful = false;
+  operation.state = "pending";
+  restoreInput(operation);
+  if (work.leaf.effect !== "irreversible") return writeIntent(operation);
+  const { probe } = work.leaf;
+  if (probe === undefined) return declareDoubt(operation);
+  askProbe(engine, operation, probe as (input: never, attempt: AttemptHandle) => PromiseLike<ProbeAnswer<unknown>>);
+}
+
+function askProbe(
+  engine: Engine,
+  operation: Operation,
+  probe: (input: never, attempt: AttemptHandle) => PromiseLike<ProbeAnswer<unknown>>,
+): void {
+  const { run } = operation.scope;
+  run.attempts++;
+  const attempt = new AttemptHandle(operation);
+  const answered = (answer: ProbeAnswer<unknown>) => {
+    if (!attempt.end() || engine.stopped || run.dead) return;
+    run.attempts--;
+    if (operation.state === "pending") acceptProbe(engine, operation, answer);
+    engine.settled(run);
+  };
+  engine.launched = true;
+  // A probe that fails, or answers nonsense, has not found out anything.
+  askAndCheck(operation, () => probe(operation.input as never, attempt)).then(answered, () =>
+    answered({ kind: "unknown" }),
+  );
+}
+
+async function askAndCheck(
+  operation: Operation,
+  ask: () => PromiseLike<ProbeAnswer<unknown>>,
+): Promise<ProbeAnswer<unknown>> {
+  const answer = await ask();
+  if (answer.kind !== "happened") return answer;
+  const output = operation.work?.output === undefined ? answer.output : await operation.work.output(answer.output);
+  encodeJson(output, `probe answer of ${operation.name}`);
+  return { kind: "happened", output };
+}
+
+function acceptProbe(engine: Engine, operation: Operation, answer: ProbeAnswer<unknown>): void {
+  switch (answer.kind) {
+    case "happened":
+      return finishText(operation, encodeJson(answer.output, `probe answer of ${operation.name}`), 0);
+    case "did-not-happen":
+      if (operation.thrown !== undefined) return failOrRetry(engine, operation, operation.thrown, 0);
+      return writeIntent(operation);
+    default:
+      return declareDoubt(operation);
+  }
+}
+
+/** Leaves it to a person: `app.answer(run, path, { happened })`. */
+function declareDoubt(operation: Operation): void {
+  const { scope } = operation;
+  operation.inDoubt = true;
+  operation.since = scope.run.tick();
+  scope.run.pending.add(operation);
+  ensureStarted(scope);
+  operation.doubtSeq = scope.run.nextSeq + 1;
+  scope.run.write("in-doubt", scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: `${operation.work?.metaHead ?? "{"}}`,
+    text: operation.inputText,
+    operation,
+    container: innermost(operation),
+  });
+}
+
+/** A person's word on an effect in doubt. */
+export function doubtResolved(operation: Operation, happened: boolean, outputText: string | null, from: string): void {
+  operation.inDoubt = false;
+  operation.scope.run.pending.delete(operation);
+  if (happened) return finishText(operation, outputText, 0, from);
+  operation.state = "pending";
+  restoreInput(operation);
+  writeIntent(operation, from);
+}

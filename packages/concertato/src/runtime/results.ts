@@ -1,0 +1,118 @@
+/** The entries that end an operation, and those that must stand before it: the starts of what encloses it. */
+import { AgentFailure, type FailureRecord } from "../kernel/errors.ts";
+import { type Json, decodeJson } from "../kernel/json.ts";
+import type { Container } from "./container.ts";
+import type { MapState } from "./map-operation.ts";
+import { type Operation, metaText } from "./operation.ts";
+import type { Scope } from "./scope.ts";
+
+/** Records an operation's failure. */
+export function finish(operation: Operation, record: FailureRecord, took = 0): void {
+  writeResult(operation, true, JSON.stringify(record), took, "");
+}
+
+/** Records an operation's output. */
+export function finishText(operation: Operation, text: string | null, took = 0, extraMeta = "", notBefore = 0): void {
+  writeResult(operation, false, text, took, extraMeta, notBefore);
+}
+
+export function writeResult(
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  took: number,
+  extraMeta: string,
+  notBefore = 0,
+): void {
+  const { scope } = operation;
+  operation.state = "pending";
+  clearDeadline(operation);
+  ensureStarted(scope);
+  const keepsInput = operation.verb === "run" && !operation.intended && !operation.opened && operation.itemOf === null;
+  const end = scope.run.nextSeq + 1;
+  let meta = operation.work?.metaHead ?? `{"verb":"${operation.verb}"`;
+  if (operation.work === null && operation.agent !== "") meta += `,"agent":${JSON.stringify(operation.agent)}`;
+  if (operation.attempt > 1) meta += `,"attempt":${operation.attempt}`;
+  if (took >= 1) meta += `,"took":${Math.round(took)}`;
+  if (failed) meta += ',"failed":true';
+  scope.run.write("result", scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: `${meta}${extraMeta}}`,
+    text,
+    inputText: keepsInput ? operation.inputText : null,
+    failed,
+    operation,
+    container: innermost(operation),
+    jump: operation.map === null ? null : operation.map.container.jumpFrom(end),
+    notBefore,
+  });
+}
+
+function clearDeadline(operation: Operation): void {
+  if (operation.timer !== null) operation.timer.fire = null;
+  operation.timer = null;
+  operation.scope.run.pending.delete(operation);
+}
+
+/** The stretch of the journal that the operation's own entries belong to. */
+export function innermost(operation: Operation): Container | null {
+  return operation.itemOf === null ? operation.container : operation.itemOf.container;
+}
+
+/** The text of an item as its map has it; undefined for anything else. */
+export function itemText(operation: Operation): string | null | undefined {
+  const { itemOf, itemIndex } = operation;
+  return itemOf === null ? undefined : (JSON.stringify(itemOf.items[itemIndex] ?? null) ?? null);
+}
+
+/** Writes the start of a scope (and of what encloses it) before the first entry inside it. */
+export function ensureStarted(scope: Scope): void {
+  const { operation, run } = scope;
+  if (scope.seq !== 0 || operation === null) return;
+  ensureStarted(operation.scope);
+  if (operation.itemOf !== null) ensureMapStarted(operation.itemOf);
+  const written = run.write("scope-started", operation.scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: metaText({
+      agent: operation.agent,
+      verb: "run",
+      startedAt: scope.startedAt,
+      ...(scope.agent?.owner === undefined ? {} : { agentOwner: scope.agent.owner }),
+    }),
+    // An item's input stands with its map, unless its schema made something else of it.
+    text: scope.inputText === itemText(operation) ? null : scope.inputText,
+    operation,
+    container: scope.container,
+  });
+  scope.seq = written.stored.seq;
+  run.scopes.set(scope.seq, scope);
+}
+
+export function ensureMapStarted(map: MapState): void {
+  const { operation } = map;
+  if (map.recorded) return;
+  map.recorded = true;
+  ensureStarted(operation.scope);
+  operation.scope.run.write("map-started", operation.scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: metaText({
+      verb: "map",
+      agent: operation.agent,
+      count: map.items.length,
+      limit: map.limit,
+      join: map.join,
+      startedAt: operation.scope.now,
+    }),
+    text: operation.inputText,
+    operation,
+    container: map.container,
+  });
+}
+
+/** An AgentFailure for a recorded failure's text. */
+export function failureOf(text: string | null): AgentFailure {
+  return new AgentFailure(decodeJson(text) as FailureRecord & Json);
+}

@@ -1,0 +1,174 @@
+/** What a body waits for: lengths of time, signals, people, the ends of runs it started. */
+import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import { decodeJson, encodeJson } from "../kernel/json.ts";
+import { Container } from "./container.ts";
+import type { Engine } from "./engine.ts";
+import { type Operation, metaText } from "./operation.ts";
+import { ensureStarted, finish, finishText, innermost, writeResult } from "./results.ts";
+import { validateNow } from "./validation.ts";
+import { boundAgent } from "./work.ts";
+
+export function setTimer(engine: Engine, operation: Operation): void {
+  if (operation.until !== null) return;
+  const { scope } = operation;
+  const { clock } = engine.world;
+  const ms = Number(operation.input);
+  operation.since = clock.now();
+  operation.until = operation.since + ms;
+  operation.opened = true;
+  operation.state = "pending";
+  // Armed now, but a result can only be written after this entry, in the same order as the journal.
+  operation.timer = engine.at(clock.monotonic() + ms, () => timerFired(operation));
+  scope.run.pending.add(operation);
+  ensureStarted(scope);
+  scope.run.write("timer-set", scope, {
+    op: operation.key,
+    meta: `{"verb":"sleep","until":${operation.until}}`,
+    operation,
+    container: innermost(operation),
+  });
+}
+
+/** A sleep's deadline has passed. */
+export function timerFired(operation: Operation): void {
+  operation.timer = null;
+  if (operation.live) finishText(operation, null, 0, "", operation.until ?? 0);
+}
+
+/** Asks for an answer; one that came before is taken at once. */
+export function openWait(operation: Operation): void {
+  const { scope, wait } = operation;
+  const { run } = scope;
+  const { engine } = run;
+  if (wait === null) return;
+  if (operation.opened) return operation.overdue ? waitTimedOut(operation) : undefined;
+  operation.state = "pending";
+  if (takeBuffered(operation)) return;
+  let requestText: string | null;
+  try {
+    const input =
+      operation.target === null || operation.parsed
+        ? operation.input
+        : validateNow(boundAgent(operation.target).input, operation.input, `input of ${operation.name}`);
+    requestText = encodeJson(input, `request of ${operation.name}`);
+  } catch (error) {
+    return finish(operation, toFailureRecord(error, operation.path));
+  }
+  const { clock } = engine.world;
+  operation.inputText = requestText;
+  operation.since = clock.now();
+  operation.opened = true;
+  if (wait.withinMs !== undefined) {
+    operation.until = operation.since + wait.withinMs;
+    operation.timer = engine.at(clock.monotonic() + wait.withinMs, () => waitTimedOut(operation));
+  }
+  run.addWait(channelOf(operation), operation);
+  run.pending.add(operation);
+  ensureStarted(scope);
+  const until = operation.until === null ? {} : { until: operation.until };
+  const agent = operation.agent === "" ? {} : { agent: operation.agent };
+  run.write("wait-opened", scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: metaText({ verb: operation.verb, ...agent, ...until }),
+    text: requestText,
+    operation,
+    container: innermost(operation),
+  });
+}
+
+/** Where messages for this wait arrive. */
+export function channelOf(operation: Operation): string {
+  switch (operation.wait?.kind) {
+    case "signal":
+      return `signal:${operation.name}`;
+    case "child":
+      return `child:${operation.name}`;
+    default:
+      return `answer:${operation.path}`;
+  }
+}
+
+function takeBuffered(operation: Operation): boolean {
+  const { run } = operation.scope;
+  const channel = channelOf(operation);
+  const signals = run.buffer.get(channel);
+  for (let signal = signals?.shift(); signal !== undefined; signal = signals?.shift()) {
+    if (signals?.length === 0) run.buffer.delete(channel);
+    if (acceptAnswer(operation, signal.text, `,"signal":${signal.seq}`)) return true;
+    run.write("signal-refused", operation.scope, {
+      op: operation.key,
+      name: operation.name,
+      meta: metaText({ signal: signal.seq }),
+      operation,
+    });
+  }
+  return false;
+}
+
+/** Takes an answer for a wait if it fits; false leaves the wait open. */
+export function acceptAnswer(operation: Operation, text: string | null, extraMeta: string): boolean {
+  const { wait } = operation;
+  if (wait?.kind === "child") {
+    acceptChildEnd(operation, text, extraMeta);
+    return true;
+  }
+  let output: string | null;
+  try {
+    output = encodeJson(
+      validateNow(wait?.validate, decodeJson(text), `answer to ${operation.name}`),
+      `answer to ${operation.name}`,
+    );
+  } catch (error) {
+    // No answer can ever be checked: waiting on would be for ever.
+    if (!ConcertatoError.is(error, "agent/async-schema")) return false;
+    finishWait(operation, true, JSON.stringify(toFailureRecord(error, operation.path)), extraMeta);
+    return true;
+  }
+  finishWait(operation, false, output, extraMeta);
+  return true;
+}
+
+function acceptChildEnd(operation: Operation, text: string | null, extraMeta: string): void {
+  const end = decodeJson(text) as { failed: boolean; body?: unknown };
+  finishWait(operation, end.failed, end.body === undefined ? null : JSON.stringify(end.body), extraMeta);
+}
+
+function finishWait(operation: Operation, failed: boolean, text: string | null, extraMeta: string): void {
+  operation.scope.run.removeWait(channelOf(operation), operation);
+  Container.pin(innermost(operation));
+  writeResult(operation, failed, text, 0, extraMeta);
+}
+
+/** Nobody answered in time. */
+export function waitTimedOut(operation: Operation): void {
+  const { scope, wait } = operation;
+  operation.timer = null;
+  if (!operation.live) return;
+  if (wait === null && !operation.attached) {
+    // Only the body knows the agent, and what it answers when nobody else does.
+    operation.overdue = true;
+    return scope.run.engine.enqueue(scope);
+  }
+  scope.run.removeWait(channelOf(operation), operation);
+  const late = operation.until ?? 0;
+  if (wait?.onTimeout !== undefined) {
+    try {
+      const output = validateNow(
+        wait.validate,
+        wait.onTimeout(decodeJson(operation.inputText)),
+        `timeout answer of ${operation.name}`,
+      );
+      return finishText(operation, encodeJson(output, `timeout answer of ${operation.name}`), 0, "", late);
+    } catch (error) {
+      return finish(operation, toFailureRecord(error, operation.path));
+    }
+  }
+  const record: FailureRecord = {
+    code: "agent/timeout",
+    message: `Nobody answered ${operation.name} at ${operation.path} of run ${scope.run.id} before its deadline.`,
+    path: operation.path,
+    retryable: true,
+  };
+  writeResult(operation, true, JSON.stringify(record), 0, "", late);
+}
