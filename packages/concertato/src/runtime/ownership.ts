@@ -159,7 +159,12 @@ export class Ownership {
       this.#backlog = room <= 0;
       if (this.#backlog) return;
       const rows = await this.#claimPage(room);
-      for (const row of rows) await this.#take(row);
+      // Should one of them throw, the others are owned and not held: they stay noted and are read again.
+      for (const row of rows) this.#unknown.add(row.key);
+      for (const row of rows) {
+        this.#unknown.delete(row.key);
+        await this.#take(row);
+      }
       if (rows.length < room) return;
     }
   }
