@@ -76,7 +76,8 @@ export class Schedule {
       yield: (fn) => void this.after(0, owner, fn),
       id: () =>
         Math.floor(this.random.next() * 2 ** 48).toString(36) + Math.floor(this.random.next() * 2 ** 48).toString(36),
-      exit: () => undefined,
+      random: () => this.random.next(),
+      exit: (reason) => report(new Error(reason)),
       report,
     };
   }

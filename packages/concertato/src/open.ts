@@ -4,7 +4,7 @@ import { clearCodec } from "./journal/clear-codec.ts";
 import type { Durability, PayloadCodec, Store } from "./journal/store.ts";
 import { App } from "./app.ts";
 import { realWorld } from "./real-world.ts";
-import type { Agent } from "./runtime/agent.ts";
+import type { Agent, Argument } from "./runtime/agent.ts";
 import { Engine } from "./runtime/engine.ts";
 import { MemoryStore } from "./store/memory-store.ts";
 
@@ -71,10 +71,11 @@ async function openCodec(store: Store, options: OpenOptions, tenant: string): Pr
  * Runs one agent in memory and returns its output: nothing to set up, nothing kept.
  * @throws AgentFailure when it fails
  */
-export async function run<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<Output> {
+export async function run<Input, Output>(agent: Agent<Input, Output>, ...[input]: Argument<Input>): Promise<Output> {
   const app = await open();
   try {
-    const job = await app.start(agent, input);
+    // An agent that takes no input is given none.
+    const job = await app.start(agent, input as NoInfer<Input>);
     return await job.result();
   } finally {
     await app.close();

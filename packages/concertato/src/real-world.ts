@@ -16,6 +16,7 @@ export function realWorld(report: (error: unknown) => void = reportToStderr): Wo
     drain: (fn) => void resolved.then(() => process.nextTick(fn)),
     yield: (fn) => void setImmediate(fn),
     id: timeOrderedId,
+    random: Math.random,
     exit: (reason) => {
       process.stderr.write(`concertato: ${reason}\n`);
       process.exit(70);

@@ -27,7 +27,9 @@ export interface World {
   yield(fn: () => void): void;
   /** A fresh unguessable id, without prefix. */
   id(): string;
-  /** Ends the process at once; used when memory and store cannot be reconciled. */
+  /** In [0, 1): spreads retries, so that what failed together does not come back together. Never decides anything recorded. */
+  random(): number;
+  /** Ends the process at once: the store breaks its contract, and going on would write on a wrong memory of it. */
   exit(reason: string): void;
   /** Reports a fault that belongs to no run (sweep failed, listener threw). */
   readonly report: (error: unknown) => void;

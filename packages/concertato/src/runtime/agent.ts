@@ -88,6 +88,9 @@ export interface Agent<in Input = never, out Output = unknown> {
   readonly body: AgentBody<Input, Output>;
 }
 
+/** The input of a call; an agent that takes none is called without. */
+export type Argument<Input> = void extends Input ? readonly [input?: NoInfer<Input>] : readonly [input: NoInfer<Input>];
+
 /** `name@version`. */
 export function agentId(agent: { readonly name: string; readonly version: number }): string {
   return `${agent.name}@${agent.version}`;

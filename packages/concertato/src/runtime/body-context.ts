@@ -7,7 +7,7 @@ import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Verb } from "../journal/entry.ts";
-import { type Agent, agentId, type AttemptContext, type Schema } from "./agent.ts";
+import { type Agent, agentId, type Argument, type AttemptContext, type Schema } from "./agent.ts";
 import { Container } from "./container.ts";
 import type {
   ChildHandle,
@@ -28,6 +28,9 @@ import { bindAgent, boundAgent } from "./work.ts";
 
 /** A body with more direct operations than this is stopped; endless work belongs into `ctx.loop`. */
 const maxDirectOperations = 10_000;
+
+/** At so many it is reported, once, while there is time to change it. */
+const warnedOperations = 2_000;
 
 /** A branch of all or race: given up as one. */
 interface Branch {
@@ -86,7 +89,7 @@ export class BodyContext implements Context {
     return owner.controller.signal;
   }
 
-  run<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<Output> {
+  run<Input, Output>(agent: Agent<Input, Output>, ...[input]: Argument<Input>): Promise<Output> {
     const bound = boundAgent(agent as Agent);
     const operation = this.#issue("run", agent.name, bound.id);
     if (operation === null) return never();
@@ -216,11 +219,11 @@ export class BodyContext implements Context {
     }
   }
 
-  start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
-    return heard(this.#start(agent, input));
+  start<Input, Output>(agent: Agent<Input, Output>, ...[input]: Argument<Input>): Promise<ChildHandle<Output>> {
+    return heard(this.#start(agent as Agent<unknown, Output>, input));
   }
 
-  async #start<Input, Output>(agent: Agent<Input, Output>, input: Input): Promise<ChildHandle<Output>> {
+  async #start<Output>(agent: Agent<unknown, Output>, input: unknown): Promise<ChildHandle<Output>> {
     const operation = this.#issue("start", agent.name, agentId(agent));
     if (operation === null) return never();
     this.#scope.run.engine.register(agent as Agent);
@@ -255,7 +258,7 @@ export class BodyContext implements Context {
     const scope = this.#scope;
     if (!this.#admits(`ctx.${verb}${name === "" ? "" : ` ${name}`}`)) return null;
     const key = this.#prefix + String(this.#next++);
-    if (this.#loop === null && ++scope.direct > maxDirectOperations) throw tooMany(scope);
+    if (this.#loop === null) countDirect(scope);
     const known = scope.operations.get(key);
     if (known !== undefined) return this.#attach(known, verb, name, agent);
     const operation = new Operation(scope, key, verb, name, agent, this.#container);
@@ -374,10 +377,17 @@ function defaultConcurrency(agent: Agent): number {
   return agent.body.type === "leaf" && agent.body.effect === "pure" ? 256 : 16;
 }
 
-function tooMany(scope: Scope): ConcertatoError {
+/** Bodies that grow without bound are told early and stopped late. */
+function countDirect(scope: Scope): void {
+  scope.direct++;
+  if (scope.direct === warnedOperations) scope.run.engine.world.report(tooMany(scope, "has issued", warnedOperations));
+  if (scope.direct > maxDirectOperations) throw tooMany(scope, "issued more than", maxDirectOperations);
+}
+
+function tooMany(scope: Scope, issued: string, count: number): ConcertatoError {
   return new ConcertatoError({
     code: "runtime/too-many-operations",
-    message: `${scope.agentId} at ${scope.path} of run ${scope.run.id} issued more than ${maxDirectOperations} operations outside ctx.loop; its replay would grow without bound. Put the repetition into ctx.loop.`,
+    message: `${scope.agentId} at ${scope.path} of run ${scope.run.id} ${issued} ${count} operations outside ctx.loop; its replay grows with each, and it is stopped at ${maxDirectOperations}. Put the repetition into ctx.loop.`,
     details: { runId: scope.run.id, path: scope.path, limit: maxDirectOperations },
   });
 }

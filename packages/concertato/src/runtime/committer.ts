@@ -157,6 +157,11 @@ export class Committer {
   }
 
   #apply(batch: Batch, results: readonly ChangeResult[]): void {
+    if (results.length !== batch.changes.length) {
+      return this.#engine.world.exit(
+        `The store ${this.#engine.store.name} answered ${results.length} of ${batch.changes.length} changes; nothing it says can be trusted.`,
+      );
+    }
     // Runs first: whoever started or signalled hears of it when what it set off is under way.
     const { shares, loose } = batch;
     for (let index = 0; index < shares.length; index++) {

@@ -2,7 +2,7 @@
  * What a workflow body works with. Its only sources of asynchrony are these calls and pure promises; anything else
  * awaited in a body is caught at the next ctx call as `runtime/foreign-await`.
  */
-import type { Agent, AttemptContext, ProbeAnswer, RetryPolicy, Schema } from "./agent.ts";
+import type { Agent, Argument, AttemptContext, ProbeAnswer, RetryPolicy, Schema } from "./agent.ts";
 import type { Effect } from "../journal/entry.ts";
 import type { Json } from "../kernel/json.ts";
 
@@ -79,7 +79,7 @@ export interface Context {
   readonly signal: AbortSignal;
 
   /** Calls an agent of any kind and returns its output; throws AgentFailure. */
-  run<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<Output>;
+  run<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<Output>;
   /** Runs one agent over many items. Outputs are in the order of the items. */
   map<Input, Output>(
     items: readonly NoInfer<Input>[],
@@ -114,7 +114,7 @@ export interface Context {
     body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
   ): Promise<Result>;
   /** Starts a run of its own and goes on; the handle can wait for it. */
-  start<Input, Output>(agent: Agent<Input, Output>, input: NoInfer<Input>): Promise<ChildHandle<Output>>;
+  start<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<ChildHandle<Output>>;
 
   /** Time of the entry delivered last, in ms: the same on replay. */
   now(): number;

@@ -231,8 +231,11 @@ function retryable(error: unknown): boolean {
 function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, record: FailureRecord): void {
   const { scope } = operation;
   const longest = durationMs(retry.maxBackoff ?? "1m");
-  const wait = Math.min(longest, durationMs(retry.backoff ?? "1s") * 2 ** (operation.attempt - 1));
-  const { clock } = engine.world;
+  const { world } = engine;
+  const { clock } = world;
+  // A tenth more or less, so that what failed together does not come back together.
+  const spread = 0.9 + 0.2 * world.random();
+  const wait = Math.min(longest, Math.round(durationMs(retry.backoff ?? "1s") * 2 ** (operation.attempt - 1) * spread));
   operation.until = clock.now() + wait;
   operation.timer = engine.at(clock.monotonic() + wait, () => retryNow(engine, operation));
   ensureStarted(scope);

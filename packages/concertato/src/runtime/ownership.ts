@@ -239,7 +239,7 @@ export class Ownership {
   async #finishCancelled(row: RunRow): Promise<void> {
     const { store, world, codec, committer } = this.#engine;
     const [last] = await store.entries(row.key, row.seq - 1, 1);
-    const rows = await store.inbox(row.key, 100);
+    const rows = await store.inbox(row.key, 10_000);
     const reason = rows.find((message) => message.kind === "cancel");
     const at = Math.max(world.clock.now(), last?.at ?? 0);
     const text = JSON.stringify(

@@ -69,6 +69,7 @@ export function virtualWorld(startMs: number = Date.UTC(2026, 0, 1)): VirtualWor
     drain: (fn) => later((run) => queueMicrotask(() => process.nextTick(run)), fn),
     yield: (fn) => later((run) => void setImmediate(run), fn),
     id: () => `virtual${(++ids).toString().padStart(6, "0")}`,
+    random: () => 0.5,
     exit: (reason) => {
       throw new Error(`The world was asked to end: ${reason}`);
     },

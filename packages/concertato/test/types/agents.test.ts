@@ -192,6 +192,14 @@ describe("a workflow", () => {
     workflow({ name: "shout", output: Receipt }, async () => ({}));
   });
 
+  test("calls an agent that takes no input without one, and no other", () => {
+    workflow({ name: "caller" }, async (_input, ctx) => {
+      expectTypeOf(await ctx.run(nothing)).toEqualTypeOf<void>();
+      // @ts-expect-error -- a payment needs an order
+      await ctx.run(pay);
+    });
+  });
+
   test("may use agents of any types", () => {
     workflow({ name: "desk", uses: [pay, length, nothing, manager, poet] }, () => 1);
     // @ts-expect-error -- a function is no agent
