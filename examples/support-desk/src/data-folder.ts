@@ -22,7 +22,12 @@ export function dataFolder(directory: string): DataFolder {
 }
 
 export function makeFolder({ directory }: DataFolder): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`The folder ${directory} cannot be made (${why}). Choose another with --data.`, { cause: error });
+  }
 }
 
 /** Forgets all work, after its mail server has gone. @throws when the folder holds something else than a desk's data */

@@ -70,7 +70,7 @@ function buildProgram(world: CliWorld): Command {
     })
     .addHelpText(
       "after",
-      "\nA run may be named by the beginning of its id.\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or nothing waits for that.",
+      "\nA run may be named by the beginning or the end of its id.\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or nothing waits for that.",
     );
   const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
   addReading(program, inApp);
