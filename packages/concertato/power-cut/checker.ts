@@ -32,7 +32,10 @@ interface Finders {
 export function check(acknowledged: Acknowledged, found: Found, durability: Durability): Judgement {
   const violations: Finding[] = [];
   const losses: Finding[] = [];
-  const into = (list: Finding[]): Find => (rule, subject, detail) => list.push({ rule, subject, detail });
+  const into =
+    (list: Finding[]): Find =>
+    (rule, subject, detail) =>
+      list.push({ rule, subject, detail });
   const wrong = into(violations);
   const finders = { wrong, lost: durability === "full" ? wrong : into(losses) };
   const runs = new Map(found.runs.map((run) => [run.runId, run]));
@@ -91,7 +94,8 @@ function checkSignals(
 ): void {
   const waiting = new Set(unsignalled);
   for (const runId of signals) {
-    if (waiting.has(runId) || !runs.has(runId)) lost("signal-durable", runId, "its signal was acknowledged and is gone");
+    if (waiting.has(runId) || !runs.has(runId))
+      lost("signal-durable", runId, "its signal was acknowledged and is gone");
   }
 }
 

@@ -42,7 +42,8 @@ function parse(args: readonly string[]): Wanted {
   const cuts = Number(values.cuts);
   if (!Number.isInteger(cuts) || cuts < 1) throw new Error("--cuts needs a whole number from 1");
   if (durability !== "full" && durability !== "normal") throw new Error("--durability needs full or normal");
-  if (load !== "mixed" && !isPace(load)) throw new Error(`--load needs one of: mixed, ${Object.keys(paces).join(", ")}`);
+  if (load !== "mixed" && !isPace(load))
+    throw new Error(`--load needs one of: mixed, ${Object.keys(paces).join(", ")}`);
   const common = { cuts, driveCache: values["drive-cache"], seed, keep };
   if (plant === undefined) return { json, runs: [{ ...common, durability, load, plant: null }] };
   return { json, runs: planted(plant).map((name) => ({ ...common, plant: name, ...settingOf(name) })) };

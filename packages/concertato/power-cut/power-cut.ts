@@ -6,16 +6,7 @@
  *   judges        the copy is mounted, a survivor opens the store there and goes on, the checker compares
  *   goes on       the writer resumes; or is killed, or closes, and another opens its file; or begins with a new file
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -257,8 +248,7 @@ class Bench {
 
   #heard(acknowledged: Acknowledged, line: WriterLine): void {
     acknowledged.hear(line);
-    if (line.say === "report" && !line.code.startsWith("store/"))
-      this.#fault(`${line.code} ${line.message}`);
+    if (line.say === "report" && !line.code.startsWith("store/")) this.#fault(`${line.code} ${line.message}`);
   }
 
   #fault(detail: string): void {

@@ -47,7 +47,9 @@ function verdict(report: PowerCutReport): string {
   if (plant !== null)
     return `Plant ${plant} (${plantOf(plant).what}) ${plantCaught(report) ? "was caught." : "was NOT caught."}`;
   if (violationsOf(report).length > 0) return "Promises were broken.";
-  return durability === "full" ? "Nothing that was acknowledged was lost." : "No intent was lost; the rest is what normal may lose.";
+  return durability === "full"
+    ? "Nothing that was acknowledged was lost."
+    : "No intent was lost; the rest is what normal may lose.";
 }
 
 function sum(cuts: readonly Cut[], pick: (cut: Cut) => number): number {

@@ -5,6 +5,7 @@
 import { derivedId, derivedRandom } from "../kernel/derive.ts";
 import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
+import { appended } from "../kernel/short-list.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Verb } from "../journal/entry.ts";
 import { type Agent, agentId, type Argument, type AttemptContext, type Schema } from "./agent.ts";
@@ -264,7 +265,7 @@ export class BodyContext implements Context {
     const operation = new Operation(scope, key, verb, name, agent, this.#container);
     operation.attached = true;
     scope.operations.set(key, operation);
-    scope.fresh.push(operation);
+    scope.fresh = appended(scope.fresh, operation);
     if (verb !== "loop") scope.awaiting++;
     return operation;
   }
@@ -278,7 +279,7 @@ export class BodyContext implements Context {
     operation.attached = true;
     if (operation.state === "cancelled") return operation;
     if (verb !== "loop") scope.awaiting++;
-    if (operation.live) scope.fresh.push(operation);
+    if (operation.live) scope.fresh = appended(scope.fresh, operation);
     return operation;
   }
 

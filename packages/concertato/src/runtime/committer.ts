@@ -5,6 +5,7 @@
  */
 import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
 import type { StoredEntry } from "../journal/entry.ts";
+import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemEnded } from "./map-execution.ts";
@@ -29,9 +30,9 @@ interface Share {
 }
 
 interface Batch {
-  readonly shares: Share[];
+  shares: Share[];
   readonly loose: LooseChange[];
-  readonly changes: Change[];
+  changes: Change[];
 }
 
 /** What one flush commits; most flushes make one batch. */
@@ -117,7 +118,7 @@ export class Committer {
       // Shares stand before loose changes in a batch.
       const batch = batchFor(batches, one.durability);
       batch.loose.push(one);
-      batch.changes.push(one.change);
+      batch.changes = appended(batch.changes, one.change);
     }
   }
 
@@ -245,6 +246,8 @@ export class Committer {
 
 const nothing: readonly number[] = [];
 
+const storedOf = ({ stored }: Written): StoredEntry => stored;
+
 /** Moves what a run wants to commit into a batch. */
 function takeShare(run: LiveRun, batches: Batches, durability: Durability): void {
   const patch = nextPatch(run);
@@ -252,8 +255,7 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): void
   // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
   const consumed = run.consumed.length === 0 ? nothing : run.consumed;
   const { out } = run;
-  const entries = new Array<StoredEntry>(out.length);
-  for (const [index, written] of out.entries()) entries[index] = written.stored;
+  const entries = out.map(storedOf);
   const share: Share = { run, written: out, consumed, patch };
   const change: Building = { kind: "append", run: run.key, epoch: run.epoch, expectedSeq: run.seq, entries };
   if (patch !== undefined) change.patch = patch;
@@ -272,13 +274,16 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): void
   run.out = [];
   run.needsFull = false;
   const batch = batchFor(batches, durability);
-  batch.changes.push(change);
-  batch.shares.push(share);
+  batch.changes = appended(batch.changes, change);
+  batch.shares = appended(batch.shares, share);
 }
 
 function batchFor(batches: Batches, durability: Durability): Batch {
-  batches[durability] ??= { shares: [], loose: [], changes: [] };
-  return batches[durability];
+  const known = batches[durability];
+  if (known !== null) return known;
+  const made: Batch = { shares: [], loose: [], changes: [] };
+  batches[durability] = made;
+  return made;
 }
 
 /** How the run's row must change with this commit: what lists show, and whether a crash after it may wake it lazily. */
@@ -338,7 +343,13 @@ function deliver(engine: Engine, operation: Operation, written: Written): void {
   operation.map = null;
   if (operation.itemOf !== null) return itemEnded(engine, operation, written.failed, written.text);
   const { scope } = operation;
-  scope.log.push({ operation, kind: "result", failed: written.failed, text: written.text, at: written.stored.at });
+  scope.log = appended(scope.log, {
+    operation,
+    kind: "result",
+    failed: written.failed,
+    text: written.text,
+    at: written.stored.at,
+  });
   engine.enqueue(scope);
 }
 
@@ -348,6 +359,12 @@ function deliverTurn(engine: Engine, operation: Operation, written: Written): vo
   // Earlier turns are over: nothing of them is needed again.
   const prefix = `${operation.key}/`;
   for (const key of scope.operations.keys()) if (key.startsWith(prefix)) scope.operations.delete(key);
-  scope.log.push({ operation, kind: "turn", failed: false, text: written.text, at: written.stored.at });
+  scope.log = appended(scope.log, {
+    operation,
+    kind: "turn",
+    failed: false,
+    text: written.text,
+    at: written.stored.at,
+  });
   engine.enqueue(scope);
 }

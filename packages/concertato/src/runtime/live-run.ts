@@ -5,6 +5,7 @@
 import type { EntryKind, StoredEntry } from "../journal/entry.ts";
 import { entryKinds } from "../journal/entry.ts";
 import type { InboxSend, NewRun, RunPatch, RunRow } from "../journal/store.ts";
+import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
@@ -160,7 +161,7 @@ export class LiveRun {
       scope,
       container,
     };
-    this.out.push(written);
+    this.out = appended(this.out, written);
     this.weight += 96 + (plain === null ? 0 : plain.length);
     this.engine.markDirty(this);
     return written;

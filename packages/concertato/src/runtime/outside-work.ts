@@ -166,30 +166,29 @@ function attemptEnded(
   took: number,
 ): void {
   if (!attempt.end()) return;
-  const accept = (act: () => void) => acceptEnd(engine, operation, act);
-  if (failed) return accept(() => attemptFailed(engine, operation, value, took));
-  const succeed = (output: unknown) => finishText(operation, encodeJson(output, `output of ${operation.name}`), took);
+  if (failed) return acceptEnd(engine, operation, true, value, took);
   let checked: unknown;
   try {
     checked = operation.work?.output === undefined ? value : operation.work.output(value);
   } catch (error) {
-    return accept(() => attemptFailed(engine, operation, error, took));
+    return acceptEnd(engine, operation, true, error, took);
   }
-  if (!(checked instanceof Promise)) return accept(() => succeed(checked));
+  if (!(checked instanceof Promise)) return acceptEnd(engine, operation, false, checked, took);
   checked.then(
-    (output) => accept(() => succeed(output)),
-    (error: unknown) => accept(() => attemptFailed(engine, operation, error, took)),
+    (output) => acceptEnd(engine, operation, false, output, took),
+    (error: unknown) => acceptEnd(engine, operation, true, error, took),
   );
 }
 
-/** Takes note of an attempt's end, once; what cannot be recorded is a failure of its own. */
-function acceptEnd(engine: Engine, operation: Operation, act: () => void): void {
+/** Takes note of an attempt's end, once; an output that cannot be recorded is a failure of its own. */
+function acceptEnd(engine: Engine, operation: Operation, failed: boolean, value: unknown, took: number): void {
   const { run } = operation.scope;
   if (engine.stopped || run.dead) return;
   run.attempts--;
   if (operation.state === "pending") {
     try {
-      act();
+      if (failed) attemptFailed(engine, operation, value, took);
+      else finishText(operation, encodeJson(value, `output of ${operation.name}`), took);
     } catch (error) {
       attemptFailed(engine, operation, error, 0);
     }

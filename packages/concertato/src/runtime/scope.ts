@@ -40,7 +40,7 @@ export class Scope {
   inputText: string | null = null;
   startedAt = 0;
   readonly operations: Map<string, Operation> = new Map();
-  readonly log: Delivery[] = [];
+  log: Delivery[] = [];
   cursor = 0;
   /** Issued in this drain, or found unfinished; launched when the replay has caught up. */
   fresh: Operation[] = [];
@@ -99,7 +99,7 @@ export class Scope {
   /** Forgets delivered entries once the frame has them all. */
   trim(): void {
     if (this.cursor > 0 && this.caughtUp) {
-      this.log.length = 0;
+      this.log = [];
       this.cursor = 0;
     }
   }
