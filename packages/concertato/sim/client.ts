@@ -2,8 +2,8 @@
  * The people and systems around a simulated app: they start runs, send signals (also twice), answer questions, cancel.
  * They note what was acknowledged; what was not may or may not have happened.
  */
-import type { WaitSummary } from "../src/app.ts";
-import { summaryOf } from "../src/app.ts";
+import type { WaitSummary } from "../src/run-summary.ts";
+import { summaryOf } from "../src/run-summary.ts";
 import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
 import type { Node } from "./node.ts";

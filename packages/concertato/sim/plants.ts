@@ -90,9 +90,9 @@ export const plants: readonly Plant[] = [
         replace: "top.dueMonotonic <= monotonic + 1 ?",
       },
       {
-        file: "runtime/engine.ts",
-        find: "Math.max(0, next.dueMonotonic - this.world.clock.monotonic())",
-        replace: "Math.max(0, next.dueMonotonic - 1 - this.world.clock.monotonic())",
+        file: "runtime/deadlines.ts",
+        find: "Math.max(0, next.dueMonotonic - this.#world.clock.monotonic())",
+        replace: "Math.max(0, next.dueMonotonic - 1 - this.#world.clock.monotonic())",
       },
     ],
   },

@@ -2,7 +2,7 @@
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
-import { type Entry, entryKinds, type FinalStatus, type StoredEntry } from "./journal/entry.ts";
+import { type Entry, entryKinds, type FinalStatus } from "./journal/entry.ts";
 import { readEntry } from "./journal/read-entry.ts";
 import type { ChangeResult, InboxSend, RunRow, RunStatus } from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
@@ -10,7 +10,9 @@ import type { Engine } from "./runtime/engine.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
+import { isFinalStatus, noted, type RunSummary, summaryOf, type WaitSummary } from "./run-summary.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
+import { Watchers } from "./watchers.ts";
 
 /** How a run ended. `diverged` is not an end: it waits for the right code. */
 export type Outcome<Output> =
@@ -24,34 +26,6 @@ export interface StartOptions {
   readonly tenant?: string;
   readonly principal?: string;
   readonly onBehalfOf?: string;
-}
-
-/** Something a run waits for. */
-export interface WaitSummary {
-  /** Address to answer: the path of the operation. */
-  readonly waitId: string;
-  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt";
-  readonly name: string;
-  readonly since: number;
-  readonly until?: number;
-}
-
-/** A run as lists show it. */
-export interface RunSummary {
-  readonly runId: string;
-  readonly agent: string;
-  readonly tenant: string;
-  readonly status: RunStatus;
-  readonly createdAt: number;
-  readonly updatedAt: number;
-  /** Entries in its journal. */
-  readonly entries: number;
-  readonly key: string | null;
-  readonly parent: string | null;
-  /** What it waits for; at most the first 20. */
-  readonly waiting: readonly WaitSummary[];
-  /** Code of its failure. */
-  readonly failure?: string;
 }
 
 /** An open question, with what is asked. */
@@ -90,29 +64,12 @@ export interface Job<Output> {
 
 const page = 200;
 
-/** Entries of this process kept for a watcher until it looks; beyond that it reads the store. */
-const heldEntries = 256;
-
-/** And never more than so many characters of payload, for one watcher. */
-const heldLength = 1024 * 1024;
-
-type Watcher = (end: boolean, stored?: StoredEntry) => void;
-
-interface Watch {
-  /** Entries committed here since the last look, where they follow `after` without a gap. */
-  readonly take: (after: number) => readonly StoredEntry[];
-  readonly next: () => Promise<void>;
-  readonly stop: () => void;
-}
-
 export class App implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #tenant: string;
   readonly #principal: string | undefined;
   readonly #worker: boolean;
-  readonly #watchers = new Map<string, Set<Watcher>>();
-  readonly #ends = new Map<string, { readonly status: FinalStatus | "diverged"; readonly text: string | null }>();
-  #poller: ReturnType<Engine["world"]["timer"]> | null = null;
+  readonly #watchers: Watchers;
   #closed = false;
 
   /** Use `open()`. */
@@ -124,11 +81,7 @@ export class App implements AsyncDisposable {
     this.#tenant = options.tenant;
     this.#principal = options.principal;
     this.#worker = options.worker;
-    engine.listeners.add((written, run) => this.#notify(run.id, false, written.stored));
-    engine.ownership.endListeners.add((runId, status, text) => {
-      if (this.#watchers.has(runId)) this.#ends.set(runId, { status, text });
-      this.#notify(runId, true);
-    });
+    this.#watchers = new Watchers(engine, options.worker);
   }
 
   /**
@@ -414,10 +367,9 @@ export class App implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#poller?.();
     await this.#engine.ownership.drain();
     this.#engine.halt();
-    for (const runId of this.#watchers.keys()) this.#notify(runId, true);
+    this.#watchers.close();
     await this.#engine.store.close();
   }
 
@@ -462,12 +414,12 @@ export class App implements AsyncDisposable {
   }
 
   async #outcome<Output>(runId: string, key: number | undefined): Promise<Outcome<Output>> {
-    const watch = this.#watch(runId, true);
+    const watch = this.#watchers.watch(runId, true);
     try {
       // A run that this process holds has not ended, and its end will be told: the store need not be asked.
       if (key !== undefined && this.#engine.runs.has(key)) await watch.next();
       for (;;) {
-        const known = this.#ends.get(runId) ?? (await this.#storedEnd(runId));
+        const known = this.#watchers.endOf(runId) ?? (await this.#storedEnd(runId));
         if (known !== undefined) return outcomeOf<Output>(known.status, known.text);
         this.#open();
         await watch.next();
@@ -490,7 +442,7 @@ export class App implements AsyncDisposable {
 
   async *#events(runId: string, after: number, live: boolean): AsyncGenerator<Entry, void, undefined> {
     const { key, tenant } = await this.#row(runId);
-    const watch = this.#watch(runId, !live);
+    const watch = this.#watchers.watch(runId, !live);
     let seen = after;
     try {
       for (;;) {
@@ -521,71 +473,6 @@ export class App implements AsyncDisposable {
       watch.stop();
     }
   }
-
-  /** Waits for the next sign that a run changed (or, `endOnly`, may have ended): from this process at once, from others by asking. */
-  #watch(runId: string, endOnly: boolean): Watch {
-    let changed = false;
-    let wake: (() => void) | null = null;
-    let fresh: StoredEntry[] = [];
-    let length = 0;
-    const listener: Watcher = (end, stored) => {
-      if (endOnly && !end) return;
-      if (stored !== undefined && fresh.length < heldEntries && length < heldLength) {
-        fresh.push(stored);
-        length += stored.body?.length ?? 0;
-      }
-      changed = true;
-      wake?.();
-    };
-    const set = this.#watchers.get(runId) ?? new Set();
-    this.#watchers.set(runId, set);
-    set.add(listener);
-    this.#pollOthers();
-    return {
-      take: (after) => {
-        const taken = fresh;
-        fresh = [];
-        length = 0;
-        // Without a gap, or not at all: another process may have owned the run in between.
-        return taken.every((stored, index) => stored.seq === after + 1 + index) ? taken : [];
-      },
-      next: () =>
-        new Promise<void>((resolve) => {
-          const go = () => {
-            changed = false;
-            wake = null;
-            resolve();
-          };
-          if (changed) go();
-          else wake = go;
-        }),
-      stop: () => {
-        set.delete(listener);
-        if (set.size > 0) return;
-        this.#watchers.delete(runId);
-        this.#ends.delete(runId);
-      },
-    };
-  }
-
-  #notify(runId: string, end: boolean, stored?: StoredEntry): void {
-    for (const listener of this.#watchers.get(runId) ?? []) listener(end, stored);
-  }
-
-  /** Runs of other processes change without a word here; while somebody watches, their rows are asked for. */
-  #pollOthers(): void {
-    if (this.#poller !== null || this.#closed) return;
-    let token = this.#engine.store.changeToken();
-    const ask = () => {
-      this.#poller = null;
-      if (this.#watchers.size === 0 || this.#closed) return;
-      const now = this.#engine.store.changeToken();
-      if (now !== token) for (const runId of this.#watchers.keys()) this.#notify(runId, true);
-      token = now;
-      this.#poller = this.#engine.world.timer(50, ask, this.#worker);
-    };
-    this.#poller = this.#engine.world.timer(50, ask, this.#worker);
-  }
 }
 
 function setAside(row: RunRow): FailureRecord {
@@ -602,13 +489,6 @@ function personOf(sender: string): string {
   return sender.slice(0, Math.max(0, sender.lastIndexOf("#"))) || sender;
 }
 
-/** Most waits that a run's row names. */
-const noted = 20;
-
-function isFinalStatus(status: RunStatus): status is FinalStatus {
-  return status === "completed" || status === "failed" || status === "cancelled" || status === "stopped";
-}
-
 function finished(runId: string): ConcertatoError {
   return new ConcertatoError({
     code: "run/already-finished",
@@ -621,22 +501,4 @@ function outcomeOf<Output>(status: FinalStatus | "diverged", text: string | null
   // The runtime checked the output against the agent's schema before it was recorded.
   if (status === "completed") return { status, output: decodeJson(text) as Output };
   return { status, failure: decodeJson(text) as FailureRecord };
-}
-
-/** A row as lists show it. */
-export function summaryOf(row: RunRow): RunSummary {
-  const note = (row.note === null ? {} : JSON.parse(row.note)) as { waiting?: WaitSummary[]; failure?: string };
-  return {
-    runId: row.id,
-    agent: row.agent,
-    tenant: row.tenant,
-    status: row.status,
-    createdAt: row.createdAt,
-    updatedAt: row.updatedAt,
-    entries: row.seq,
-    key: row.startKey,
-    parent: row.parent,
-    waiting: note.waiting ?? [],
-    ...(note.failure === undefined ? {} : { failure: note.failure }),
-  };
 }

@@ -1,6 +1,7 @@
 /** The public list of Concertato. Anything not named here may change without notice. */
 export { App } from "./app.ts";
-export type { Job, ListOptions, Outcome, Question, RunSummary, RunTree, StartOptions, WaitSummary } from "./app.ts";
+export type { Job, ListOptions, Outcome, Question, RunTree, StartOptions } from "./app.ts";
+export type { RunSummary, WaitSummary } from "./run-summary.ts";
 export { human } from "./agents/human.ts";
 export type { HumanOptions } from "./agents/human.ts";
 export { tool } from "./agents/tool.ts";

@@ -7,25 +7,25 @@
  *
  * Nothing is seen by a body, a subscriber or the outside before its commit.
  */
-import { type ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import type { ConcertatoError, FailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
-import type { StopTimer, World } from "../kernel/world.ts";
-import type { FinalStatus } from "../journal/entry.ts";
+import type { World } from "../kernel/world.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId } from "./agent.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
-import { cancelOperation, cancelScope } from "./cancellation.ts";
+import { cancelOperation } from "./cancellation.ts";
+import { Deadlines } from "./deadlines.ts";
 import { Committer } from "./committer.ts";
 import { launch } from "./launch.ts";
+import { endScope } from "./scope-end.ts";
 import { ensureStarted, failureOf } from "./results.ts";
 import { LiveRun, type Written } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
-import { metaText, type Operation } from "./operation.ts";
+import type { Operation } from "./operation.ts";
 import { Ownership } from "./ownership.ts";
 import { resumeMaps } from "./recovery.ts";
 import type { Delivery, Scope } from "./scope.ts";
-import { type TimerEntry, TimerHeap } from "./timer-heap.ts";
-import { boundAgent } from "./work.ts";
+import type { TimerEntry } from "./timer-heap.ts";
 
 /** How an engine is set up. */
 export interface EngineOptions {
@@ -68,13 +68,13 @@ export class Engine {
   #readyHead = 0;
   #pumping = false;
   #sliceStart = 0;
-  readonly #timers = new TimerHeap();
-  #armed: { readonly due: number; readonly stop: StopTimer } | null = null;
+  readonly #deadlines: Deadlines;
 
   constructor(options: EngineOptions) {
     this.world = options.world;
     this.store = options.store;
     this.codec = options.codec;
+    this.#deadlines = new Deadlines(options.world);
     this.committer = new Committer(this);
     this.ownership = new Ownership(this, {
       warmBytes: options.warmBytes ?? 64 * 1024 * 1024,
@@ -195,7 +195,7 @@ export class Engine {
   };
 
   #afterDrain(scope: Scope): void {
-    if (scope.frame === "settled") return this.#endScope(scope);
+    if (scope.frame === "settled") return endScope(this, scope);
     if (!scope.caughtUp) return this.enqueue(scope);
     scope.trim();
     this.caughtUp(scope);
@@ -306,96 +306,6 @@ export class Engine {
     scope.settled = failed ? { failed: true, error: value } : { failed: false, value };
   }
 
-  #endScope(scope: Scope): void {
-    const { settled } = scope;
-    const left = scope.takeDelivery();
-    if (left !== undefined && !left.operation.attached)
-      return this.diverged(scope, left.operation, "the end of the body");
-    if (settled === null) return;
-    this.caughtUp(scope);
-    if (settled.failed) return this.#writeEnd(scope, true, failureText(settled.error, scope.path));
-    const output = scope.agent?.body.type === "code" ? boundAgent(scope.agent).output : undefined;
-    try {
-      const checked = output === undefined ? settled.value : output(settled.value);
-      if (checked instanceof Promise) return this.#endLater(scope, checked);
-      this.#writeEnd(scope, false, encodeJson(checked, `output of ${scope.agentId}`));
-    } catch (error) {
-      this.#writeEnd(scope, true, failureText(error, scope.path));
-    }
-  }
-
-  #endLater(scope: Scope, checking: Promise<unknown>): void {
-    const { run } = scope;
-    run.attempts++;
-    const end = (failed: boolean, text: () => string | null) => {
-      if (this.stopped || run.dead) return;
-      run.attempts--;
-      if (scope.dead) return;
-      try {
-        this.#writeEnd(scope, failed, text());
-      } catch (error) {
-        this.#writeEnd(scope, true, failureText(error, scope.path));
-      }
-    };
-    checking.then(
-      (value) => end(false, () => encodeJson(value, `output of ${scope.agentId}`)),
-      (error: unknown) => end(true, () => failureText(error, scope.path)),
-    );
-  }
-
-  #writeEnd(scope: Scope, failed: boolean, text: string | null): void {
-    const { operation, run } = scope;
-    cancelScope(scope);
-    if (operation === null) return this.endRun(run, failed ? "failed" : "completed", text);
-    const { scope: parent } = operation;
-    ensureStarted(parent);
-    const written = scope.seq > 0;
-    const end = run.nextSeq + 1;
-    run.write("scope-ended", parent, {
-      op: operation.key,
-      name: operation.name,
-      meta: metaText({ verb: "run", agent: operation.agent, ...(failed ? { failed: true } : {}) }),
-      text,
-      inputText: written || operation.itemOf !== null ? null : scope.inputText,
-      failed,
-      operation,
-      container: operation.itemOf === null ? operation.container : operation.itemOf.container,
-      jump: written ? (scope.container?.jumpFrom(end) ?? null) : null,
-    });
-  }
-
-  /** Writes the last entry of a run. */
-  endRun(run: LiveRun, status: FinalStatus, text: string | null): void {
-    if (run.finished) return;
-    run.finished = true;
-    for (const scope of run.scopes.values()) cancelScope(scope);
-    const failed = status !== "completed";
-    const written = run.write("run-ended", run.root, {
-      meta: metaText({ status, ...(failed ? { failed: true } : {}) }),
-      text,
-      failed,
-    });
-    const code = failed ? ((decodeJson(text) as { code?: string } | undefined)?.code ?? null) : null;
-    run.finalPatch = {
-      status,
-      note: code === null ? null : JSON.stringify({ failure: code }),
-      parked: false,
-      at: written.stored.at,
-    };
-    if (run.parent !== null) {
-      const body = text === null ? `{"failed":${failed}}` : `{"failed":${failed},"body":${text}}`;
-      const row = {
-        sender: run.id,
-        n: 1,
-        kind: "child-ended",
-        name: run.id,
-        body: this.codec.seal(run.tenant, run.parent, body),
-        at: written.stored.at,
-      } as const;
-      run.sends.push({ to: run.parent, row });
-    }
-  }
-
   /** A loop's turn ended: the next begins when its state is committed, or the loop ends here. */
   turnEnded(loop: LoopState, failed: boolean, value: unknown): void {
     const { operation } = loop;
@@ -439,7 +349,7 @@ export class Engine {
     if (scope.dead || scope.frame !== "running") return;
     scope.frame = "settled";
     scope.settled = { failed: true, error };
-    if (this.current !== scope) this.#endScope(scope);
+    if (this.current !== scope) endScope(this, scope);
   }
 
   /** Code and journal disagree: this run is parked with the difference, and no other is touched. */
@@ -467,38 +377,13 @@ export class Engine {
 
   /** Calls `fire` when the monotonic clock has reached `dueMonotonic`: never early. */
   at(dueMonotonic: number, fire: () => void): TimerEntry {
-    const entry = this.#timers.add(dueMonotonic, fire);
-    this.#arm();
-    return entry;
+    return this.#deadlines.at(dueMonotonic, fire);
   }
-
-  #arm(): void {
-    const next = this.#timers.peek();
-    if (next === undefined || this.stopped) return;
-    if (this.#armed !== null && this.#armed.due <= next.dueMonotonic) return;
-    this.#armed?.stop();
-    const delay = Math.min(Math.max(0, next.dueMonotonic - this.world.clock.monotonic()), 3_600_000);
-    const stop = this.world.timer(delay, this.#fireDue);
-    this.#armed = { due: next.dueMonotonic, stop };
-  }
-
-  readonly #fireDue = (): void => {
-    this.#armed = null;
-    if (this.stopped) return;
-    const now = this.world.clock.monotonic();
-    for (let due = this.#timers.takeDue(now); due !== undefined; due = this.#timers.takeDue(now)) {
-      const { fire } = due;
-      due.fire = null;
-      fire?.();
-    }
-    this.#arm();
-  };
 
   /** Stops at once: nothing more is delivered, committed or heard. What was committed is what there is. */
   halt(): void {
     this.stopped = true;
-    this.#armed?.stop();
-    this.#armed = null;
+    this.#deadlines.stop();
     this.ownership.stop();
     for (const run of this.runs.values()) this.drop(run);
   }
@@ -567,8 +452,4 @@ function rejectLoop(operation: Operation, error: unknown): void {
 function rejectHeard(operation: Operation, error: unknown): void {
   operation.promise?.catch(() => undefined);
   operation.reject?.(error);
-}
-
-function failureText(error: unknown, path: string): string {
-  return JSON.stringify(toFailureRecord(error, path));
 }

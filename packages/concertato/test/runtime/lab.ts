@@ -3,7 +3,8 @@
  * when a test says so.
  */
 import { expect } from "vitest";
-import { App, type Job, type StartOptions, type WaitSummary } from "../../src/app.ts";
+import { App, type Job, type StartOptions } from "../../src/app.ts";
+import type { WaitSummary } from "../../src/run-summary.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
 import { clearCodec } from "../../src/journal/clear-codec.ts";
 import type { Entry, EntryKind } from "../../src/journal/entry.ts";

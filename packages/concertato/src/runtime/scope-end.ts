@@ -1,0 +1,107 @@
+/** How a scope ends: one entry that supersedes everything inside it. The run's own body ends the run. */
+import { toFailureRecord } from "../kernel/errors.ts";
+import { decodeJson, encodeJson } from "../kernel/json.ts";
+import type { FinalStatus } from "../journal/entry.ts";
+import { cancelScope } from "./cancellation.ts";
+import type { Engine } from "./engine.ts";
+import type { LiveRun } from "./live-run.ts";
+import { metaText } from "./operation.ts";
+import { ensureStarted } from "./results.ts";
+import type { Scope } from "./scope.ts";
+import { boundAgent } from "./work.ts";
+
+/** A body has returned or thrown: its output is checked, and its end is written. */
+export function endScope(engine: Engine, scope: Scope): void {
+  const { settled } = scope;
+  const left = scope.takeDelivery();
+  if (left !== undefined && !left.operation.attached)
+    return engine.diverged(scope, left.operation, "the end of the body");
+  if (settled === null) return;
+  engine.caughtUp(scope);
+  if (settled.failed) return writeEnd(scope, true, failureText(settled.error, scope.path));
+  const output = scope.agent?.body.type === "code" ? boundAgent(scope.agent).output : undefined;
+  try {
+    const checked = output === undefined ? settled.value : output(settled.value);
+    if (checked instanceof Promise) return endLater(engine, scope, checked);
+    writeEnd(scope, false, encodeJson(checked, `output of ${scope.agentId}`));
+  } catch (error) {
+    writeEnd(scope, true, failureText(error, scope.path));
+  }
+}
+
+/** The output schema answers later; until then the run is at work. */
+function endLater(engine: Engine, scope: Scope, checking: Promise<unknown>): void {
+  const { run } = scope;
+  run.attempts++;
+  const end = (failed: boolean, text: () => string | null) => {
+    if (engine.stopped || run.dead) return;
+    run.attempts--;
+    if (scope.dead) return;
+    try {
+      writeEnd(scope, failed, text());
+    } catch (error) {
+      writeEnd(scope, true, failureText(error, scope.path));
+    }
+  };
+  checking.then(
+    (value) => end(false, () => encodeJson(value, `output of ${scope.agentId}`)),
+    (error: unknown) => end(true, () => failureText(error, scope.path)),
+  );
+}
+
+function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
+  const { operation, run } = scope;
+  cancelScope(scope);
+  if (operation === null) return endRun(run, failed ? "failed" : "completed", text);
+  const { scope: parent } = operation;
+  ensureStarted(parent);
+  const written = scope.seq > 0;
+  const end = run.nextSeq + 1;
+  run.write("scope-ended", parent, {
+    op: operation.key,
+    name: operation.name,
+    meta: metaText({ verb: "run", agent: operation.agent, ...(failed ? { failed: true } : {}) }),
+    text,
+    inputText: written || operation.itemOf !== null ? null : scope.inputText,
+    failed,
+    operation,
+    container: operation.itemOf === null ? operation.container : operation.itemOf.container,
+    jump: written ? (scope.container?.jumpFrom(end) ?? null) : null,
+  });
+}
+
+/** Writes the last entry of a run, and tells the run that started it. */
+function endRun(run: LiveRun, status: FinalStatus, text: string | null): void {
+  if (run.finished) return;
+  run.finished = true;
+  for (const scope of run.scopes.values()) cancelScope(scope);
+  const failed = status !== "completed";
+  const written = run.write("run-ended", run.root, {
+    meta: metaText({ status, ...(failed ? { failed: true } : {}) }),
+    text,
+    failed,
+  });
+  const code = failed ? ((decodeJson(text) as { code?: string } | undefined)?.code ?? null) : null;
+  run.finalPatch = {
+    status,
+    note: code === null ? null : JSON.stringify({ failure: code }),
+    parked: false,
+    at: written.stored.at,
+  };
+  if (run.parent !== null) {
+    const body = text === null ? `{"failed":${failed}}` : `{"failed":${failed},"body":${text}}`;
+    const row = {
+      sender: run.id,
+      n: 1,
+      kind: "child-ended",
+      name: run.id,
+      body: run.engine.codec.seal(run.tenant, run.parent, body),
+      at: written.stored.at,
+    } as const;
+    run.sends.push({ to: run.parent, row });
+  }
+}
+
+function failureText(error: unknown, path: string): string {
+  return JSON.stringify(toFailureRecord(error, path));
+}
