@@ -198,7 +198,7 @@ class Bench {
     const { durability } = this.#options;
     const options: SurvivorOptions = { file, world: this.#memory(begun), result, durability };
     const script = new URL("survivor.ts", import.meta.url).href;
-    this.#survivor = new Child({ name: "survivor", script, args: [JSON.stringify(options)], cache: this.#cache });
+    this.#survivor = new Child({ name: "survivor", onLine: console.error, script, args: [JSON.stringify(options)], cache: this.#cache });
     const reason = await this.#survivor.gone;
     this.#signal.throwIfAborted();
     if (reason !== null) return nothingFound(reason);
