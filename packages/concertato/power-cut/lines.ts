@@ -38,6 +38,8 @@ export interface WriterOptions {
   readonly seed: string;
   readonly durability: Durability;
   readonly pace: PaceName;
+  /** A client with a connection of its own looks on. */
+  readonly observer: boolean;
 }
 
 export interface SurvivorOptions {

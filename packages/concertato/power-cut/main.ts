@@ -6,6 +6,8 @@
  *   --load L            calm, busy, reading, bulky, or mixed: one of the first three for each writer (mixed).
  *                       `bulky` fills the log, and the cuts fall in checkpoints and after them
  *   --drive-cache       the disk has a cache of its own that the cut empties too
+ *   --slow-sync         syncs take up to 40 ms, so that cuts meet them under way
+ *   --observer          what a second connection sees counts as acknowledged too; 0004 says why it is not by itself
  *   --plant NAME        takes one sync away; succeeds when the checker notices. `all`: each of them
  *   --seed S            the choices of load and cuts (made up, and printed)
  *   --json              the report as JSON      --keep  keeps the folder with the images
@@ -32,19 +34,21 @@ function parse(args: readonly string[]): Wanted {
       durability: { type: "string", default: "full" },
       load: { type: "string", default: "mixed" },
       "drive-cache": { type: "boolean", default: false },
+      observer: { type: "boolean", default: false },
+      "slow-sync": { type: "boolean", default: false },
       plant: { type: "string" },
       seed: { type: "string", default: Math.random().toString(36).slice(2, 10) },
       json: { type: "boolean", default: false },
       keep: { type: "boolean", default: false },
     },
   });
-  const { seed, keep, json, durability, load, plant } = values;
+  const { seed, keep, json, durability, load, plant, observer } = values;
   const cuts = Number(values.cuts);
   if (!Number.isInteger(cuts) || cuts < 1) throw new Error("--cuts needs a whole number from 1");
   if (durability !== "full" && durability !== "normal") throw new Error("--durability needs full or normal");
   if (load !== "mixed" && !isPace(load))
     throw new Error(`--load needs one of: mixed, ${Object.keys(paces).join(", ")}`);
-  const common = { cuts, driveCache: values["drive-cache"], seed, keep };
+  const common = { cuts, driveCache: values["drive-cache"], slowSync: values["slow-sync"], observer, seed, keep };
   if (plant === undefined) return { json, runs: [{ ...common, durability, load, plant: null }] };
   return { json, runs: planted(plant).map((name) => ({ ...common, plant: name, ...settingOf(name) })) };
 }
@@ -67,8 +71,8 @@ function settingOf(name: PlantName): Pick<PowerCutOptions, "durability" | "load"
 
 /** True when it ended as it should. */
 async function one(options: PowerCutOptions, json: boolean, signal: AbortSignal): Promise<boolean> {
-  const { cuts, durability, load, driveCache, seed, plant } = options;
-  const what = `${driveCache ? ", drive cache" : ""}${plant === null ? "" : `, with the plant ${plant}`}`;
+  const { cuts, durability, load, driveCache, slowSync, observer, seed, plant } = options;
+  const what = `${driveCache ? ", drive cache" : ""}${slowSync ? ", slow syncs" : ""}${observer ? ", observer" : ""}${plant === null ? "" : `, with the plant ${plant}`}`;
   if (!json) process.stderr.write(`Power cut · ${cuts} cuts, ${durability}, load ${load}${what}, seed ${seed}\n`);
   const report = await powerCut(options, (cut) => json || process.stderr.write(`${cutLine(cut)}\n`), signal);
   process.stdout.write(`${json ? JSON.stringify(report) : reportText(report)}\n`);

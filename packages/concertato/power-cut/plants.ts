@@ -3,7 +3,27 @@
  * A cut that nothing can fail proves nothing.
  */
 import type { Durability } from "concertato";
+import type { Edit } from "./edited-copy.ts";
 import type { PaceName } from "./load.ts";
+
+/**
+ * No fault: every sync begins later and answers later than it could, by up to 20 ms each, as on a slow disk. What lies
+ * between a commit and the end of its sync becomes long enough for cuts to meet it.
+ */
+export const slowSyncs: readonly Edit[] = [
+  {
+    file: "store/full-sync.ts",
+    find: "dataSync: DataSync = fdatasync)",
+    replace: "dataSync: DataSync = slowDataSync)",
+  },
+  {
+    file: "store/full-sync.ts",
+    find: "const closeFile = promisify(close);",
+    replace: `const closeFile = promisify(close);
+const late = (act: () => void): unknown => setTimeout(act, Math.random() * 20);
+const slowDataSync: DataSync = (fd, done) => late(() => fdatasync(fd, (error) => late(() => done(error))));`,
+  },
+];
 
 interface Plant {
   readonly what: string;
@@ -12,7 +32,7 @@ interface Plant {
   /** The store in which it shows, and the load under which it does. */
   readonly durability: Durability;
   readonly pace: PaceName;
-  readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
+  readonly edits: readonly Edit[];
 }
 
 const lossRules = ["start-durable", "entry-durable", "outcome-durable", "signal-durable"];
@@ -28,19 +48,6 @@ export const plants = {
         file: "store/full-sync.ts",
         find: "this.#dataSync(this.#fd, (error) => this.#end(served, error));",
         replace: "void this.#dataSync;\n    setImmediate(() => this.#end(served, null));",
-      },
-    ],
-  },
-  "shared-sync": {
-    what: "a commit shares a sync that began before it",
-    rules: lossRules,
-    durability: "full",
-    pace: "busy",
-    edits: [
-      {
-        file: "store/full-sync.ts",
-        find: "    if (this.#waiting === undefined) {",
-        replace: "    if (this.#running !== undefined) return this.#running;\n    if (this.#waiting === undefined) {",
       },
     ],
   },

@@ -20,8 +20,8 @@ import { Images } from "./images.ts";
 import type { Found, SurvivorOptions, WriterLine, WriterOptions } from "./lines.ts";
 import type { PaceName } from "./load.ts";
 import { LogWatch } from "./log-watch.ts";
-import { type PlantName, plantOf } from "./plants.ts";
-import { plantedWriter } from "./planted-copy.ts";
+import { editedWriter } from "./edited-copy.ts";
+import { type PlantName, plantOf, slowSyncs } from "./plants.ts";
 import { WriterProcess } from "./writer-process.ts";
 
 export interface PowerCutOptions {
@@ -31,6 +31,10 @@ export interface PowerCutOptions {
   readonly load: PaceName | "mixed";
   /** The disk has a cache of its own, which the cut empties too. */
   readonly driveCache: boolean;
+  /** The disk is slow, so that cuts meet syncs under way. */
+  readonly slowSync: boolean;
+  /** What a second connection sees counts as acknowledged too. */
+  readonly observer: boolean;
   readonly seed: string;
   readonly plant: PlantName | null;
   /** Keeps the folder with the images. */
@@ -125,8 +129,9 @@ class Bench {
   }
 
   async run(): Promise<PowerCutReport> {
-    const { plant, driveCache } = this.#options;
-    if (plant !== null) this.#script = await plantedWriter(plant, join(this.#folder, "planted"));
+    const { plant, driveCache, slowSync } = this.#options;
+    const edits = [...(slowSync ? slowSyncs : []), ...(plant === null ? [] : plantOf(plant).edits)];
+    if (edits.length > 0) this.#script = await editedWriter(edits, join(this.#folder, "edited"));
     const images = await Images.make(this.#folder, driveCache);
     this.#images = images;
     const cuts: Cut[] = [];
@@ -174,8 +179,10 @@ class Bench {
     };
   }
 
+  /** Sometimes when a writer has only just opened what another left. */
   async #anyMoment(): Promise<Place> {
-    await this.#pause(this.#random.between(20, 500));
+    const soon = this.#random.chance(0.25);
+    await this.#pause(soon ? this.#random.between(0, 20) : this.#random.between(20, 500));
     return "between";
   }
 
@@ -198,7 +205,7 @@ class Bench {
     const { durability } = this.#options;
     const options: SurvivorOptions = { file, world: this.#memory(begun), result, durability };
     const script = new URL("survivor.ts", import.meta.url).href;
-    this.#survivor = new Child({ name: "survivor", onLine: console.error, script, args: [JSON.stringify(options)], cache: this.#cache });
+    this.#survivor = new Child({ name: "survivor", script, args: [JSON.stringify(options)], cache: this.#cache });
     const reason = await this.#survivor.gone;
     this.#signal.throwIfAborted();
     if (reason !== null) return nothingFound(reason);
@@ -228,9 +235,9 @@ class Bench {
     const pipe = join(this.#folder, `${name}.pipe`);
     await command("mkfifo", pipe);
     const pace = this.#pace();
-    const { durability, seed } = this.#options;
+    const { durability, seed, observer } = this.#options;
     const world = this.#memory(acknowledged.begun);
-    const options: WriterOptions = { file, pipe, name, seed, durability, pace, world };
+    const options: WriterOptions = { file, pipe, name, seed, durability, pace, observer, world };
     const onLine = (line: WriterLine): void => this.#heard(acknowledged, line);
     const writer = new WriterProcess({ script: this.#script, options, cache: this.#cache, onLine });
     const session = { file, acknowledged, pace, writer };

@@ -15,6 +15,9 @@ import { World } from "./world.ts";
 /** How long nothing may end before what is left counts as stuck. */
 const stuckMs = 15_000;
 
+/** Longest wait for everything to come to rest before open questions are looked at all the same. */
+const settleMs = 500;
+
 // The supervisor wrote them.
 const options = JSON.parse(process.argv[2] ?? "{}") as SurvivorOptions;
 const begun: Begun[] = [];
@@ -79,7 +82,7 @@ async function finish(): Promise<readonly { readonly runId: string; readonly sta
   const app = await open(options.file, { agents: [castOf(world, 0)], durability, onReport: report });
   let left = Number.POSITIVE_INFINITY;
   for (let since = performance.now(); performance.now() - since < stuckMs; ) {
-    await Promise.race([app.settle(), setTimeout(500)]);
+    await Promise.race([app.settle(), setTimeout(settleMs)]);
     const open = await app.runs({ status: ["queued", "running", "waiting", "diverged"], limit: 1_000 });
     if (open.length === 0) break;
     if (open.length < left) since = performance.now();
@@ -88,11 +91,7 @@ async function finish(): Promise<readonly { readonly runId: string; readonly sta
     await setTimeout(5);
   }
   const ended: { runId: string; status: string }[] = [];
-  for (const runId of await allRuns(app)) {
-    const r = await app.find(runId);
-    ended.push({ runId, status: r?.status ?? "gone" });
-    if (r?.status !== "completed") console.error(JSON.stringify(r), JSON.stringify(await readJournal(app.job(runId))), JSON.stringify(await app.waiting()));
-  }
+  for (const runId of await allRuns(app)) ended.push({ runId, status: (await app.find(runId))?.status ?? "gone" });
   await app.close();
   return ended.filter(({ status }) => status !== "completed");
 }
@@ -124,12 +123,8 @@ async function lookAgain(
 }
 
 process.on("SIGINT", () => undefined);
-const t0 = performance.now(); const dbg = (x: string) => console.log(`{"t":${performance.now() - t0},"x":"${x}"}`);
-dbg("look");
 const before = await look();
-dbg("finish");
 const unfinished = await finish();
-dbg("again");
 const after = await lookAgain(before.runs);
 const found: Found = {
   integrity: before.integrity === "ok" ? after.integrity : before.integrity,

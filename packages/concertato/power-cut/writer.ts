@@ -3,11 +3,12 @@
  * on a pipe outside that disk whatever is acknowledged to it. Ends by itself when its standard input does.
  */
 import { openSync, writeSync } from "node:fs";
-import { type App, ConcertatoError, type Job, open } from "concertato";
+import { type App, ConcertatoError, type Entry, type Job, open } from "concertato";
 import { Random } from "../torture/random.ts";
 import { castOf, goSignal } from "./cast.ts";
 import { entryFingerprint, fingerprint, type WriterLine, type WriterOptions } from "./lines.ts";
 import { type Assignment, paces, randomAssignment } from "./load.ts";
+import { observe } from "./observer.ts";
 import { World } from "./world.ts";
 
 // The supervisor wrote them.
@@ -27,27 +28,31 @@ function report(error: unknown): void {
   say({ say: "report", code: ConcertatoError.is(error) ? error.code : "unknown", message: String(error) });
 }
 
+function sayEntry(runId: string, entry: Entry): void {
+  say({ say: "entry", runId, seq: entry.seq, print: entryFingerprint(entry) });
+}
+
 /** One run after the other: the next begins when this one has ended. */
 async function lane(app: App, name: string): Promise<void> {
   const random = new Random(`${options.seed}/${name}`);
   for (let count = 0; !ending; count++) {
-    await play1(app, randomAssignment(random, `${name}-${count}`, pace));
+    await playOne(app, randomAssignment(random, `${name}-${count}`, pace));
   }
 }
 
 /** Starts a run, or finds it by its key, and follows it to its end. */
-async function play1(app: App, input: Assignment): Promise<void> {
+async function playOne(app: App, input: Assignment): Promise<void> {
   const job = await app.start(play, input, { key: input.key });
   say({ say: "start", runId: job.runId, input });
   await Promise.all([watchEntries(job), watchEnd(job), input.deeds.includes("go") ? sendSignal(app, job.runId) : null]);
 }
 
-async function watchEntries({ runId, events }: Job<number>): Promise<void> {
-  for await (const entry of events()) say({ say: "entry", runId, seq: entry.seq, print: entryFingerprint(entry) });
+async function watchEntries(job: Job<number>): Promise<void> {
+  for await (const entry of job.events()) sayEntry(job.runId, entry);
 }
 
-async function watchEnd({ runId, outcome }: Job<number>): Promise<void> {
-  say({ say: "outcome", runId, print: fingerprint(await outcome()) });
+async function watchEnd(job: Job<number>): Promise<void> {
+  say({ say: "outcome", runId: job.runId, print: fingerprint(await job.outcome()) });
 }
 
 /** Under one key, so that sending it again after a restart changes nothing. */
@@ -66,7 +71,7 @@ async function takeUp(app: App): Promise<void> {
   const inputs = await Promise.all(left.map(({ runId }) => inputOf(app.job(runId))));
   const recent = await app.runs({ status: "completed", limit: 20 });
   for (const { runId } of recent) watchEntries(app.job<number>(runId)).catch(fail);
-  for (const input of inputs) if (input !== undefined) play1(app, input).catch(fail);
+  for (const input of inputs) if (input !== undefined) playOne(app, input).catch(fail);
 }
 
 async function inputOf(job: Job<unknown>): Promise<Assignment | undefined> {
@@ -94,6 +99,8 @@ function fail(error: unknown): void {
 
 const app = await open(options.file, { agents: [play], durability: options.durability, onReport: report });
 say({ say: "ready" });
+
+if (options.observer) observe({ ...options, seen: sayEntry, report }).catch(fail);
 
 process.stdin.resume();
 process.stdin.on("end", () => {

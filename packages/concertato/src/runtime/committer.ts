@@ -105,7 +105,8 @@ export class Committer {
         continue;
       }
       run.dirty = false;
-      takeShare(run, batches, needsFull ? "full" : "normal");
+      // Found exactly as its row says: it rests without a commit.
+      if (!takeShare(run, batches, needsFull ? "full" : "normal")) this.#engine.ownership.rested(run);
     }
     if (this.#loose.length === 0) return;
     const loose = this.#loose;
@@ -248,10 +249,10 @@ const nothing: readonly number[] = [];
 
 const storedOf = ({ stored }: Written): StoredEntry => stored;
 
-/** Moves what a run wants to commit into a batch. */
-function takeShare(run: LiveRun, batches: Batches, durability: Durability): void {
+/** Moves what a run wants to commit into a batch. False when there is nothing. */
+function takeShare(run: LiveRun, batches: Batches, durability: Durability): boolean {
   const patch = nextPatch(run);
-  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined) return;
+  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined) return false;
   // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
   const consumed = run.consumed.length === 0 ? nothing : run.consumed;
   const { out } = run;
@@ -276,6 +277,7 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): void
   const batch = batchFor(batches, durability);
   batch.changes = appended(batch.changes, change);
   batch.shares = appended(batch.shares, share);
+  return true;
 }
 
 function batchFor(batches: Batches, durability: Durability): Batch {

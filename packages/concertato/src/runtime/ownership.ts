@@ -449,13 +449,16 @@ export class Ownership {
   evict(run: LiveRun): void {
     if (run.dead || !run.quiet || run.out.length > 0 || run.committing || run.admitting) return;
     const now = this.#engine.world.clock.now();
+    const wake = earliestDeadline(run);
+    // Due already: leaving now would only mean coming back at once, before the deadline was ever served.
+    if (wake !== null && wake <= now) return;
     const change = {
       kind: "evict",
       run: run.key,
       epoch: run.epoch,
       seq: run.seq,
       now,
-      wake: earliestDeadline(run),
+      wake,
       parked: true,
     } as const;
     this.#engine.committer.submit(change).then(

@@ -140,6 +140,21 @@ describe("eviction", () => {
     await lab.world.settle();
     expect(await job.result()).toBe("kept");
   });
+
+  test("also of a run that is loaded exactly as it was left: it rests without writing anything", async () => {
+    const body = workflow({ name: "body", uses: [asked] }, (_input, ctx) => ctx.run(asked, "?"));
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, 0);
+    life.crash();
+    const second = await lab.open([body], { pollMs: 50 });
+    await lab.world.advance(1_000);
+    expect(second.engine.ownership.active).toBe(0);
+    second.crash();
+    const third = await lab.open([body], { warmBytes: 0, pollMs: 50 });
+    await lab.world.advance(1_000);
+    expect(third.engine.runs.size).toBe(0);
+    expect(lab.row(job.runId)).toMatchObject({ status: "waiting", owner: null, parked: true });
+  });
 });
 
 describe("many runs", () => {

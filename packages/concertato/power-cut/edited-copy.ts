@@ -1,8 +1,16 @@
-/** Makes a copy of the source with one plant in it; the writer that is started from there runs on that source. */
+/** Makes a copy of the source with some places edited; the writer that is started from there runs on that source. */
 import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type PlantName, plantOf } from "./plants.ts";
+
+/** One place of the source, written otherwise. */
+export interface Edit {
+  /** Below `src`. */
+  readonly file: string;
+  /** Stands there exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
 
 const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -10,21 +18,21 @@ const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..");
 const manifest = { name: "concertato", type: "module", exports: { ".": { source: "./src/index.ts" } } };
 
 /** Answers the address of the copied writer. */
-export async function plantedWriter(name: PlantName, folder: string): Promise<string> {
+export async function editedWriter(edits: readonly Edit[], folder: string): Promise<string> {
   await mkdir(folder);
   for (const part of ["src", "torture", "power-cut"]) {
     await cp(join(packageRoot, part), join(folder, part), { recursive: true });
   }
   await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
   await symlink(join(packageRoot, "../../node_modules"), join(folder, "node_modules"), "junction");
-  for (const { file, find, replace } of plantOf(name).edits) await edit(join(folder, "src", file), name, find, replace);
+  for (const edit of edits) await apply(edit, join(folder, "src", edit.file));
   return pathToFileURL(join(folder, "power-cut/writer.ts")).href;
 }
 
-async function edit(path: string, name: PlantName, find: string, replace: string): Promise<void> {
+async function apply({ file, find, replace }: Edit, path: string): Promise<void> {
   const source = await readFile(path, "utf8");
   if (source.split(find).length !== 2)
-    throw new Error(`The plant ${name} is stale: ${path} does not hold its text exactly once. Update plants.ts.`);
+    throw new Error(`An edit is stale: src/${file} does not hold "${find}" exactly once. Update power-cut/plants.ts.`);
   await writeFile(
     path,
     source.replace(find, () => replace),
