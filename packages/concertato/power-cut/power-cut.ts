@@ -35,6 +35,8 @@ export interface PowerCutOptions {
   readonly slowSync: boolean;
   /** What a second connection sees counts as acknowledged too. */
   readonly observer: boolean;
+  /** No cut before so much was acknowledged: a slow machine must not make the proof empty. Default 0. */
+  readonly leastAcknowledged?: number;
   readonly seed: string;
   readonly plant: PlantName | null;
   /** Keeps the folder with the images. */
@@ -159,6 +161,7 @@ class Bench {
     const { writer, acknowledged, pace, file } = session;
     const store = relative(images.live, file);
     const log = new LogWatch(file);
+    await this.#untilAcknowledged(acknowledged);
     const place = pace === "bulky" ? await this.#nearCheckpoint(log) : await this.#anyMoment();
     await writer.stop(this.#random.chance(0.5));
     const { restarts } = log.state();
@@ -177,6 +180,12 @@ class Bench {
       doubts: found.doubts,
       judgement: check(acknowledged, found, this.#options.durability),
     };
+  }
+
+  async #untilAcknowledged(acknowledged: Acknowledged): Promise<void> {
+    const least = this.#options.leastAcknowledged ?? 0;
+    const deadline = performance.now() + checkpointMs;
+    while (acknowledged.count < least && performance.now() < deadline) await this.#pause(2);
   }
 
   /** Sometimes when a writer has only just opened what another left. */
