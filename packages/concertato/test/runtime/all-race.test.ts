@@ -112,7 +112,7 @@ describe("ctx.race", () => {
     });
     const body = workflow({ name: "body" }, async (_input, ctx) => {
       const { branch } = await ctx.race({
-        work: (inner) => inner.run(forever, undefined),
+        chore: (inner) => inner.run(forever, undefined),
         late: (inner) => inner.sleep(10),
       });
       return branch;
@@ -124,7 +124,7 @@ describe("ctx.race", () => {
     expect(await job.result()).toBe("late");
     expect(signal?.aborted).toBe(true);
     const given = lab.journal(job.runId).filter(({ kind }) => kind === "op-cancelled");
-    expect(given.map(({ op }) => op)).toEqual(["0/work/0"]);
+    expect(given.map(({ op }) => op)).toEqual(["0/chore/0"]);
   });
 
   test("a loser is not taken up again after a crash", async () => {
