@@ -5,6 +5,7 @@ import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
 import type { Agent, AttemptContext, LeafBody, ProbeAnswer, RetryPolicy } from "../runtime/agent.ts";
 import type { Duration } from "../runtime/context.ts";
+import { checkedRetry } from "../runtime/retry-policy.ts";
 import { assertName } from "./name.ts";
 
 type InputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
@@ -69,7 +70,7 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
 
 /**
  * A tool. With `approve`, the call is a scope of its own: the question, then the action with the arguments that were shown.
- * @throws ConcertatoError `runtime/duration` for a malformed timeout
+ * @throws ConcertatoError `runtime/duration` for a malformed timeout or retry policy, `agent/name`
  */
 export function tool<
   const Input extends StandardSchemaV1 | undefined = undefined,
@@ -91,7 +92,7 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
     effect: options.effect ?? "irreversible",
     execute: options.execute,
     probe: options.probe,
-    retry: options.retry,
+    retry: checkedRetry(options.retry),
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
   };
   // Behind a guard, the guard checks both ends: a schema that transforms must see each value once.

@@ -23,6 +23,7 @@ import type {
 import { LoopState, type LoopTurnBody } from "./loop-operation.ts";
 import { MapState } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
+import { checkedRetry } from "./retry-policy.ts";
 import type { Scope } from "./scope.ts";
 import { validator } from "./validation.ts";
 import { bindAgent, boundAgent } from "./work.ts";
@@ -148,6 +149,9 @@ export class BodyContext implements Context {
     work: (attempt: AttemptContext) => Output | PromiseLike<Output>,
     options: StepOptions<Output> = {},
   ): Promise<Output> {
+    // Read before the number is taken: a call that throws must leave no operation behind.
+    const retry = checkedRetry(options.retry);
+    const timeoutMs = options.timeout === undefined ? undefined : durationMs(options.timeout);
     const operation = this.#issue("step", name, "");
     if (operation === null) return never();
     const { probe } = options;
@@ -157,8 +161,8 @@ export class BodyContext implements Context {
         effect: options.effect ?? "irreversible",
         execute: (_input: never, attempt) => work(attempt),
         probe: probe === undefined ? undefined : (_input: never, attempt) => probe(attempt),
-        retry: options.retry,
-        timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
+        retry,
+        timeoutMs,
       },
       input: undefined,
       output: undefined,
@@ -176,13 +180,14 @@ export class BodyContext implements Context {
   }
 
   waitFor<T>(name: string, schema?: Schema<T>, options: WaitOptions = {}): Promise<T & Json> {
+    const withinMs = options.within === undefined ? undefined : durationMs(options.within);
     const operation = this.#issue("wait", name, "");
     if (operation === null) return never();
     operation.input = options.request;
     operation.wait = {
       kind: "signal",
       validate: validator(schema, `signal ${name}`, "agent/input-invalid"),
-      withinMs: options.within === undefined ? undefined : durationMs(options.within),
+      withinMs,
       onTimeout: undefined,
     };
     return this.#promise(operation) as Promise<T & Json>;

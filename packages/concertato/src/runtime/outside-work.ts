@@ -7,13 +7,13 @@
  *                                  └─────────────────┼─────────────────────────────────────┘
  *   loaded with an intent and no result ──▶ in doubt ┴──probe or person──▶ result, or the intent again
  */
-import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { ProbeAnswer, RetryPolicy } from "./agent.ts";
 import { AttemptHandle } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
+import { retryWaitMs } from "./retry-policy.ts";
 import { ensureStarted, finish, finishText, innermost } from "./results.ts";
 
 export function launchWork(engine: Engine, operation: Operation): void {
@@ -62,7 +62,7 @@ function bindInputLater(engine: Engine, operation: Operation, pending: Promise<u
   const go = (act: () => void) => {
     if (engine.stopped || run.dead) return;
     run.attempts--;
-    if (operation.state === "pending") act();
+    if (operation.state === "pending") failingSafely(operation, act);
     engine.settled(run);
   };
   pending.then(
@@ -73,6 +73,15 @@ function bindInputLater(engine: Engine, operation: Operation, pending: Promise<u
       }),
     (error: unknown) => go(() => finish(operation, toFailureRecord(error, operation.path))),
   );
+}
+
+/** What cannot be kept fails its operation: nobody else could hear of it. */
+function failingSafely(operation: Operation, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    finish(operation, toFailureRecord(error, operation.path));
+  }
 }
 
 function keepInput(engine: Engine, operation: Operation, parsed: unknown): void {
@@ -185,15 +194,19 @@ function acceptEnd(engine: Engine, operation: Operation, failed: boolean, value:
   const { run } = operation.scope;
   if (engine.stopped || run.dead) return;
   run.attempts--;
-  if (operation.state === "pending") {
-    try {
-      if (failed) attemptFailed(engine, operation, value, took);
-      else finishText(operation, encodeJson(value, `output of ${operation.name}`), took);
-    } catch (error) {
-      attemptFailed(engine, operation, error, 0);
-    }
-  }
+  if (operation.state === "pending") recordEnd(engine, operation, failed, value, took);
   engine.settled(run);
+}
+
+function recordEnd(engine: Engine, operation: Operation, failed: boolean, value: unknown, took: number): void {
+  if (failed) return attemptFailed(engine, operation, value, took);
+  let text: string | null;
+  try {
+    text = encodeJson(value, `output of ${operation.name}`);
+  } catch (error) {
+    return attemptFailed(engine, operation, error, took);
+  }
+  finishText(operation, text, took);
 }
 
 function attemptFailed(engine: Engine, operation: Operation, error: unknown, took: number): void {
@@ -229,12 +242,9 @@ function retryable(error: unknown): boolean {
 
 function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, record: FailureRecord): void {
   const { scope } = operation;
-  const longest = durationMs(retry.maxBackoff ?? "1m");
   const { world } = engine;
   const { clock } = world;
-  // A tenth more or less, so that what failed together does not come back together.
-  const spread = 0.9 + 0.2 * world.random();
-  const wait = Math.min(longest, Math.round(durationMs(retry.backoff ?? "1s") * 2 ** (operation.attempt - 1) * spread));
+  const wait = retryWaitMs(retry, operation.attempt, world.random());
   operation.until = clock.now() + wait;
   operation.timer = engine.at(clock.monotonic() + wait, () => retryNow(engine, operation));
   ensureStarted(scope);

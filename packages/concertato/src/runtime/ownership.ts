@@ -437,6 +437,8 @@ export class Ownership {
   #makeRoom(): void {
     for (const run of this.#warm.values()) {
       if (this.#warmBytes <= this.#options.warmBytes) return;
+      // One that is due would come back at once; it stays among the resting until its deadline is served.
+      if (isDue(run, this.#engine.world.clock.now())) continue;
       this.#unrest(run);
       this.evict(run);
     }
@@ -450,8 +452,7 @@ export class Ownership {
     if (run.dead || !run.quiet || run.out.length > 0 || run.committing || run.admitting) return;
     const now = this.#engine.world.clock.now();
     const wake = earliestDeadline(run);
-    // Due already: leaving now would only mean coming back at once, before the deadline was ever served.
-    if (wake !== null && wake <= now) return;
+    if (isDue(run, now)) return;
     const change = {
       kind: "evict",
       run: run.key,
@@ -472,6 +473,11 @@ export class Ownership {
       (error: unknown) => this.#engine.world.report(error),
     );
   }
+}
+
+function isDue(run: LiveRun, now: number): boolean {
+  const deadline = earliestDeadline(run);
+  return deadline !== null && deadline <= now;
 }
 
 function earliestDeadline(run: LiveRun): number | null {

@@ -155,6 +155,17 @@ describe("eviction", () => {
     expect(third.engine.runs.size).toBe(0);
     expect(lab.row(job.runId)).toMatchObject({ status: "waiting", owner: null, parked: true });
   });
+
+  test("of others goes on past a run whose deadline the wall clock has jumped over, and that run still rests", async () => {
+    const body = workflow({ name: "body" }, (_input, ctx) => ctx.sleep("1h"));
+    const lab = new Lab();
+    const { life } = await lab.begin(body, 0, { warmBytes: 1_000 });
+    expect(life.engine.runs.size).toBe(1);
+    lab.world.jump(7_200_000);
+    await life.app.start(body, 1);
+    await lab.world.settle();
+    expect(life.engine.ownership.active).toBe(0);
+  });
 });
 
 describe("many runs", () => {

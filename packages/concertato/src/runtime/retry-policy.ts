@@ -1,0 +1,21 @@
+/** How long to wait before an attempt is repeated. */
+import { durationMs } from "../kernel/duration.ts";
+import type { RetryPolicy } from "./agent.ts";
+
+/**
+ * Milliseconds before the attempt after `attempt` (from 1): doubling from `backoff` (default 1 s), at most `maxBackoff`
+ * (default 1 min), a tenth more or less so that what failed together does not come back together.
+ * @param random in [0, 1)
+ * @throws ConcertatoError `runtime/duration` for a malformed policy
+ */
+export function retryWaitMs(retry: RetryPolicy, attempt: number, random: number): number {
+  const longest = durationMs(retry.maxBackoff ?? "1m");
+  const spread = 0.9 + 0.2 * random;
+  return Math.min(longest, Math.round(durationMs(retry.backoff ?? "1s") * 2 ** (attempt - 1) * spread));
+}
+
+/** Finds a malformed policy where it is declared, and not when the first attempt has failed. @throws ConcertatoError `runtime/duration` */
+export function checkedRetry(retry: RetryPolicy | undefined): RetryPolicy | undefined {
+  if (retry !== undefined) retryWaitMs(retry, 1, 0);
+  return retry;
+}
