@@ -20,6 +20,7 @@ import { isPlant, type PlantName, plantOf, plants } from "./plants.ts";
 import { plantCaught, powerCut, type PowerCutOptions, violationsOf } from "./power-cut.ts";
 import { cutLine, reportText } from "./report.ts";
 import { missing } from "./requirements.ts";
+import { runAll } from "../torture/run-all.ts";
 
 interface Wanted {
   readonly runs: readonly PowerCutOptions[];
@@ -89,18 +90,8 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => interrupted.abort());
-  let good = true;
-  for (const options of wanted.runs) {
-    try {
-      good = (await one(options, wanted.json, interrupted.signal)) && good;
-    } catch (error) {
-      if (!interrupted.signal.aborted) throw error;
-      return 130;
-    }
-  }
-  return good ? 0 : 1;
+  const { runs, json } = wanted;
+  return runAll(runs, (options, signal) => one(options, json, signal));
 }
 
 process.exitCode = await main();

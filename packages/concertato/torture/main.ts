@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { isPlant, type PlantName, plants } from "./plants.ts";
 import { progressLine, reportText } from "./report.ts";
 import { plantCaught, torture, type TortureOptions } from "./torture.ts";
+import { runAll } from "./run-all.ts";
 
 interface Wanted {
   readonly runs: readonly TortureOptions[];
@@ -85,18 +86,8 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return 2;
   }
-  const interrupted = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => interrupted.abort());
-  let good = true;
-  for (const options of wanted.runs) {
-    try {
-      good = (await one(options, wanted.json, interrupted.signal)) && good;
-    } catch (error) {
-      if (!interrupted.signal.aborted) throw error;
-      return 130;
-    }
-  }
-  return good ? 0 : 1;
+  const { runs, json } = wanted;
+  return runAll(runs, (options, signal) => one(options, json, signal));
 }
 
 process.exitCode = await main();
