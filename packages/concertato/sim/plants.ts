@@ -42,7 +42,7 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/committer.ts",
-        find: "    for (const { run } of batch.shares) run.committing = true;",
+        find: "    this.#inFlight(durability, true);",
         replace:
           '    for (const { run, written } of batch.shares) {\n      run.committing = true;\n      for (const one of written) if (one.kind === "intent" && one.operation?.live === true) startAttempt(this.#engine, one.operation);\n    }',
       },

@@ -137,10 +137,9 @@ export class Committer {
       return true;
     }
     this.#inFlight(durability, true);
-    for (const { run } of batch.shares) run.committing = true;
     answer.then(
-      (results) => this.#answered(batch, durability, () => this.#apply(batch, results)),
-      (error: unknown) => this.#answered(batch, durability, () => this.#unknown(batch, error)),
+      (results) => this.#answered(durability, () => this.#apply(batch, results)),
+      (error: unknown) => this.#answered(durability, () => this.#unknown(batch, error)),
     );
     return false;
   }
@@ -150,10 +149,9 @@ export class Committer {
     else this.#normalInFlight = value;
   }
 
-  #answered(batch: Batch, durability: Durability, act: () => void): void {
+  #answered(durability: Durability, act: () => void): void {
     this.#inFlight(durability, false);
     if (this.#engine.stopped) return;
-    for (const { run } of batch.shares) run.committing = false;
     act();
     this.#engine.wake();
   }
@@ -170,6 +168,7 @@ export class Committer {
       const share = shares[index];
       const result = results[index];
       if (share === undefined || result === undefined) continue;
+      share.run.committing = false;
       if (result.ok) this.#applyShare(share, result.firstRef);
       else this.#engine.ownership.lost(share.run);
     }
@@ -277,6 +276,9 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
   const batch = batchFor(batches, durability);
   batch.changes = appended(batch.changes, change);
   batch.shares = appended(batch.shares, share);
+  // From here on, and not from the call of the store: while an earlier batch of this flush is applied, this run must not
+  // look as if it had nothing under way and be given back without its deadline.
+  run.committing = true;
   return true;
 }
 
