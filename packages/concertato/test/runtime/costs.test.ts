@@ -1,0 +1,145 @@
+/**
+ * What the hot path costs, counted and not timed. A change that makes a step heavier fails here; if it is worth it, the
+ * number below is raised in the same commit, and the message says why. Lighter is fine; lower the number then.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Costs } from "./costs.ts";
+
+/** Bytes per unit: log, kept, heap (allocations of unoptimised code, so larger than in production and always the same). */
+const limits: Readonly<Record<string, Costs>> = {
+  "read step": {
+    statements: {
+      begin: 1,
+      commit: 1,
+      "insert into entry": 1,
+      "insert into mark": 0.015,
+      "update run": 1,
+    },
+    logBytes: 10094,
+    keptBytes: 518,
+    heapBytes: 11848,
+  },
+  "write step": {
+    statements: {
+      begin: 2,
+      commit: 2,
+      "insert into entry": 2,
+      "insert into mark": 0.03,
+      "update run": 2,
+    },
+    logBytes: 18705,
+    keptBytes: 586,
+    heapBytes: 21186,
+  },
+  "nested workflow of one step": {
+    statements: {
+      begin: 2,
+      commit: 2,
+      "insert into entry": 3,
+      "insert into mark": 0.05,
+      "update run": 2,
+    },
+    logBytes: 21630,
+    keptBytes: 1079,
+    heapBytes: 25886,
+  },
+  "map item": {
+    statements: {
+      begin: 0.06,
+      commit: 0.06,
+      "insert into entry": 1,
+      "insert into mark": 0.015,
+      "update run": 0.06,
+    },
+    logBytes: 2163,
+    keptBytes: 747,
+    heapBytes: 5102,
+  },
+  "loop turn of one step": {
+    statements: {
+      begin: 2,
+      commit: 2,
+      "insert into entry": 2,
+      "insert into mark": 0.03,
+      "update run": 2,
+    },
+    logBytes: 19385,
+    keptBytes: 776,
+    heapBytes: 20527,
+  },
+  "read step of 10 runs at once": {
+    statements: {
+      begin: 0.1,
+      commit: 0.1,
+      "insert into entry": 1,
+      "update run": 1,
+    },
+    logBytes: 3255,
+    keptBytes: 515,
+    heapBytes: 8984,
+  },
+  "run that asks a person": {
+    statements: {
+      "delete from inbox": 2,
+      "insert into entry": 4,
+      "insert into inbox": 1,
+      "insert into run": 1,
+      "update run": 5,
+    },
+    logBytes: 2534,
+    keptBytes: 1141,
+    heapBytes: 54897,
+  },
+};
+
+/** Other versions of Node lay objects out a little differently. */
+const slack = 1.04;
+
+let folder = "";
+let costs: Readonly<Record<string, Costs>> = {};
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "concertato-costs-"));
+  const output = execFileSync(
+    process.execPath,
+    [
+      "--conditions=source",
+      "--disable-warning=ExperimentalWarning",
+      "--expose-gc",
+      "--max-opt=0",
+      "--min-semi-space-size=256",
+      "--max-semi-space-size=256",
+      fileURLToPath(new URL("./cost-process.ts", import.meta.url)),
+      folder,
+    ],
+    { encoding: "utf8" },
+  );
+  costs = JSON.parse(output) as Readonly<Record<string, Costs>>;
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("every scenario has its limits", () => {
+  expect(Object.keys(costs)).toEqual(Object.keys(limits));
+});
+
+describe.each(Object.entries(limits))("%s", (name, limit) => {
+  const found = (): Costs => {
+    const cost = costs[name];
+    if (cost === undefined) throw new Error(`Nothing was counted for "${name}".`);
+    return cost;
+  };
+
+  test("takes these statements", () => {
+    expect(found().statements).toEqual(limit.statements);
+  });
+
+  test.each(["logBytes", "keptBytes", "heapBytes"] as const)("stays within its %s", (what) => {
+    expect(found()[what]).toBeLessThanOrEqual(Math.ceil(limit[what] * slack));
+  });
+});
