@@ -43,6 +43,10 @@ export const errorCodes = {
     retryable: true,
     remedy: "The store did not answer; the outcome is read again before going on.",
   },
+  "store/upgrade-blocked": {
+    retryable: true,
+    remedy: "Close every process that has the file open, then open it again.",
+  },
 } as const;
 
 /** A code of the table. */

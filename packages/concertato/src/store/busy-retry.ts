@@ -25,14 +25,21 @@ export async function pauseBeforeRetry(attempt: number): Promise<void> {
   await setTimeout(randomInt(1, ceiling + 1));
 }
 
-/** Runs `work` until it is no longer refused as busy, at most `limitMs`. Every other error passes at once. */
-export async function retryWhileBusy<T>(work: () => T, limitMs: number = busyLimitMs): Promise<T> {
+/**
+ * Runs `work` until it is no longer refused as busy, at most `limitMs`. Every other error passes at once.
+ * @param again which errors mean busy
+ */
+export async function retryWhileBusy<T>(
+  work: () => T,
+  limitMs: number = busyLimitMs,
+  again: (error: unknown) => boolean = isBusy,
+): Promise<T> {
   const deadline = performance.now() + limitMs;
   for (let attempt = 1; ; attempt++) {
     try {
       return work();
     } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error;
+      if (!again(error) || performance.now() > deadline) throw error;
     }
     await pauseBeforeRetry(attempt);
   }

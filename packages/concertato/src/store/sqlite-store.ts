@@ -49,7 +49,8 @@ export interface SqliteStoreOptions {
 
 /**
  * Opens the store, making the file when it is absent.
- * @throws ConcertatoError `store/newer-schema`, `store/not-a-database`, `store/locked`, `store/unavailable`
+ * @throws ConcertatoError `store/newer-schema`, `store/not-a-database`, `store/locked`, `store/unavailable`,
+ *   `store/upgrade-blocked`
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const store = new SqliteStore(options);
@@ -107,7 +108,8 @@ class SqliteStore implements Store {
   async #openSession(): Promise<Session> {
     const { path } = this.#options;
     try {
-      const db = await retryWhileBusy(() => openConnection(path), this.#options.openTimeoutMs ?? openTimeoutMs);
+      const patienceMs = this.#options.openTimeoutMs ?? openTimeoutMs;
+      const db = await retryWhileBusy(() => openConnection(path), patienceMs, isInUse);
       return this.#prepare(db);
     } catch (error) {
       throw toStoreError(error, path);
@@ -474,6 +476,11 @@ class SqliteStore implements Store {
       this.#options.report(toStoreError(error, this.name));
     }
   }
+}
+
+/** Somebody else has the file: for a moment, or for as long as an older version of it is open. */
+function isInUse(error: unknown): boolean {
+  return isBusy(error) || (ConcertatoError.is(error) && error.code === "store/upgrade-blocked");
 }
 
 function closedError(name: string): ConcertatoError {

@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Change, Store } from "../../src/journal/store.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
-import { applicationId, schemaVersion } from "../../src/store/sqlite-schema.ts";
+import { schemaVersion } from "../../src/store/sqlite-migrations.ts";
+import { applicationId } from "../../src/store/sqlite-schema.ts";
 import { openSqliteStore, type SqliteStoreOptions } from "../../src/store/sqlite-store.ts";
 import {
   append,

@@ -1,0 +1,85 @@
+/**
+ * The tables of a fresh store file. What an older file needs to become the same stands in `sqlite-migrations.ts`, and a
+ * test compares the two. A table added since schema 1 is a constant of its own, named in both places.
+ */
+
+/**
+ * Columns that every append touches or that a walk reads come first, so SQLite does not parse what lies behind them.
+ * `run.key`, `inbox.id` and `owner.id` are never used twice, because processes remember them.
+ */
+export const tables = `
+create table agent (
+  id integer primary key,
+  label text not null unique,          -- name@version
+  name text not null
+) strict;
+
+create table run (
+  key integer primary key autoincrement,
+  seq integer not null,
+  head integer not null,               -- entry.ref of the last entry, 0 when there is none
+  epoch integer not null,
+  status integer not null,
+  owner integer,
+  wake integer,
+  parked integer not null,
+  cancelling integer not null,
+  agent integer not null,
+  created_at integer not null,
+  updated_at integer not null,
+  note text,
+  id text not null unique,
+  tenant text not null,
+  start_key text,
+  input_hash text not null,
+  parent text
+) strict;
+create unique index run_start_key on run (tenant, start_key) where start_key is not null;
+create index run_due on run (agent, wake) where owner is null and wake is not null;
+create index run_owned on run (owner, wake) where owner is not null;
+create index run_status on run (status);
+
+create table entry (
+  ref integer primary key,
+  prev integer not null,               -- ref of the run's previous entry, 0 for the first
+  jump integer,
+  seq integer not null,
+  run integer not null,
+  kind integer not null,
+  scope integer not null,
+  op text not null,
+  name text not null,
+  at integer not null,
+  meta text,
+  body any
+) strict;
+
+create table mark (
+  run integer not null,
+  seq integer not null,
+  ref integer not null,
+  primary key (run, seq)
+) strict, without rowid;
+
+create table inbox (
+  id integer primary key autoincrement,
+  run integer not null,
+  sender text not null,
+  n integer not null,
+  kind integer not null,
+  name text not null,
+  at integer not null,
+  body any,
+  unique (run, sender, n)
+) strict;
+
+create table owner (
+  id integer primary key autoincrement,
+  process integer not null             -- process id, for people
+) strict;
+
+create table meta (
+  name text primary key,
+  value blob not null
+) strict, without rowid;
+`;
