@@ -351,12 +351,16 @@ export class App implements AsyncDisposable {
     this.#engine.ownership.sweepSoon();
   }
 
-  /** Resolves when every run this process owns has ended or waits for something from outside. */
+  /**
+   * Resolves when every run this process owns has ended or waits for something that only comes from outside or with
+   * time: a person, a signal, a run of another process, a sleep. A failed attempt that waits for its retry is work under
+   * way, so its retries are waited out; only a run that was given back to the store (memory ran short) counts as waiting.
+   */
   async settle(): Promise<void> {
     for (;;) {
       await this.#engine.ownership.sweep(false);
       await new Promise<void>((resolve) => this.#engine.world.yield(resolve));
-      if (this.#engine.ownership.idle) return;
+      if (this.#engine.ownership.settled) return;
       await new Promise<void>((resolve) => {
         this.#engine.world.timer(5, resolve);
       });

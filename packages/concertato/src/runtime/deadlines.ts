@@ -43,10 +43,20 @@ export class Deadlines {
     if (this.#stopped) return;
     const now = this.#world.clock.monotonic();
     for (let due = this.#heap.takeDue(now); due !== undefined; due = this.#heap.takeDue(now)) {
-      const { fire } = due;
-      due.fire = null;
-      fire?.();
+      this.#fire(due);
+      if (this.#stopped) return;
     }
     this.#arm();
   };
+
+  /** A deadline that goes wrong is its own affair: those due with it, and the next, are served all the same. */
+  #fire(due: TimerEntry): void {
+    const { fire } = due;
+    due.fire = null;
+    try {
+      fire?.();
+    } catch (error) {
+      this.#world.report(error);
+    }
+  }
 }

@@ -11,7 +11,7 @@ import { admitInbox } from "./admission.ts";
 import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
-import { metaText } from "./operation.ts";
+import { metaText, type Operation } from "./operation.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 
 export interface OwnershipOptions {
@@ -71,9 +71,11 @@ export class Ownership {
     this.#wakeTimer = null;
   }
 
-  /** Nothing to do before something arrives from outside or a deadline passes. */
-  get idle(): boolean {
-    return this.active === 0 && !this.#sweeping && this.#unknown.size === 0 && !this.#engine.committer.busy;
+  /** Nothing goes on by itself: no run is at work, and no failed attempt waits for its next. */
+  get settled(): boolean {
+    if (this.active > 0 || this.#sweeping || this.#unknown.size > 0 || this.#engine.committer.busy) return false;
+    for (const run of this.#warm.values()) for (const operation of run.pending) if (isRetry(operation)) return false;
+    return true;
   }
 
   /** A run of this process whose beginning was not seen to be committed, but was. */
@@ -473,6 +475,11 @@ export class Ownership {
       (error: unknown) => this.#engine.world.report(error),
     );
   }
+}
+
+/** It waits for nobody: its own deadline starts the next attempt. */
+function isRetry(operation: Operation): boolean {
+  return operation.until !== null && !operation.opened && !operation.inDoubt;
 }
 
 function isDue(run: LiveRun, now: number): boolean {

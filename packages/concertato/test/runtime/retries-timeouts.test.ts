@@ -51,6 +51,22 @@ describe("retries", () => {
     expect(at).toHaveLength(3);
   });
 
+  test("are waited out by app.settle; what only time or somebody else can end is not", async () => {
+    const { lab, body, at } = flaky(3, { attempts: 3, backoff: "1s" });
+    const asleep = workflow({ name: "asleep" }, (_input, ctx) => ctx.sleep("1h"));
+    const { job } = await lab.begin(body, 0);
+    await lab.app.start(asleep, 0);
+    let settled = false;
+    const settling = lab.app.settle().then(() => {
+      settled = true;
+    });
+    await lab.world.advance(2_900);
+    expect([at.length, settled]).toEqual([2, false]);
+    await lab.world.advance(200);
+    await settling;
+    expect(await job.result()).toBe("home 1 at attempt 3");
+  });
+
   test("a failure that says no retry can help is final", async () => {
     let attempts = 0;
     const call = tool({
