@@ -8,7 +8,7 @@
  *   operation of a body            entries it writes, in order
  *   read or pure step, leaf agent  result
  *   write, irreversible            intent (durable before the body), [in-doubt], result
- *   sleep                          timer-set, result
+ *   sleep, until                   timer-set, result
  *   waitFor, human                 wait-opened, [signal-refused]*, result
  *   run of a workflow              [scope-started, inner entries], scope-ended
  *   map                            [map-started, items as above], result
@@ -97,8 +97,10 @@ export interface EntryMeta {
   readonly count?: number;
   /** `map-started`: at most so many at once. */
   readonly limit?: number;
-  /** `map-started`: whether one failure fails the map. */
-  readonly join?: "all" | "settle";
+  /** `map-started`: what decides the map. */
+  readonly join?: "all" | "settle" | "any" | "first" | "count";
+  /** `map-started`, join `count`: so many items must succeed. */
+  readonly need?: number;
   /** Seed of the run's derived randomness and ids, on `run-started`. */
   readonly seed?: string;
   /** Revision of the library pattern or turn loop that wrote the scope. */
@@ -113,7 +115,7 @@ export interface EntryMeta {
 export type Effect = "pure" | "read" | "write" | "irreversible";
 
 /** The verbs of ctx that make an operation. */
-export type Verb = "run" | "step" | "sleep" | "wait" | "map" | "start" | "outcome" | "loop" | "group";
+export type Verb = "run" | "step" | "sleep" | "until" | "wait" | "map" | "start" | "outcome" | "loop" | "group";
 
 /** Ends of a run. */
 export type FinalStatus = "completed" | "failed" | "cancelled" | "stopped";

@@ -10,16 +10,21 @@ const unitMs: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
+/** 100,000 years: with any wall clock still a whole number that every store keeps exactly. */
+const longestMs = 3_155_760_000_000_000;
+
 /**
- * Milliseconds of a duration: a number of milliseconds, or text such as "500ms", "1.5s", "2m", "4h", "2d", "1w".
- * @throws ConcertatoError `runtime/duration` for anything else, negative or infinite values included
+ * Whole milliseconds of a duration, rounded up (stores keep whole numbers, and nothing is over early): a number of milliseconds, or text such as "500ms", "1.5s", "2m", "4h", "2d", "1w".
+ * @throws ConcertatoError `runtime/duration` for anything else, negative, infinite and endless (over 100,000 years) values included
  */
 export function durationMs(duration: string | number): number {
   if (typeof duration === "number") {
-    if (Number.isFinite(duration) && duration >= 0) return duration;
+    if (duration >= 0 && duration <= longestMs) return Math.ceil(duration);
   } else {
     const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)$/.exec(duration.trim());
-    if (match) return Number(match[1]) * (unitMs[match[2] ?? ""] ?? 0);
+    const ms = match ? Number(match[1]) * (unitMs[match[2] ?? ""] ?? 0) : Number.NaN;
+    // 1.1 s is 1100.0000000000002 in binary fractions, and means 1100.
+    if (ms <= longestMs) return Math.ceil(Number(ms.toFixed(6)));
   }
   throw new ConcertatoError({
     code: "runtime/duration",

@@ -13,6 +13,10 @@ export const errorCodes = {
   "agent/name": { retryable: false, remedy: "Use a letter, then letters, digits, dot, dash or underscore." },
   "agent/output-invalid": { retryable: false, remedy: "Make the agent return what its output schema declares." },
   "agent/refused": { retryable: false, remedy: "A person declined the action; change the request or ask again." },
+  "agent/too-few-succeeded": {
+    retryable: false,
+    remedy: "Read details.causes: why each branch or item failed.",
+  },
   "agent/timeout": { retryable: true, remedy: "Raise the timeout or make the step faster." },
   "agent/unknown": { retryable: false, remedy: "Register the agent when opening the app." },
   "codec/key-missing": { retryable: false, remedy: "Open the store with the key it was written with." },
@@ -34,6 +38,10 @@ export const errorCodes = {
     remedy: "Write durations as a number of milliseconds or like 500ms, 30s, 5m, 4h, 2d.",
   },
   "runtime/foreign-await": { retryable: false, remedy: "Move outside I/O and timers into a tool or ctx.step." },
+  "runtime/moment": {
+    retryable: false,
+    remedy: "Pass a Date, milliseconds since 1970, or an ISO text with its zone.",
+  },
   "runtime/too-many-operations": { retryable: false, remedy: "Put endless work into ctx.loop." },
   "store/full": { retryable: true, remedy: "Free disk space; work resumes by itself." },
   "store/locked": { retryable: true, remedy: "Another program holds the database file; close it." },

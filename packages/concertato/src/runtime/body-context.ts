@@ -4,7 +4,8 @@
  */
 import { derivedId, derivedRandom } from "../kernel/derive.ts";
 import { durationMs } from "../kernel/duration.ts";
-import { ConcertatoError } from "../kernel/errors.ts";
+import { momentMs } from "../kernel/moment.ts";
+import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { appended } from "../kernel/short-list.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Verb } from "../journal/entry.ts";
@@ -15,16 +16,19 @@ import type {
   Context,
   Duration,
   LoopTurn,
+  MapJoin,
   MapOptions,
+  Settled,
   StepOptions,
   Thunk,
   WaitOptions,
 } from "./context.ts";
 import { LoopState, type LoopTurnBody } from "./loop-operation.ts";
-import { MapState } from "./map-operation.ts";
+import { MapState, type RecordedJoin } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
 import { checkedRetry } from "./retry-policy.ts";
 import type { Scope } from "./scope.ts";
+import { tooFewSucceeded } from "./too-few-succeeded.ts";
 import { validator } from "./validation.ts";
 import { bindAgent, boundAgent } from "./work.ts";
 
@@ -111,12 +115,12 @@ export class BodyContext implements Context {
   }
 
   map<Input, Output>(items: readonly Input[], agent: Agent<Input, Output>, options: MapOptions = {}): Promise<never> {
+    const { join, need } = recordedJoin(options.join ?? "all");
     const operation = this.#issue("map", agent.name, agentId(agent));
     if (operation === null) return never();
     const limit = Math.max(1, options.concurrency ?? defaultConcurrency(agent as Agent));
     // A loaded map keeps its outcomes; the body only hands it the agent again.
-    if (operation.map === null)
-      operation.map = new MapState(operation, agent as Agent, items, limit, options.join ?? "all");
+    if (operation.map === null) operation.map = new MapState(operation, agent as Agent, items, limit, join, need);
     else operation.map.agent = agent as Agent;
     this.#scope.run.engine.register(agent as Agent);
     return this.#promise(operation) as Promise<never>;
@@ -141,6 +145,33 @@ export class BodyContext implements Context {
   race<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<never> {
     return this.#group(branches, (name, value, failed, decide) => {
       decide(failed, failed ? value : { branch: name, value });
+    }) as Promise<never>;
+  }
+
+  any<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<never> {
+    const names = Object.keys(branches);
+    const failures: Record<string, FailureRecord> = {};
+    let left = names.length;
+    const allFailed = () => {
+      const causes = Object.fromEntries(names.map((name) => [name, failures[name]])) as Record<string, FailureRecord>;
+      return new AgentFailure(tooFewSucceeded(this.path, "branches", { needed: 1, of: names.length }, causes));
+    };
+    if (left === 0) return heard(Promise.reject(allFailed()));
+    return this.#group(branches, (name, value, failed, decide) => {
+      if (!failed) return decide(false, { branch: name, value });
+      failures[name] = toFailureRecord(value, `${this.path}/${name}`);
+      if (--left === 0) decide(true, allFailed());
+    }) as Promise<never>;
+  }
+
+  settle<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<never> {
+    const names = Object.keys(branches);
+    const ends: Record<string, Settled<unknown>> = {};
+    let left = names.length;
+    if (left === 0) return Promise.resolve(ends as never);
+    return this.#group(branches, (name, value, failed, decide) => {
+      ends[name] = failed ? settledFailure(value) : { status: "completed", output: value };
+      if (--left === 0) decide(false, Object.fromEntries(names.map((key) => [key, ends[key]])));
     }) as Promise<never>;
   }
 
@@ -174,6 +205,14 @@ export class BodyContext implements Context {
   sleep(duration: Duration): Promise<void> {
     const ms = durationMs(duration);
     const operation = this.#issue("sleep", "", "");
+    if (operation === null) return never();
+    operation.input = ms;
+    return this.#promise(operation) as Promise<void>;
+  }
+
+  until(when: Date | string | number): Promise<void> {
+    const ms = momentMs(when);
+    const operation = this.#issue("until", "", "");
     if (operation === null) return never();
     operation.input = ms;
     return this.#promise(operation) as Promise<void>;
@@ -316,20 +355,21 @@ export class BodyContext implements Context {
     branches: Record<string, Thunk<unknown>>,
     onEnd: (name: string, value: unknown, failed: boolean, decide: (failed: boolean, value: unknown) => void) => void,
   ): Promise<unknown> {
-    if (!this.#admits("ctx.all or ctx.race")) return never();
+    if (!this.#admits("ctx.all, any, race or settle")) return never();
     const scope = this.#scope;
     const key = this.#prefix + String(this.#next++);
     const ended = new Promise((resolve, reject) => {
       const started: { readonly branch: Branch; readonly prefix: string }[] = [];
       let decided = false;
+      const giveUp = (branch: Branch, prefix: string) => {
+        branch.cancelled = true;
+        branch.controller?.abort();
+        scope.run.engine.cancelUnder(scope, prefix);
+      };
       const decide = (failed: boolean, value: unknown) => {
         if (decided) return;
         decided = true;
-        for (const { branch, prefix } of started) {
-          branch.cancelled = true;
-          branch.controller?.abort();
-          scope.run.engine.cancelUnder(scope, prefix);
-        }
+        for (const { branch, prefix } of started) giveUp(branch, prefix);
         if (failed) reject(value);
         else resolve(value);
       };
@@ -339,14 +379,32 @@ export class BodyContext implements Context {
         started.push({ branch, prefix });
         const context = new BodyContext(scope, prefix, this.#container, branch, this.#loop);
         startBranch(thunk, context, (failed, value) => {
-          if (decided || scope.dead) return;
-          if (scope.run.engine.current === scope) onEnd(name, value, failed, decide);
-          else scope.run.engine.failForeign(scope, foreignEnd(scope, `branch ${name}`));
+          if (decided || branch.cancelled || scope.dead) return;
+          if (scope.run.engine.current === scope) {
+            onEnd(name, value, failed, decide);
+            // The others go on without it; what it had begun is nobody's any more.
+            if (failed && !decided) giveUp(branch, prefix);
+          } else scope.run.engine.failForeign(scope, foreignEnd(scope, `branch ${name}`));
         });
       }
     });
     return heard(ended);
   }
+}
+
+function settledFailure(error: unknown): Settled<never> {
+  const { code, message } = toFailureRecord(error);
+  return { status: "failed", code, message };
+}
+
+/** A join as the journal has it. @throws ConcertatoError `agent/input-invalid` for a count that is no count */
+function recordedJoin(join: MapJoin): { readonly join: RecordedJoin; readonly need: number } {
+  if (typeof join === "string") return { join, need: 1 };
+  if (Number.isSafeInteger(join.count) && join.count > 0) return { join: "count", need: join.count };
+  throw new ConcertatoError({
+    code: "agent/input-invalid",
+    message: `A map cannot be joined by ${String(join.count)} of its items. Pass a whole number from 1 on as join.count.`,
+  });
 }
 
 /**

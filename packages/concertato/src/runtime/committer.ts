@@ -336,7 +336,7 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
 function waitKind(operation: Operation): string {
   if (operation.inDoubt) return "in-doubt";
   if (operation.wait !== null) return operation.wait.kind;
-  return operation.verb === "sleep" ? "timer" : "retry";
+  return operation.verb === "sleep" || operation.verb === "until" ? "timer" : "retry";
 }
 
 /** Hands a committed end to whom it concerns: the map it is an item of, or the body that awaits it. */

@@ -20,8 +20,23 @@ export interface StepOptions<Output> {
   readonly probe?: (attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>;
 }
 
-/** How a map joins: wait for every item (a failure fails the map), or collect outcomes. */
-export type MapJoin = "all" | "settle";
+/**
+ * How a map joins:
+ *  - `all` (default) waits for every item; the first failure fails the map and gives up the rest
+ *  - `settle` waits for every item and collects how each ended
+ *  - `any` ends with the first item that succeeds; fails when all have failed
+ *  - `first` ends with the first item to end, by value or by failure
+ *  - `{ count: n }` ends as soon as n items have succeeded; fails as soon as that has become impossible
+ *
+ * What a decided join no longer needs is given up.
+ */
+export type MapJoin = "all" | "settle" | "any" | "first" | { readonly count: number };
+
+/** An item of a map that counted: its place in the list, and its output. */
+export interface ItemWinner<Output> {
+  readonly index: number;
+  readonly value: Output;
+}
 
 export interface MapOptions {
   /** At most so many at once. Default 16 for agents that reach outside; all at once never. */
@@ -91,12 +106,38 @@ export interface Context {
     agent: Agent<Input, Output>,
     options: MapOptions & { readonly join: "settle" },
   ): Promise<Settled<Output>[]>;
+  map<Input, Output>(
+    items: readonly NoInfer<Input>[],
+    agent: Agent<Input, Output>,
+    options: MapOptions & { readonly join: "any" | "first" },
+  ): Promise<ItemWinner<Output>>;
+  map<Input, Output>(
+    items: readonly NoInfer<Input>[],
+    agent: Agent<Input, Output>,
+    options: MapOptions & { readonly join: { readonly count: number } },
+  ): Promise<ItemWinner<Output>[]>;
   /** Runs named branches side by side; the first failure fails it and cancels the rest. */
   all<Branches extends Record<string, Thunk<unknown>>>(
     branches: Branches,
   ): Promise<{ [Name in keyof Branches]: Awaited<ReturnType<Branches[Name]>> }>;
   /** The first branch to end wins (by value or by failure); the others are cancelled. */
   race<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<Winner<Branches>>;
+  /**
+   * The first branch to succeed wins; the others are cancelled. A branch that fails loses, and what it left open is given up.
+   * Fails with `agent/too-few-succeeded` when every branch failed; `details.causes` has each failure by branch.
+   * @example
+   * const { branch, value } = await ctx.any({ cheap: (b) => b.run(small, x), sure: (b) => b.run(large, x) });
+   */
+  any<Branches extends Record<string, Thunk<unknown>>>(branches: Branches): Promise<Winner<Branches>>;
+  /**
+   * Waits for every branch and tells how each ended; never fails because one did.
+   * @example
+   * const ends = await ctx.settle({ mail: (b) => b.run(mail, x), sms: (b) => b.run(sms, x) });
+   * if (ends.mail.status === "failed") throw new Error(ends.mail.message);
+   */
+  settle<Branches extends Record<string, Thunk<unknown>>>(
+    branches: Branches,
+  ): Promise<{ [Name in keyof Branches]: Settled<Awaited<ReturnType<Branches[Name]>>> }>;
   /** One unit of outside work in place. */
   step<Output>(
     name: string,
@@ -105,6 +146,15 @@ export interface Context {
   ): Promise<Output>;
   /** Waits for a length of time; never wakes early, and goes on over restarts. */
   sleep(duration: Duration): Promise<void>;
+  /**
+   * Waits for a moment of the wall clock: a Date, an ISO text with its zone, or milliseconds since 1970. Where `sleep`
+   * counts time that passes, `until` follows the clock, also when it is set meanwhile (within a second); never early by
+   * it. A moment that has passed is over at once.
+   * @throws ConcertatoError `runtime/moment` for anything else
+   * @example
+   * await ctx.until("2026-12-24T18:00:00+01:00");
+   */
+  until(when: Date | string | number): Promise<void>;
   /** Waits for a signal of this name; signals that came before count, oldest first. */
   waitFor<T>(name: string, schema: Schema<T>, options?: WaitOptions): Promise<T>;
   waitFor(name: string, schema?: undefined, options?: WaitOptions): Promise<Json>;

@@ -15,6 +15,7 @@ import { type Agent, agentId } from "./agent.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
 import { Deadlines } from "./deadlines.ts";
+import { WallDeadlines } from "./wall-deadlines.ts";
 import { Committer } from "./committer.ts";
 import { launch } from "./launch.ts";
 import { endScope } from "./scope-end.ts";
@@ -69,12 +70,14 @@ export class Engine {
   #pumping = false;
   #sliceStart = 0;
   readonly #deadlines: Deadlines;
+  readonly #wallDeadlines: WallDeadlines;
 
   constructor(options: EngineOptions) {
     this.world = options.world;
     this.store = options.store;
     this.codec = options.codec;
     this.#deadlines = new Deadlines(options.world);
+    this.#wallDeadlines = new WallDeadlines(options.world);
     this.committer = new Committer(this);
     this.ownership = new Ownership(this, {
       warmBytes: options.warmBytes ?? 64 * 1024 * 1024,
@@ -380,10 +383,16 @@ export class Engine {
     return this.#deadlines.at(dueMonotonic, fire);
   }
 
+  /** Calls `fire` when the wall clock shows `dueWall`, also when it is set meanwhile: never early by it. */
+  atWall(dueWall: number, fire: () => void): TimerEntry {
+    return this.#wallDeadlines.at(dueWall, fire);
+  }
+
   /** Stops at once: nothing more is delivered, committed or heard. What was committed is what there is. */
   halt(): void {
     this.stopped = true;
     this.#deadlines.stop();
+    this.#wallDeadlines.stop();
     this.ownership.stop();
     for (const run of this.runs.values()) this.drop(run);
   }

@@ -14,6 +14,7 @@ export function launch(engine: Engine, operation: Operation): void {
   if (!operation.live || operation.scope.dead) return;
   switch (operation.verb) {
     case "sleep":
+    case "until":
       return setTimer(engine, operation);
     case "wait":
     case "outcome":

@@ -4,7 +4,7 @@ import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { Engine } from "./engine.ts";
 import type { MapState } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
-import { ensureMapStarted, finish, finishText, writeResult } from "./results.ts";
+import { ensureMapStarted, finish, writeResult } from "./results.ts";
 import { bindAgent, boundAgent } from "./work.ts";
 
 export function launchMap(engine: Engine, operation: Operation): void {
@@ -25,10 +25,15 @@ export function launchMap(engine: Engine, operation: Operation): void {
   pumpMap(engine, map);
 }
 
-/** Starts items up to the limit, and joins when all have ended or one has failed. */
+/** Starts items up to the limit, and ends the map when its join is decided: what is still open is given up. */
 function pumpMap(engine: Engine, map: MapState): void {
   if (map.decided) return;
-  if (map.complete) return joinMap(map);
+  const { verdict, operation } = map;
+  if (verdict !== null) {
+    map.decided = true;
+    if (!map.complete) engine.cancelUnder(operation.scope, `${operation.key}/`);
+    return writeResult(operation, verdict.failed, verdict.text, 0, "");
+  }
   while (map.running < map.limit && map.launched < map.items.length) {
     const index = map.launched++;
     if (map.outcomes[index] !== undefined || map.begun.has(index)) continue;
@@ -63,21 +68,14 @@ export function itemEnded(engine: Engine, item: Operation, failed: boolean, text
   map.running--;
   map.settle(item.itemIndex, failed, text);
   item.scope.operations.delete(item.key);
-  if (failed && map.join === "all") return failMap(engine, map, text);
   pumpMap(engine, map);
-}
-
-function failMap(engine: Engine, map: MapState, text: string | null): void {
-  map.decided = true;
-  engine.cancelUnder(map.operation.scope, `${map.operation.key}/`);
-  writeResult(map.operation, true, text, 0, "");
 }
 
 /** Takes up a loaded map where it was: items in flight again, a join that was due, further items up to the limit. */
 export function resumeMap(engine: Engine, map: MapState): void {
   const { operation } = map;
   map.resumed = true;
-  if (map.failedItem !== null) return failMap(engine, map, map.outcomes[map.failedItem] ?? null);
+  if (map.verdict !== null) return pumpMap(engine, map);
   const open: Operation[] = [];
   for (const item of operation.scope.operations.values()) if (item.itemOf === map && item.live) open.push(item);
   map.running = open.length;
@@ -88,9 +86,4 @@ export function resumeMap(engine: Engine, map: MapState): void {
     engine.launch(item);
   }
   pumpMap(engine, map);
-}
-
-function joinMap(map: MapState): void {
-  map.decided = true;
-  finishText(map.operation, map.joined());
 }

@@ -207,7 +207,6 @@ function settleItem(operation: Operation, failed: boolean, text: string | null):
   const map = operation.itemOf;
   if (map === null) return;
   map.settle(operation.itemIndex, failed, text);
-  if (failed && map.join === "all") map.failedItem = operation.itemIndex;
   operation.scope.operations.delete(operation.key);
 }
 
@@ -278,7 +277,7 @@ function readOpened(reading: Reading): void {
   operation.since = entry.at;
   operation.until = meta.until ?? null;
   run.pending.add(operation);
-  if (operation.verb === "sleep") return;
+  if (operation.verb === "sleep" || operation.verb === "until") return;
   operation.inputText = clear(reading);
   // A named signal's schema is known to the body alone; admission runs the body first.
   if (operation.wait === null && operation.verb !== "run") {
@@ -319,6 +318,7 @@ function readMap(reading: Reading): void {
     decodeJson(text) as readonly unknown[],
     meta.limit ?? 16,
     meta.join ?? "all",
+    meta.need,
   );
   map.recorded = true;
   operation.map = map;
@@ -376,6 +376,10 @@ function readCancelled(reading: Reading): void {
 /** Arms what the wall clock is to end: after a restart it is trusted, but never earlier than the last recorded time. */
 function rearm(engine: Engine, operation: Operation): void {
   if (operation.until === null || !operation.live) return;
+  if (operation.verb === "until") {
+    operation.timer = engine.atWall(operation.until, () => timerFired(operation));
+    return;
+  }
   const { clock } = engine.world;
   const left = Math.max(0, operation.until - Math.max(clock.now(), operation.scope.run.lastAt));
   operation.timer = engine.at(clock.monotonic() + left, () => {

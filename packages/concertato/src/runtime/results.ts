@@ -104,6 +104,7 @@ export function ensureMapStarted(map: MapState): void {
       count: map.items.length,
       limit: map.limit,
       join: map.join,
+      ...(map.join === "count" ? { need: map.need } : {}),
       startedAt: operation.scope.now,
     }),
     text: operation.inputText,

@@ -11,7 +11,7 @@ import type { RetryPolicy } from "./agent.ts";
 export function retryWaitMs(retry: RetryPolicy, attempt: number, random: number): number {
   const longest = durationMs(retry.maxBackoff ?? "1m");
   const spread = 0.9 + 0.2 * random;
-  return Math.min(longest, Math.round(durationMs(retry.backoff ?? "1s") * 2 ** (attempt - 1) * spread));
+  return Math.min(longest, Math.ceil(durationMs(retry.backoff ?? "1s") * 2 ** (attempt - 1) * spread));
 }
 
 /** Finds a malformed policy where it is declared, and not when the first attempt has failed. @throws ConcertatoError `runtime/duration` */

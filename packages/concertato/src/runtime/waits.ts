@@ -13,23 +13,29 @@ export function setTimer(engine: Engine, operation: Operation): void {
   const { scope } = operation;
   const { clock } = engine.world;
   const ms = Number(operation.input);
+  const fire = () => timerFired(operation);
   operation.since = clock.now();
-  operation.until = operation.since + ms;
   operation.opened = true;
   operation.state = "pending";
   // Armed now, but a result can only be written after this entry, in the same order as the journal.
-  operation.timer = engine.at(clock.monotonic() + ms, () => timerFired(operation));
+  if (operation.verb === "until") {
+    operation.until = ms;
+    operation.timer = engine.atWall(ms, fire);
+  } else {
+    operation.until = operation.since + ms;
+    operation.timer = engine.at(clock.monotonic() + ms, fire);
+  }
   scope.run.pending.add(operation);
   ensureStarted(scope);
   scope.run.write("timer-set", scope, {
     op: operation.key,
-    meta: `{"verb":"sleep","until":${operation.until}}`,
+    meta: `{"verb":"${operation.verb}","until":${operation.until}}`,
     operation,
     container: innermost(operation),
   });
 }
 
-/** A sleep's deadline has passed. */
+/** The deadline of a sleep, or a moment waited for, has passed. */
 export function timerFired(operation: Operation): void {
   operation.timer = null;
   if (operation.live) finishText(operation, null, 0, "", operation.until ?? 0);

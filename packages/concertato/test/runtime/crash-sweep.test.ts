@@ -138,6 +138,45 @@ const scenarios: Readonly<Record<string, Body>> = {
       });
       return [both, first.branch, await ctx.run(read, "after")];
     }),
+  "any, settle and until": ({ read, blind, person, flaky }) => {
+    const refusing = flow("refusing", [read], async (id, ctx) => {
+      await ctx.run(read, String(id));
+      throw new Error(`refused ${String(id)}`);
+    });
+    return flow("ends", [read, blind, person, flaky, refusing], async (_input, ctx) => {
+      const won = await ctx.any({
+        bad: (branch) => Promise.all([branch.waitFor("never"), branch.run(refusing, "a")]),
+        good: async (branch) => {
+          await branch.sleep(9);
+          return branch.run(blind, "g");
+        },
+        late: (branch) => branch.sleep("1h"),
+      });
+      const ends = await ctx.settle({
+        bad: (branch) => branch.run(refusing, "b"),
+        asked: (branch) => branch.run(person, "s"),
+        moment: (branch) => branch.until(40),
+      });
+      const none = await ctx
+        .any({ one: (branch) => branch.run(refusing, "c"), two: (branch) => branch.run(refusing, "d") })
+        .catch((error: Error) => error.message);
+      return [won, ends, none];
+    });
+  },
+  "maps with every join": ({ blind, read }) => {
+    const item = flow("item", [blind, read], async (id, ctx) => {
+      const n = Number(id);
+      await ctx.sleep(Math.abs(n));
+      if (n < 0) throw new Error(`refused ${n}`);
+      return ctx.run(blind, String(id));
+    });
+    return flow("joins", [item], async (_input, ctx) => [
+      await ctx.map([-1, 30, 4, 8], item, { join: "any" }),
+      await ctx.map([9, -1], item, { join: "first" }).catch((error: Error) => error.message),
+      await ctx.map([3, -1, 40, 7], item, { join: { count: 2 } }),
+      await ctx.map([-3, -1, 40, 7], item, { join: { count: 3 } }).catch((error: Error) => error.message),
+    ]);
+  },
   "a loop": ({ write, person }) =>
     flow("loop", [write, person], (_input, ctx) =>
       ctx.loop<string[], string[]>([], async (seen, turn) => {

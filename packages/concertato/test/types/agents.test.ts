@@ -18,6 +18,7 @@ import {
   next,
   type Outcome,
   run,
+  type ItemWinner,
   type Settled,
   tool,
   workflow,
@@ -241,7 +242,36 @@ describe("ctx", () => {
       // @ts-expect-error -- outcomes must be looked at before their output is read
       (await ctx.map(["a"], length, { join: "settle" }))[0]?.output;
       // @ts-expect-error -- there is no join of this name
-      await ctx.map(["a"], length, { join: "first" });
+      await ctx.map(["a"], length, { join: "last" });
+      expectTypeOf(await ctx.map(["a"], length, { join: "any" })).toEqualTypeOf<ItemWinner<string>>();
+      expectTypeOf(await ctx.map(["a"], length, { join: "first" })).toEqualTypeOf<ItemWinner<string>>();
+      expectTypeOf(await ctx.map(["a"], length, { join: { count: 2 } })).toEqualTypeOf<ItemWinner<string>[]>();
+      // @ts-expect-error -- a count is a number
+      await ctx.map(["a"], length, { join: { count: "2" } });
+    });
+  });
+
+  test("any is tagged like race, settle tells how each branch ended", () => {
+    compiled(async (ctx) => {
+      const won = await ctx.any({ count: () => 5, text: (branch) => branch.run(length, "four") });
+      if (won.branch === "count") expectTypeOf(won.value).toEqualTypeOf<number>();
+      else expectTypeOf(won.value).toEqualTypeOf<string>();
+      const ends = await ctx.settle({ count: () => 5, text: (branch) => branch.run(length, "four") });
+      expectTypeOf(ends).toEqualTypeOf<{ count: Settled<number>; text: Settled<string> }>();
+      // @ts-expect-error -- there is no branch of this name
+      ends.other;
+      // @ts-expect-error -- an end must be looked at before its output is read
+      ends.text.output;
+    });
+  });
+
+  test("until takes a Date, a text or milliseconds", () => {
+    compiled(async (ctx) => {
+      await ctx.until(new Date(0));
+      await ctx.until("2026-12-24T18:00:00Z");
+      await ctx.until(5);
+      // @ts-expect-error -- a moment is not a list
+      await ctx.until([5]);
     });
   });
 
