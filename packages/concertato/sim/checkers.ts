@@ -45,9 +45,23 @@ export class Checkers {
     if (this.violations.length < 20) this.violations.push(`${rule}: ${what}`);
   }
 
-  /** timers: a deadline's result is never committed before it (wall clocks right, no jumps). */
   #onCommit(changes: readonly Change[], results: readonly ChangeResult[]): void {
-    if (this.#conditions.clockJumps) return;
+    if (!this.#conditions.clockJumps) this.#checkTimers(changes, results);
+    changes.forEach((change, index) => {
+      if (change.kind === "evict" && results[index]?.ok === true) this.#checkLeft(change.run, change.wake);
+    });
+  }
+
+  /** A run that was given back is looked at again when the first of its deadlines passes. */
+  #checkLeft(run: number, wake: number | null): void {
+    const first = earliestDeadline(this.#disk.truth.entries(run, 0, 100_000));
+    if (first === null || (wake !== null && wake <= first)) return;
+    const id = this.#disk.truth.runByKey(run)?.id;
+    this.violate("left-asleep", `run ${id} was given back until ${wake}, and has a deadline at ${first}`);
+  }
+
+  /** timers: a deadline's result is never committed before it (wall clocks right, no jumps). */
+  #checkTimers(changes: readonly Change[], results: readonly ChangeResult[]): void {
     const wall = 1_000_000_000 + this.#schedule.now;
     changes.forEach((change, index) => {
       if (change.kind !== "append" || results[index]?.ok !== true) return;
@@ -216,6 +230,36 @@ export class Checkers {
 function isClosed(closed: ReadonlySet<string>, scope: number, op: string): boolean {
   for (let key = op; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf("/"))))
     if (closed.has(`${scope} ${key}`)) return true;
+  return false;
+}
+
+/** The first deadline among operations that a journal has not ended, given up or begun again. */
+function earliestDeadline(entries: readonly StoredEntry[]): number | null {
+  const open = new Map<string, { readonly entry: StoredEntry; readonly until: number }>();
+  for (const entry of entries) {
+    const kind = entryKindName(entry.kind) ?? "?";
+    const address = `${entry.scope} ${entry.op}`;
+    if (entry.meta?.includes('"until":') === true) open.set(address, { entry, until: metaOf(entry).until ?? 0 });
+    else if (ends.has(kind) || kind === "op-cancelled") close(open, entries, entry);
+    else if (kind !== "signal-refused" && kind !== "signal") open.delete(address);
+  }
+  let first: number | null = null;
+  for (const { until } of open.values()) if (first === null || until < first) first = until;
+  return first;
+}
+
+/** An end closes what lay inside as well: items, turns, branches and scopes. */
+function close(open: Map<string, { readonly entry: StoredEntry }>, entries: readonly StoredEntry[], end: StoredEntry) {
+  for (const [address, { entry }] of open) if (liesIn(entries, entry, end)) open.delete(address);
+}
+
+function liesIn(entries: readonly StoredEntry[], entry: StoredEntry, end: StoredEntry): boolean {
+  for (
+    let at: StoredEntry | undefined = entry;
+    at !== undefined;
+    at = at.scope === 1 ? undefined : entries[at.scope - 1]
+  )
+    if (at.scope === end.scope && (at.op === end.op || at.op.startsWith(`${end.op}/`))) return true;
   return false;
 }
 

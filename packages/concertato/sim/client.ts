@@ -7,7 +7,7 @@ import { summaryOf } from "../src/run-summary.ts";
 import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
 import type { Node } from "./node.ts";
-import { type Program, randomProgram } from "./programs.ts";
+import type { Program } from "./programs.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** A start and what became known of it. */
@@ -37,12 +37,21 @@ export class Client {
   readonly #disk: Disk;
   readonly #effects: Effects;
   readonly #nodes: readonly Node[];
+  readonly #write: (count: number, size: number) => Program;
 
-  constructor(schedule: Schedule, disk: Disk, effects: Effects, nodes: readonly Node[]) {
+  /** @param write what the run with this number is to do */
+  constructor(
+    schedule: Schedule,
+    disk: Disk,
+    effects: Effects,
+    nodes: readonly Node[],
+    write: (count: number, size: number) => Program,
+  ) {
     this.#schedule = schedule;
     this.#disk = disk;
     this.#effects = effects;
     this.#nodes = nodes;
+    this.#write = write;
   }
 
   /** Acknowledgements of plain durability do not bind over a power cut. */
@@ -61,7 +70,7 @@ export class Client {
   start(size: number): void {
     const record: StartRecord = {
       key: `k${this.starts.length}`,
-      program: randomProgram(this.#schedule.random, size),
+      program: this.#write(this.starts.length, size),
       acknowledged: null,
     };
     this.starts.push(record);

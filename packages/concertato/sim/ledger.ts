@@ -44,9 +44,19 @@ export class Ledger {
     return id * 2;
   }
 
+  /** Refused often; its retries must get through. */
+  insist(id: number, attempt: AttemptContext): Promise<number> {
+    return this.effect("write", id, attempt, 0.4);
+  }
+
   /** Takes place when it is called (or is refused), and answers later, if the caller still lives. */
-  async effect(kind: EffectRecord["kind"], id: number, attempt: AttemptContext): Promise<number> {
-    const refused = this.#schedule.random.chance(this.refusals);
+  async effect(
+    kind: EffectRecord["kind"],
+    id: number,
+    attempt: AttemptContext,
+    refusals = this.refusals,
+  ): Promise<number> {
+    const refused = this.#schedule.random.chance(refusals);
     const known = this.#effects.byKey.get(attempt.idempotencyKey);
     const record = known ?? { kind, runId: attempt.runId, path: attempt.path, happened: 0, output: id * 2 };
     if (known === undefined) this.#effects.byKey.set(attempt.idempotencyKey, record);

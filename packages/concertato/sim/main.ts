@@ -7,7 +7,8 @@ import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { failingSeeds } from "./failing-seeds.ts";
 import { plantedSimulator } from "./planted-copy.ts";
-import { plants } from "./plants.ts";
+import { type Plant, plants } from "./plants.ts";
+import { presentGeneration } from "./programs.ts";
 import { simulate, type Verdict } from "./simulate.ts";
 
 /** What a worker has done so far. */
@@ -15,7 +16,13 @@ interface Progress {
   readonly seeds: number;
   readonly events: number;
   readonly crashes: number;
-  readonly failures: readonly { readonly seed: number; readonly violations: readonly string[] }[];
+  readonly failures: readonly Failure[];
+}
+
+interface Failure {
+  readonly seed: number;
+  readonly generation: number;
+  readonly violations: readonly string[];
 }
 
 interface Share {
@@ -26,7 +33,8 @@ interface Share {
   readonly seconds: number;
 }
 
-const repeat = (seed: number) => `npm run sim -- --seed ${seed}`;
+const repeat = (seed: number, generation: number) =>
+  `npm run sim -- --seed ${seed}${generation === presentGeneration ? "" : ` --generation ${generation}`}`;
 
 /** Seeds tried for one plant before it counts as missed. */
 const patience = 20_000;
@@ -39,13 +47,15 @@ async function main(): Promise<void> {
       from: { type: "string", default: "1" },
       seed: { type: "string" },
       plants: { type: "boolean", default: false },
+      plant: { type: "string" },
+      generation: { type: "string", default: String(presentGeneration) },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return help();
-  if (values.seed !== undefined) return showSeed(Number(values.seed), values.json);
-  if (values.plants) return checkPlants(values.json);
+  if (values.seed !== undefined) return showSeed(Number(values.seed), Number(values.generation), values.json);
+  if (values.plants || values.plant !== undefined) return checkPlants(values.plant, values.json);
   const seconds =
     values.seconds === undefined
       ? values.seeds === undefined
@@ -62,6 +72,7 @@ function help(): void {
   --seeds N      so many seeds               --from S     the first of them (default 1)
   --seconds N    as many as fit (default 20) --seed S     one seed, with its trace
   --plants       every planted bug must be caught
+  --plant NAME   this planted bug must be    --generation G  with --seed: of a kept seed
   --json         for machines
 `);
 }
@@ -69,7 +80,7 @@ function help(): void {
 /** Many seeds over all cores. */
 async function storm(from: number, seeds: number, seconds: number, json: boolean): Promise<void> {
   const started = performance.now();
-  const kept = await Promise.all(failingSeeds.map((seed) => simulate(seed)));
+  const kept = await Promise.all(failingSeeds.map(({ seed, generation }) => simulate(seed, { generation })));
   const cores = Math.max(1, availableParallelism());
   const progress = new Array<Progress>(cores).fill({ seeds: 0, events: 0, crashes: 0, failures: [] });
   const show = progressLine(() => summary(progress, started));
@@ -81,7 +92,7 @@ async function storm(from: number, seeds: number, seconds: number, json: boolean
   );
   await Promise.all(workers);
   const failures = [
-    ...kept.filter((verdict) => verdict.violations.length > 0),
+    ...kept.filter((verdict) => verdict.violations.length > 0).map(failureOf),
     ...progress.flatMap((state) => state.failures),
   ];
   const total = summary(progress, started);
@@ -89,6 +100,8 @@ async function storm(from: number, seeds: number, seconds: number, json: boolean
   else await report(total, kept.length, failures);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
+
+const failureOf = ({ seed, generation, violations }: Verdict): Failure => ({ seed, generation, violations });
 
 function runShare(share: Share, onProgress: (progress: Progress) => void): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -100,7 +113,7 @@ function runShare(share: Share, onProgress: (progress: Progress) => void): Promi
 }
 
 async function work(share: Share): Promise<void> {
-  const failures: { seed: number; violations: readonly string[] }[] = [];
+  const failures: Failure[] = [];
   let events = 0;
   let crashes = 0;
   let done = 0;
@@ -111,7 +124,7 @@ async function work(share: Share): Promise<void> {
     done++;
     events += verdict.events;
     crashes += verdict.crashes;
-    if (verdict.violations.length > 0) failures.push({ seed: verdict.seed, violations: verdict.violations });
+    if (verdict.violations.length > 0) failures.push(failureOf(verdict));
     if (performance.now() < next) continue;
     parentPort?.postMessage({ seeds: done, events, crashes, failures } satisfies Progress);
     next = performance.now() + 500;
@@ -152,11 +165,7 @@ function progressLine(state: () => Summary): () => void {
   };
 }
 
-async function report(
-  total: Summary,
-  kept: number,
-  failures: readonly { readonly seed: number; readonly violations: readonly string[] }[],
-): Promise<void> {
+async function report(total: Summary, kept: number, failures: readonly Failure[]): Promise<void> {
   if (process.stdout.isTTY) process.stdout.write("\r\x1b[2K");
   for (const failure of failures.slice(0, 3)) await explain(failure);
   const { seeds, events, crashes, seconds, seedsPerSecond } = total;
@@ -169,14 +178,8 @@ async function report(
 const shownLines = 24;
 
 /** What a seed broke, what had happened, the end of the run it concerns, and how to see it all. */
-async function explain({
-  seed,
-  violations,
-}: {
-  readonly seed: number;
-  readonly violations: readonly string[];
-}): Promise<void> {
-  const { trace } = await simulate(seed, { trace: true });
+async function explain({ seed, generation, violations }: Failure): Promise<void> {
+  const { trace } = await simulate(seed, { trace: true, generation });
   const run = /run_\w+/.exec(violations[0] ?? "")?.[0].slice(0, 12);
   const happened = trace.filter((line) => !line.startsWith("run_"));
   const journal = run === undefined ? [] : trace.filter((line) => line.startsWith(run));
@@ -185,14 +188,14 @@ async function explain({
   );
   const broken = violations.slice(0, 3).map((line) => `  ${line.slice(0, 400)}`);
   process.stdout.write(
-    `\nSeed ${seed} breaks a rule:\n${broken.join("\n")}\n\n${lines.join("\n")}\n\n  Repeat it with its whole trace: ${repeat(seed)}\n\n`,
+    `\nSeed ${seed} breaks a rule:\n${broken.join("\n")}\n\n${lines.join("\n")}\n\n  Repeat it with its whole trace: ${repeat(seed, generation)}\n\n`,
   );
 }
 
 /** One seed with everything that happened, twice, so that a seed that does not repeat is noticed. */
-async function showSeed(seed: number, json: boolean): Promise<void> {
-  const verdict = await simulate(seed, { trace: true });
-  const again = await simulate(seed);
+async function showSeed(seed: number, generation: number, json: boolean): Promise<void> {
+  const verdict = await simulate(seed, { trace: true, generation });
+  const again = await simulate(seed, { generation });
   if (json) process.stdout.write(`${JSON.stringify(verdict)}\n`);
   else print(verdict);
   if (again.digest !== verdict.digest)
@@ -208,10 +211,12 @@ function print(verdict: Verdict): void {
   );
 }
 
-async function checkPlants(json: boolean): Promise<void> {
+async function checkPlants(name: string | undefined, json: boolean): Promise<void> {
+  const chosen = plants.filter((plant) => name === undefined || plant.name === name);
+  if (chosen.length === 0) throw new Error(`There is no plant ${name}.`);
   const found: { name: string; seed: number | null; violation: string }[] = [];
-  for (const plant of plants) {
-    const caught = await huntPlant(plant.name);
+  for (const plant of chosen) {
+    const caught = await huntPlant(plant);
     found.push({ name: plant.name, ...caught });
     if (!json)
       process.stdout.write(
@@ -220,13 +225,11 @@ async function checkPlants(json: boolean): Promise<void> {
   }
   const missed = found.filter((one) => one.seed === null).length;
   if (json) process.stdout.write(`${JSON.stringify({ plants: found, missed })}\n`);
-  else process.stdout.write(`Planted bugs: ${plants.length - missed} of ${plants.length} caught\n`);
+  else process.stdout.write(`Planted bugs: ${chosen.length - missed} of ${chosen.length} caught\n`);
   process.exitCode = missed === 0 ? 0 : 1;
 }
 
-async function huntPlant(name: string): Promise<{ seed: number | null; violation: string }> {
-  const plant = plants.find((one) => one.name === name);
-  if (plant === undefined) throw new Error(`There is no plant ${name}.`);
+async function huntPlant(plant: Plant): Promise<{ seed: number | null; violation: string }> {
   const planted = await plantedSimulator(plant);
   try {
     for (let seed = 1; seed <= patience; seed++) {

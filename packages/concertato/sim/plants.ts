@@ -59,6 +59,19 @@ export const plants: readonly Plant[] = [
     edits: [{ file: "runtime/outside-work.ts", find: "  scope.run.needsFull = true;", replace: "" }],
   },
   {
+    name: "left-with-a-share",
+    rule: "a run whose entries are on their way is not given back",
+    edits: [
+      { file: "runtime/committer.ts", find: "  run.committing = true;\n", replace: "" },
+      {
+        file: "runtime/committer.ts",
+        find: "    this.#inFlight(durability, true);",
+        replace:
+          "    this.#inFlight(durability, true);\n    for (const { run } of batch.shares) run.committing = true;",
+      },
+    ],
+  },
+  {
     name: "eviction-loses-wake",
     rule: "a run is given back only when nothing has come for it",
     edits: [

@@ -10,7 +10,7 @@ import type { Random } from "./random.ts";
 
 /** A tree of ctx calls. */
 export type Program =
-  | { readonly do: "read" | "write" | "pay" | "blind" | "flaky"; readonly id: number }
+  | { readonly do: "read" | "write" | "pay" | "blind" | "flaky" | "insist"; readonly id: number }
   | { readonly do: "hops"; readonly count: number; readonly of: Program }
   | { readonly do: "sleep"; readonly ms: number }
   | { readonly do: "wait"; readonly name: string }
@@ -24,33 +24,64 @@ export type Program =
   | { readonly do: "race"; readonly of: Readonly<Record<string, Program>> }
   | { readonly do: "loop"; readonly turns: number; readonly of: Program };
 
-const leaves = ["read", "read", "write", "pay", "blind", "flaky", "sleep", "wait", "ask"] as const;
-const trees = [
-  "sequence",
-  "sequence",
-  "scope",
-  "start",
-  "map",
-  "reads",
-  "all",
-  "race",
-  "loop",
-  "hops",
-  "contest",
-] as const;
-
-/** A random tree of about `size` calls. */
-export function randomProgram(random: Random, size: number): Program {
-  const ids = { next: 0 };
-  return grow(random, Math.max(1, size), ids, 0);
+/**
+ * What random trees are made of, by generation: a kept seed tells the story it was kept for only with the words of its
+ * day. A new word means a new generation as soon as a seed of the present one is kept.
+ */
+export interface Words {
+  readonly leaves: readonly ("read" | "write" | "pay" | "blind" | "flaky" | "insist" | "sleep" | "wait" | "ask")[];
+  readonly trees: readonly (
+    | "sequence"
+    | "scope"
+    | "start"
+    | "map"
+    | "reads"
+    | "all"
+    | "race"
+    | "loop"
+    | "hops"
+    | "contest"
+    | "attempts"
+  )[];
 }
 
-function grow(random: Random, size: number, ids: { next: number }, depth: number): Program {
-  if (size <= 1 || depth > 5) return leaf(random, ids);
-  const kind = random.pick(trees);
+const firstWords: Words = {
+  leaves: ["read", "read", "write", "pay", "blind", "flaky", "sleep", "wait", "ask"],
+  trees: ["sequence", "sequence", "scope", "start", "map", "reads", "all", "race", "loop", "hops", "contest"],
+};
+
+const presentWords: Words = {
+  leaves: [...firstWords.leaves, "insist"],
+  trees: [...firstWords.trees, "attempts"],
+};
+
+/** The generation of trees and plans that new seeds are made with. */
+export const presentGeneration = 2;
+
+function wordsOf(generation: number): Words {
+  return generation === 1 ? firstWords : presentWords;
+}
+
+/** A random tree of about `size` calls; with 0 one call that has to be tried again and again. */
+export function randomProgram(random: Random, size: number, generation: number): Program {
+  if (size === 0) return { do: random.pick(["flaky", "insist", "insist"] as const), id: 0 };
+  return grow({ random, words: wordsOf(generation), ids: 0 }, Math.max(1, size), 0);
+}
+
+/** What a tree grows from. */
+interface Soil {
+  readonly random: Random;
+  readonly words: Words;
+  ids: number;
+}
+
+function grow(soil: Soil, size: number, depth: number): Program {
+  const { random, words } = soil;
+  if (size <= 1 || depth > 5) return leaf(soil);
+  const kind = random.pick(words.trees);
   const parts = () => {
     const count = 2 + random.below(Math.min(3, size));
-    return Array.from({ length: count }, () => grow(random, Math.floor(size / count), ids, depth + 1));
+    return Array.from({ length: count }, () => grow(soil, Math.floor(size / count), depth + 1));
   };
   const named = () => Object.fromEntries(parts().map((part, index) => [`b${index}`, part]));
   switch (kind) {
@@ -58,43 +89,54 @@ function grow(random: Random, size: number, ids: { next: number }, depth: number
       return { do: "sequence", of: parts() };
     case "scope":
     case "start":
-      return { do: kind, of: grow(random, size - 1, ids, depth + 1) };
+      return { do: kind, of: grow(soil, size - 1, depth + 1) };
     case "map":
       return { do: "map", of: parts(), concurrency: 1 + random.below(3) };
     case "reads":
       return {
         do: "reads",
-        ids: Array.from({ length: 1 + random.below(5) }, () => ids.next++),
+        ids: Array.from({ length: 1 + random.below(5) }, () => soil.ids++),
         concurrency: 1 + random.below(4),
       };
     case "all":
     case "race":
       return { do: kind, of: named() };
     case "loop":
-      return { do: "loop", turns: 1 + random.below(4), of: grow(random, Math.floor(size / 3), ids, depth + 1) };
+      return { do: "loop", turns: 1 + random.below(4), of: grow(soil, Math.floor(size / 3), depth + 1) };
     case "contest":
-      return contest(random, ids);
+      return contest(soil);
+    case "attempts":
+      return attempts(soil);
     case "hops":
-      return { do: "hops", count: random.below(8), of: grow(random, size - 1, ids, depth + 1) };
+      return { do: "hops", count: random.below(8), of: grow(soil, size - 1, depth + 1) };
   }
 }
 
 /** A race of short loops and chains, close enough that several end in one commit, and then something to wait for. */
-function contest(random: Random, ids: { next: number }): Program {
-  const read = (): Program => ({ do: "read", id: ids.next++ });
+function contest(soil: Soil): Program {
+  const { random } = soil;
+  const read = (): Program => ({ do: "read", id: soil.ids++ });
   const branch = (): Program =>
     random.chance(0.6)
       ? { do: "loop", turns: 2 + random.below(3), of: read() }
       : { do: "sequence", of: Array.from({ length: 1 + random.below(4) }, read) };
   const race: Program = { do: "race", of: { b0: branch(), b1: branch(), b2: branch() } };
-  return { do: "sequence", of: [race, leaf(random, ids), leaf(random, ids)] };
+  return { do: "sequence", of: [race, leaf(soil), leaf(soil)] };
 }
 
-function leaf(random: Random, ids: { next: number }): Program {
-  const kind = random.pick(leaves);
+/** Reads and effects that are tried again and again side by side: runs rest and are stirred by deadlines all the time. */
+function attempts(soil: Soil): Program {
+  const { random } = soil;
+  const one = (): Program => ({ do: random.pick(["flaky", "insist"] as const), id: soil.ids++ });
+  return { do: "map", of: Array.from({ length: 2 + random.below(3) }, one), concurrency: 1 + random.below(3) };
+}
+
+function leaf(soil: Soil): Program {
+  const { random, words } = soil;
+  const kind = random.pick(words.leaves);
   if (kind === "sleep") return { do: "sleep", ms: random.below(400) };
   if (kind === "wait") return { do: "wait", name: `s${random.below(2)}` };
-  return { do: kind, id: ids.next++ };
+  return { do: kind, id: soil.ids++ };
 }
 
 /** The interpreter of trees, of one simulated process: the same code, acting on the outside world through that process. */
@@ -117,6 +159,15 @@ export function treeAgent(ledger: Ledger): Agent<unknown, unknown> {
       output: anything<number>(),
       retry: { attempts: 20, backoff: 50, maxBackoff: 200 },
       execute: (id, attempt) => ledger.flaky(id, attempt),
+    }),
+    insist: tool({
+      name: "insist",
+      description: "",
+      effect: "write",
+      input: anything<number>(),
+      output: anything<number>(),
+      retry: { attempts: 20, backoff: 50, maxBackoff: 200 },
+      execute: (id, attempt) => ledger.insist(id, attempt),
     }),
   };
   const person = human({ name: "person", output: anything<string>() });
@@ -164,7 +215,7 @@ function anything<T>(): {
 }
 
 interface Cast {
-  readonly effects: Readonly<Record<"read" | "write" | "pay" | "blind" | "flaky", Agent<number, number>>>;
+  readonly effects: Readonly<Record<"read" | "write" | "pay" | "blind" | "flaky" | "insist", Agent<number, number>>>;
   readonly person: Agent<unknown, string>;
   readonly nested: Agent<unknown, unknown>;
 }
@@ -176,6 +227,7 @@ async function interpret(program: Program, ctx: Context, cast: Cast): Promise<un
     case "pay":
     case "blind":
     case "flaky":
+    case "insist":
       return attempt(() => ctx.run(cast.effects[program.do], program.id));
     case "hops":
       for (let hop = 0; hop < program.count; hop++) await Promise.resolve();
@@ -243,6 +295,7 @@ export function misfit(program: Program, output: unknown): string | null {
     case "read":
       return output === program.id * 2 ? null : `read ${program.id} gave ${text(output)}`;
     case "flaky":
+    case "insist":
     case "write":
     case "pay":
     case "blind":

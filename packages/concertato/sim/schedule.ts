@@ -24,6 +24,8 @@ interface Event {
 export class Schedule {
   readonly random: Random;
   now = 0;
+  /** What each turn of a process's loop costs, in virtual ms: with it a loop is cut in slices, and things pile up between them. */
+  turnMs = 0;
   /** Events run so far. */
   count = 0;
   #heap: Event[] = [];
@@ -88,7 +90,9 @@ export class Schedule {
       process.nextTick(() => {
         this.#drains--;
         this.#touched = true;
-        if (owner.alive) fn();
+        if (!owner.alive) return;
+        this.now += this.turnMs;
+        fn();
       }),
     );
   }

@@ -4,14 +4,18 @@ import { Client } from "./client.ts";
 import { Disk } from "./fault-store.ts";
 import { Effects } from "./ledger.ts";
 import { Node } from "./node.ts";
+import { presentGeneration, randomProgram } from "./programs.ts";
 import { Random } from "./random.ts";
 import { Schedule } from "./schedule.ts";
 
 /** What a seed showed. */
 export interface Verdict {
   readonly seed: number;
+  readonly generation: number;
   readonly events: number;
   readonly crashes: number;
+  /** Processes with an engine of their own. */
+  readonly engines: number;
   readonly runs: number;
   readonly entries: number;
   readonly violations: readonly string[];
@@ -27,10 +31,18 @@ const patienceMs = 90_000;
 
 /** A seed is worth its name with so many events; calm ones are given more to do. */
 const leastEvents = 150;
+const leastCrashes = 2;
+
+/** How a seed is run. */
+export interface SimulationOptions {
+  readonly trace?: boolean;
+  /** Which words programs and plans are made of; default: the present ones. */
+  readonly generation?: number;
+}
 
 /** Runs one seed. */
-export async function simulate(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
-  const simulation = new Simulation(seed, options.trace === true);
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Verdict> {
+  const simulation = new Simulation(seed, options.trace === true, options.generation ?? presentGeneration);
   await simulation.run();
   return simulation.verdict();
 }
@@ -46,20 +58,31 @@ class Simulation {
   readonly #checkers: Checkers;
   readonly #trace: string[] = [];
   readonly #tracing: boolean;
+  readonly #generation: number;
   readonly #zombies: boolean;
   readonly #jumps: boolean;
   readonly #powerCuts: boolean;
+  /** Many small runs at once, so that there is always something resting, due, leaving and coming. */
+  readonly #crowd: boolean;
+  /** Chance that a signal is sent to a run that does not wait for one. */
+  readonly #strays: number;
   #crashes = 0;
 
-  constructor(seed: number, tracing: boolean) {
+  constructor(seed: number, tracing: boolean, generation: number) {
     this.#seed = seed;
     this.#tracing = tracing;
     const random = new Random(seed);
     this.#random = random;
-    this.#schedule = new Schedule(random);
+    // Since the second generation what is planned and programmed does not depend on how often the kernel asks a store.
+    const apart = generation > 1;
+    this.#generation = generation;
+    this.#schedule = new Schedule(apart ? new Random(seed + 0x10000000) : random);
     this.#zombies = random.chance(0.2);
     this.#jumps = random.chance(0.2);
     this.#powerCuts = random.chance(0.3);
+    if (apart) this.#schedule.turnMs = random.pick([0, 0.4]);
+    this.#crowd = apart && random.chance(0.15);
+    this.#strays = apart ? 0.3 : 1;
     const faults = {
       errors: random.chance(0.3) ? 0.05 : 0,
       synchronous: random.chance(0.5),
@@ -71,7 +94,7 @@ class Simulation {
       schedule: this.#schedule,
       disk: this.#disk,
       effects: this.#effects,
-      warmBytes: random.pick([0, 2_000, 1_000_000]),
+      warmBytes: random.pick(apart ? [0, 1_000, 2_000, 4_000, 1_000_000] : [0, 2_000, 1_000_000]),
       refusals: random.pick([0, 0.2]),
       onReport: (error: unknown) =>
         this.#checkers.violate(
@@ -80,7 +103,9 @@ class Simulation {
         ),
     };
     for (let index = 0; index < 2 + random.below(2); index++) this.#nodes.push(new Node(`n${index}`, setup));
-    this.#client = new Client(this.#schedule, this.#disk, this.#effects, this.#nodes);
+    const write = (count: number, size: number) =>
+      randomProgram(apart ? new Random(seed * 64 + count) : random, size, generation);
+    this.#client = new Client(this.#schedule, this.#disk, this.#effects, this.#nodes, write);
   }
 
   async run(): Promise<void> {
@@ -105,11 +130,13 @@ class Simulation {
 
   /** The storm: starts, messages, cancels, crashes, pauses, cuts, at random moments. */
   #plan(): void {
-    const { random } = this.#schedule;
+    const random = this.#random;
     const moment = () => random.next() * stormMs;
     const runs = 2 + random.below(4);
     for (let index = 0; index < runs; index++)
       this.#at(index === 0 ? 0 : moment() / 2, "start", () => this.#client.start(2 + random.below(9)));
+    if (this.#crowd)
+      for (let index = 0; index < 12; index++) this.#at(random.next() * 200, "start", () => this.#client.start(0));
     for (let index = 0; index < 8; index++) this.#at(moment(), "message", () => this.#message());
     if (random.chance(0.3)) this.#at(moment(), "cancel", () => this.#cancel());
     for (let index = 0; index < 2 + random.below(3); index++) this.#at(moment(), "crash", () => this.#crash());
@@ -128,7 +155,9 @@ class Simulation {
     const { runId, waiting } = this.#random.pick(open);
     const asked = waiting.filter((wait) => wait.kind === "answer" || wait.kind === "in-doubt");
     if (asked.length > 0 && this.#random.chance(0.6)) this.#client.answer(runId, this.#random.pick(asked));
-    else this.#client.signal(runId, `s${this.#random.below(2)}`);
+    // What nobody waits for is kept, and wakes its run all the same; too much of it would hide that a run was forgotten.
+    else if (waiting.some(({ kind }) => kind === "signal") || this.#random.chance(this.#strays))
+      this.#client.signal(runId, `s${this.#random.below(2)}`);
   }
 
   #cancel(): void {
@@ -144,6 +173,13 @@ class Simulation {
     node.crash();
     this.#crashes++;
     this.#schedule.after(this.#random.next() * 400, null, () => this.#restart(node));
+  }
+
+  #renew(node: Node): void {
+    this.#note(`crash ${node.name}`);
+    node.crash();
+    this.#crashes++;
+    this.#restart(node);
   }
 
   #restart(node: Node): void {
@@ -172,6 +208,8 @@ class Simulation {
     // Deadlines that were set on a clock ahead of the others come due too.
     if (this.#jumps) for (const node of this.#nodes) node.jump(20_000_000);
     for (const node of this.#nodes) this.#restart(node);
+    // A storm whose crashes met processes that were down already is no storm.
+    for (const node of this.#nodes) if (this.#generation > 1 && this.#crashes < leastCrashes) this.#renew(node);
     let stopServing = false;
     const serve = () => {
       if (stopServing) return;
@@ -217,8 +255,10 @@ class Simulation {
     }
     return {
       seed: this.#seed,
+      generation: this.#generation,
       events: this.#schedule.count,
       crashes: this.#crashes,
+      engines: this.#nodes.length,
       runs: rows.length,
       entries,
       violations: this.#checkers.violations,

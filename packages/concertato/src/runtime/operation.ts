@@ -79,6 +79,8 @@ export class Operation {
   /** Seq of the entry that says so: an answer to an earlier doubt does not resolve this one. */
   doubtSeq = 0;
   attempt = 0;
+  /** A failed attempt of it is in the journal, with the time of the next. */
+  retried = false;
   /** What the last attempt threw, while its probe is asked whether the effect happened all the same. */
   thrown: unknown = undefined;
   /** The attempt under way. */
@@ -118,6 +120,7 @@ export class Operation {
     return (
       this.opened ||
       this.intended ||
+      this.retried ||
       this.map?.recorded === true ||
       (this.child?.seq ?? 0) > 0 ||
       (this.loop?.turns ?? 0) > 0

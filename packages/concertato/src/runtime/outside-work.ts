@@ -245,6 +245,7 @@ function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, re
   const { world } = engine;
   const { clock } = world;
   const wait = retryWaitMs(retry, operation.attempt, world.random());
+  operation.retried = true;
   operation.until = clock.now() + wait;
   operation.timer = engine.at(clock.monotonic() + wait, () => retryNow(engine, operation));
   ensureStarted(scope);
@@ -265,6 +266,12 @@ function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, re
  * It needs the closure or agent, so a body that is not there is run first.
  */
 export function retryNow(engine: Engine, operation: Operation): void {
+  const { clock } = engine.world;
+  // Due while bodies are replayed: one of them may be about to give it up, as it did before.
+  if (operation.scope.run.recovering > 0) {
+    operation.timer = engine.at(clock.monotonic() + 1, () => retryNow(engine, operation));
+    return;
+  }
   operation.timer = null;
   operation.until = null;
   operation.scope.run.pending.delete(operation);

@@ -254,6 +254,7 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
       return;
     case "attempt-failed":
       operation.doubtful = false;
+      operation.retried = true;
       operation.inputText ??= inputLine(reading);
       operation.until = meta.until ?? entry.at;
       operation.since = entry.at;

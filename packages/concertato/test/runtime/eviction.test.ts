@@ -1,7 +1,10 @@
 /** Resting runs leave memory and come back as they were: by scope, without loss, one process at a time. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { human, workflow } from "../../src/index.ts";
+import type { Store } from "../../src/journal/store.ts";
+import { human, tool, workflow } from "../../src/index.ts";
+import type { MemoryStore } from "../../src/store/memory-store.ts";
+import type { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { Counts, Lab } from "./lab.ts";
 
 const asked = human({ name: "asked", output: z.string() });
@@ -156,6 +159,38 @@ describe("eviction", () => {
     expect(lab.row(job.runId)).toMatchObject({ status: "waiting", owner: null, parked: true });
   });
 
+  test("does not take a run whose next intent is about to be committed, when others make room in the same turn", async () => {
+    const lab = new Lab();
+    const store = slowSync(lab.store, lab.world);
+    let tries = 0;
+    const charge = tool({
+      name: "charge",
+      description: "",
+      effect: "write",
+      retry: { attempts: 2, backoff: "1s" },
+      execute: () => {
+        if (++tries === 1) throw new Error("not yet");
+      },
+    });
+    const stuck = tool({
+      name: "stuck",
+      description: "",
+      effect: "read",
+      timeout: "1s",
+      retry: { attempts: 2, backoff: "1h" },
+      execute: () => new Promise<void>(() => undefined),
+    });
+    const { app } = await lab.open([charge, stuck], { store, warmBytes: 1_500 });
+    const paying = await app.start(charge, undefined);
+    await lab.world.advance(syncMs);
+    expect(tries).toBe(1);
+    // Its timeout falls in the moment in which the other is tried again: one commits at once, the other must be synced.
+    await app.start(stuck, undefined);
+    await lab.world.advance(10_000);
+    expect(tries).toBe(2);
+    expect((await paying.outcome()).status).toBe("completed");
+  });
+
   test("of others goes on past a run whose deadline the wall clock has jumped over, and that run still rests", async () => {
     const body = workflow({ name: "body" }, (_input, ctx) => ctx.sleep("1h"));
     const lab = new Lab();
@@ -167,6 +202,25 @@ describe("eviction", () => {
     expect(life.engine.ownership.active).toBe(0);
   });
 });
+
+const syncMs = 5;
+
+/** A store whose `full` commits take effect and answer after a while, as a disk's do. */
+function slowSync(memory: MemoryStore, world: VirtualWorld): Store {
+  const commit: Store["commit"] = (changes, durability) => {
+    if (durability === "normal") return memory.commit(changes, durability);
+    return new Promise((resolve) => {
+      world.timer(syncMs, () => resolve(memory.commit(changes, durability)));
+    });
+  };
+  return new Proxy<Store>(memory, {
+    get: (target, key) => {
+      if (key === "commit") return commit;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
 
 describe("many runs", () => {
   test("1,500 that wait, each woken once by its own message, also past the bound of what works at once", async () => {

@@ -12,6 +12,7 @@ import { readEntry } from "../../src/journal/read-entry.ts";
 import type { RunRow, Store } from "../../src/journal/store.ts";
 import type { Agent } from "../../src/runtime/agent.ts";
 import { Engine } from "../../src/runtime/engine.ts";
+import type { World } from "../../src/kernel/world.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 import { type VirtualWorld, virtualWorld } from "../../src/testing/virtual-world.ts";
 
@@ -24,6 +25,8 @@ export interface LifeOptions {
   readonly crashAfter?: number;
   /** Default: the lab's own. */
   readonly store?: Store;
+  /** Default: the lab's own. */
+  readonly world?: World;
 }
 
 /** One process, from its start to its death. */
@@ -50,7 +53,7 @@ export class Lab {
     const { store, world } = this;
     const engine = new Engine({
       store: options.store ?? store,
-      world,
+      world: options.world ?? world,
       codec: clearCodec,
       pollMs: options.pollMs ?? 0,
       sweepMs: 500,

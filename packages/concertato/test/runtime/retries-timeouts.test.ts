@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ConcertatoError, tool, workflow } from "../../src/index.ts";
 import type { Effect, RetryPolicy } from "../../src/index.ts";
+import type { World } from "../../src/kernel/world.ts";
+import type { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { Lab } from "./lab.ts";
 
 /** A workflow around one tool that throws until its `succeeds`-th attempt, noting when each began. */
@@ -205,3 +207,82 @@ describe("a timeout", () => {
     expect(lab.world.reports).toEqual([]);
   });
 });
+
+describe("a call that lost its race while it waited for its next attempt", () => {
+  const refused = (tries: string[]) =>
+    tool({
+      name: "refused",
+      description: "",
+      effect: "read",
+      retry: { attempts: 5, backoff: "1m" },
+      execute: () => {
+        tries.push("tried");
+        throw new Error("not yet");
+      },
+    });
+
+  test("is not tried again by whoever takes the run later", async () => {
+    const tries: string[] = [];
+    const call = refused(tries);
+    const body = workflow({ name: "body", uses: [call] }, async (_input, ctx) => {
+      await ctx.race({ call: (branch) => branch.run(call), signal: (branch) => branch.waitFor("go") });
+      return ctx.waitFor("end");
+    });
+    const lab = new Lab();
+    const { job } = await lab.begin(body, 0, { warmBytes: 0 });
+    await lab.app.signal(job.runId, "go");
+    await lab.world.settle();
+    await lab.app.signal(job.runId, "something else");
+    await lab.world.advance(3_600_000);
+    expect(tries).toHaveLength(1);
+    expect(lab.kinds(job.runId)).toContain("op-cancelled");
+  });
+
+  test("is not tried again while the body that gives it up is still being replayed", async () => {
+    const tries: string[] = [];
+    const call = refused(tries);
+    const body = workflow({ name: "body", uses: [call] }, async (_input, ctx) => {
+      await ctx.race({
+        call: (branch) => branch.run(call),
+        steps: async (branch) => {
+          for (let step = 0; step < 50; step++) await branch.step(`s${step}`, () => step, { effect: "read" });
+        },
+      });
+      return ctx.waitFor("end");
+    });
+    const lab = new Lab();
+    // A failed attempt and fifty steps; it dies before the journal says who lost.
+    const { job } = await lab.begin(body, 0, { crashAfter: 51 });
+    expect(lab.kinds(job.runId).at(-1)).toBe("result");
+    expect(lab.kinds(job.runId)).not.toContain("op-cancelled");
+    await lab.world.advance(3_600_000);
+    await lab.open([body], { world: busyWorld(lab.world) });
+    await lab.world.settle();
+    expect(lab.kinds(job.runId)).toContain("op-cancelled");
+    expect(tries).toHaveLength(1);
+  });
+});
+
+/** A world in which work takes time, so that what is due comes between the slices of a long replay. */
+function busyWorld(world: VirtualWorld): World {
+  let spent = 0;
+  return {
+    ...world,
+    clock: { now: () => world.clock.now(), monotonic: () => world.clock.monotonic() + spent },
+    drain: (fn) =>
+      world.drain(() => {
+        spent += 0.3;
+        fn();
+      }),
+    timer: (delayMs, fire, background) => {
+      if (delayMs > 0) return world.timer(delayMs, fire, background);
+      let stopped = false;
+      world.yield(() => {
+        if (!stopped) fire();
+      });
+      return () => {
+        stopped = true;
+      };
+    },
+  };
+}
