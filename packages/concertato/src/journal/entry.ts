@@ -14,7 +14,11 @@
  *   map                            [map-started, items as above], result
  *   start                          child-started, (later, for its outcome) result
  *   loop                           [inner entries, loop-advanced]*; its end is a pure function of what was delivered
+ *   emit, log                      emitted
  *   any of them, lost a race       op-cancelled
+ *
+ * `patched` is no operation: it takes no number, so that code can ask for it where a journal has nothing. Its `op` is
+ * the loop's turn that asked ("0/3"), or "" for the body itself.
  */
 /** Numbers are what stores keep; they are never re-used. */
 export const entryKinds = {
@@ -35,6 +39,8 @@ export const entryKinds = {
   "loop-advanced": 15,
   "op-cancelled": 16,
   diverged: 17,
+  emitted: 18,
+  patched: 19,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -107,6 +113,8 @@ export interface EntryMeta {
   readonly revision?: number;
   /** `scope-started`, `map-started`: what `ctx.now()` says at the start of the scope, in ms. */
   readonly startedAt?: number;
+  /** `loop-advanced`: flags that earlier turns found patched. */
+  readonly flags?: readonly string[];
   /** Result of a wait: seq of the `signal` entry, admitted before the wait, that it consumes. */
   readonly signal?: number;
 }
@@ -115,7 +123,19 @@ export interface EntryMeta {
 export type Effect = "pure" | "read" | "write" | "irreversible";
 
 /** The verbs of ctx that make an operation. */
-export type Verb = "run" | "step" | "sleep" | "until" | "wait" | "map" | "start" | "outcome" | "loop" | "group";
+export type Verb =
+  | "run"
+  | "step"
+  | "sleep"
+  | "until"
+  | "wait"
+  | "emit"
+  | "log"
+  | "map"
+  | "start"
+  | "outcome"
+  | "loop"
+  | "group";
 
 /** Ends of a run. */
 export type FinalStatus = "completed" | "failed" | "cancelled" | "stopped";

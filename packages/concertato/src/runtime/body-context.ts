@@ -7,7 +7,7 @@ import { durationMs } from "../kernel/duration.ts";
 import { momentMs } from "../kernel/moment.ts";
 import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { appended } from "../kernel/short-list.ts";
-import type { Json } from "../kernel/json.ts";
+import { encodeJson, type Json } from "../kernel/json.ts";
 import type { Verb } from "../journal/entry.ts";
 import { type Agent, agentId, type Argument, type AttemptContext, type Schema } from "./agent.ts";
 import { Container } from "./container.ts";
@@ -28,6 +28,8 @@ import { MapState, type RecordedJoin } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
 import { checkedRetry } from "./retry-policy.ts";
 import type { Scope } from "./scope.ts";
+import { isPatched } from "./patch-flags.ts";
+import { tell } from "./told.ts";
 import { tooFewSucceeded } from "./too-few-succeeded.ts";
 import { validator } from "./validation.ts";
 import { bindAgent, boundAgent } from "./work.ts";
@@ -240,6 +242,7 @@ export class BodyContext implements Context {
     if (operation === null) return never();
     const loop = operation.loop ?? new LoopState(operation);
     operation.loop = loop;
+    loop.parent = this.#loop;
     // The types of state and result are the caller's own; the loop only carries them.
     loop.body = body as unknown as LoopTurnBody;
     loop.begin = (from) => this.#startTurn(loop, from);
@@ -286,6 +289,24 @@ export class BodyContext implements Context {
     return this.#promise(operation);
   }
 
+  emit(name: string, value?: unknown): void {
+    this.#tell("emit", name, encodeJson(value, `event ${name}`));
+  }
+
+  log(message: string, details?: unknown): void {
+    this.#tell("log", "", encodeJson({ message, ...(details === undefined ? {} : { details }) }, "log line"));
+  }
+
+  #tell(verb: "emit" | "log", name: string, text: string | null): void {
+    const operation = this.#issue(verb, name, "");
+    if (operation !== null) tell(operation, text);
+  }
+
+  patched(flag: string): boolean {
+    if (!this.#admits(`ctx.patched ${flag}`)) return false;
+    return isPatched(this.#scope, this.#loop, this.#container, flag);
+  }
+
   now(): number {
     return this.#scope.now;
   }
@@ -310,7 +331,7 @@ export class BodyContext implements Context {
     operation.attached = true;
     scope.operations.set(key, operation);
     scope.fresh = appended(scope.fresh, operation);
-    if (verb !== "loop") scope.awaiting++;
+    if (operation.awaited) scope.awaiting++;
     return operation;
   }
 
@@ -322,7 +343,7 @@ export class BodyContext implements Context {
     }
     operation.attached = true;
     if (operation.state === "cancelled") return operation;
-    if (verb !== "loop") scope.awaiting++;
+    if (operation.awaited) scope.awaiting++;
     if (operation.live) scope.fresh = appended(scope.fresh, operation);
     return operation;
   }

@@ -14,7 +14,7 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   const { scope } = operation;
   const { run } = scope;
   operation.state = "cancelled";
-  if (operation.attached && operation.verb !== "loop") scope.awaiting--;
+  if (operation.attached && operation.awaited) scope.awaiting--;
   stopWork(operation);
   run.pending.delete(operation);
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);

@@ -166,6 +166,26 @@ export interface Context {
   /** Starts a run of its own and goes on; the handle can wait for it. */
   start<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<ChildHandle<Output>>;
 
+  /**
+   * Tells subscribers something: an entry of kind `emitted` with this name and value, seen once by everybody who reads
+   * `job.events()`, whatever crashes. Returns at once; its order among the body's other entries is the order of the calls.
+   * @param value plain JSON; `codec/unstorable` is thrown here for anything else
+   * @example
+   * ctx.emit("progress", { done: 3, of: 10 });
+   */
+  emit(name: string, value?: unknown): void;
+  /** Writes a line into the journal: shown with the run, not printed. Like `emit`, once over crashes and replays. */
+  log(message: string, details?: unknown): void;
+  /**
+   * For code changed in place while runs of it are under way: true where live code comes by, false where a replay passes
+   * a place that an older code recorded without it. The answer is recorded and stays the same for this body (in a loop:
+   * for the turn and those after it).
+   * @param flag a name of its own for each change
+   * @example
+   * if (ctx.patched("ask-twice")) await ctx.run(manager, request);
+   */
+  patched(flag: string): boolean;
+
   /** Time of the entry delivered last, in ms: the same on replay. */
   now(): number;
   /** Derived from the run's seed: the same on replay. In [0, 1). */

@@ -23,6 +23,7 @@ import { ensureStarted, failureOf } from "./results.ts";
 import { LiveRun, type Written } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import type { Operation } from "./operation.ts";
+import { carryFlags } from "./patch-flags.ts";
 import { Ownership } from "./ownership.ts";
 import { resumeMaps } from "./recovery.ts";
 import type { Delivery, Scope } from "./scope.ts";
@@ -333,11 +334,13 @@ export class Engine {
     const { operation } = loop;
     const { scope } = operation;
     ensureStarted(scope);
+    carryFlags(scope, loop);
+    const flags = loop.flags.size === 0 ? "" : `,"flags":${JSON.stringify([...loop.flags])}`;
     loop.advancing = true;
     loop.turns++;
     scope.run.write("loop-advanced", scope, {
       op: operation.key,
-      meta: `{"verb":"loop","count":${loop.turns}}`,
+      meta: `{"verb":"loop","count":${loop.turns}${flags}}`,
       text,
       operation,
       container: loop.container,

@@ -26,6 +26,8 @@ export function launch(engine: Engine, operation: Operation): void {
     case "run":
     case "step":
       return launchCall(engine, operation);
+    case "emit":
+    case "log":
     case "loop":
     case "group":
       return;

@@ -18,6 +18,10 @@ export class LoopState {
   turns = 0;
   /** A `loop-advanced` entry is on its way; the running turn is over. */
   advancing = false;
+  /** The loop in whose turn this one was called. */
+  parent: LoopState | null = null;
+  /** Flags that earlier turns found patched. */
+  readonly flags: Set<string> = new Set();
 
   constructor(operation: Operation) {
     this.operation = operation;

@@ -111,6 +111,11 @@ export class Operation {
     return this.inDoubt ? `${this.path}@${this.doubtSeq}` : this.path;
   }
 
+  /** Its body waits for its end; a loop ends by itself, and what is only told has none. */
+  get awaited(): boolean {
+    return this.verb !== "loop" && this.verb !== "emit" && this.verb !== "log";
+  }
+
   get live(): boolean {
     return this.state === "issued" || this.state === "pending";
   }

@@ -17,6 +17,7 @@ import { LiveRun } from "./live-run.ts";
 import { LoopState } from "./loop-operation.ts";
 import { MapState } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
+import { decide, forgetFlags } from "./patch-flags.ts";
 import { Scope } from "./scope.ts";
 import { bindAgent } from "./work.ts";
 import type { Agent } from "./agent.ts";
@@ -93,6 +94,12 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "signal-refused":
       if (meta.signal !== undefined) dropBuffered(run, meta.signal);
       return;
+    case "emitted":
+      scope.told = true;
+      operationOf(reading).state = "done";
+      return;
+    case "patched":
+      return readPatched(reading);
     case "diverged":
       run.divergedText = clear(reading);
       return;
@@ -343,6 +350,12 @@ function placeholder(operation: Operation): Agent {
   };
 }
 
+function readPatched({ run, entry, scope, covers }: Reading): void {
+  const container = enclosing(scope, entry.op)?.loop?.container ?? scope.container;
+  if (container !== null) noteInside(run, container, entry.seq, covers);
+  decide(scope, entry.op, entry.name, true);
+}
+
 function readTurn(reading: Reading): void {
   const { run, entry, meta, scope, covers } = reading;
   const operation = scope.operations.get(entry.op) ?? makeOperation(reading.engine, scope, entry, meta);
@@ -352,6 +365,7 @@ function readTurn(reading: Reading): void {
   noteInside(run, loop.container, entry.seq, covers);
   loop.turns = meta.count ?? loop.turns + 1;
   loop.advancing = true;
+  for (const flag of meta.flags ?? []) loop.flags.add(flag);
   forgetTurn(run, scope, operation);
   scope.log.push({ operation, kind: "turn", failed: false, text: resultLine(reading), at: entry.at });
 }
@@ -360,6 +374,7 @@ function readTurn(reading: Reading): void {
 function forgetTurn(run: LiveRun, scope: Scope, loop: Operation): void {
   const prefix = `${loop.key}/`;
   forgetUnder(run, scope, prefix);
+  forgetFlags(scope, loop.key);
   const kept = scope.log.filter(({ operation }) => operation !== loop && !operation.key.startsWith(prefix));
   scope.log.length = 0;
   scope.log.push(...kept);

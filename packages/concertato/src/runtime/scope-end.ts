@@ -5,7 +5,7 @@ import type { FinalStatus } from "../journal/entry.ts";
 import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
-import { metaText } from "./operation.ts";
+import { metaText, type Operation } from "./operation.ts";
 import { ensureStarted } from "./results.ts";
 import type { Scope } from "./scope.ts";
 import { boundAgent } from "./work.ts";
@@ -17,6 +17,8 @@ export function endScope(engine: Engine, scope: Scope): void {
   if (left !== undefined && !left.operation.attached)
     return engine.diverged(scope, left.operation, "the end of the body");
   if (settled === null) return;
+  const untold = scope.told ? firstUntold(scope) : undefined;
+  if (untold !== undefined) return engine.diverged(scope, untold, "the end of the body");
   engine.caughtUp(scope);
   if (settled.failed) return writeEnd(scope, true, failureText(settled.error, scope.path));
   const output = scope.agent?.body.type === "code" ? boundAgent(scope.agent).output : undefined;
@@ -27,6 +29,14 @@ export function endScope(engine: Engine, scope: Scope): void {
   } catch (error) {
     writeEnd(scope, true, failureText(error, scope.path));
   }
+}
+
+/** What the journal has as told and the body no longer tells. */
+function firstUntold(scope: Scope): Operation | undefined {
+  for (const operation of scope.operations.values()) {
+    if (!operation.attached && (operation.verb === "emit" || operation.verb === "log")) return operation;
+  }
+  return undefined;
 }
 
 /** The output schema answers later; until then the run is at work. */

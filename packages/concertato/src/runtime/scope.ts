@@ -48,6 +48,10 @@ export class Scope {
   settled: Settled | null = null;
   /** Operations this frame awaits that something outside it will end. */
   awaiting = 0;
+  /** What `ctx.patched` decided, by turn and flag. */
+  flags: Map<string, boolean> | null = null;
+  /** The journal has told entries of this scope: its body must tell them again. */
+  told = false;
   /** Direct operations outside any loop, against bodies that grow without bound. */
   direct = 0;
   /** Time of the last delivered entry. */

@@ -47,10 +47,20 @@ export class WallDeadlines {
     if (this.#stopped) return;
     const now = this.#world.clock.now();
     for (let due = this.#heap.takeDue(now); due !== undefined; due = this.#heap.takeDue(now)) {
-      const { fire } = due;
-      due.fire = null;
-      fire?.();
+      this.#fire(due);
+      if (this.#stopped) return;
     }
     this.#arm();
   };
+
+  /** A moment that goes wrong is its own affair. */
+  #fire(due: TimerEntry): void {
+    const { fire } = due;
+    due.fire = null;
+    try {
+      fire?.();
+    } catch (error) {
+      this.#world.report(error);
+    }
+  }
 }

@@ -63,7 +63,7 @@ function nameOf(agent: string): string {
 
 function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
   const { kind, meta } = entry;
-  if (kind === "run-started" || kind === "signal" || kind === "diverged") return;
+  if (kind === "run-started" || kind === "signal" || kind === "diverged" || kind === "patched") return;
   if (kind === "run-ended") return endNode(root, entry, meta.status ?? "completed");
   const scope = scopes.get(entry.scope);
   if (scope === undefined || entry.op === "") return;
@@ -99,6 +99,7 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
       return;
     case "op-cancelled":
       return cancelNode(node, entry.at);
+    case "emitted":
     case "child-started":
     case "result":
     case "scope-ended":

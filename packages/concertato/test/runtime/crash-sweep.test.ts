@@ -177,6 +177,37 @@ const scenarios: Readonly<Record<string, Body>> = {
       await ctx.map([-3, -1, 40, 7], item, { join: { count: 3 } }).catch((error: Error) => error.message),
     ]);
   },
+  "what is told, and changed in place": ({ read, write }) => {
+    const inner = flow("inner", [read], async (id, ctx) => {
+      ctx.emit("inner", id);
+      const text = await ctx.run(read, String(id));
+      ctx.log("read", { text, isNew: ctx.patched("inner") });
+      return text;
+    });
+    return flow("telling", [read, write, inner], async (_input, ctx) => {
+      ctx.emit("begun");
+      const isNew = ctx.patched("a");
+      const both = await ctx.all({
+        left: async (branch) => {
+          branch.emit("left");
+          return [await branch.run(inner, "l"), branch.patched("b")];
+        },
+        right: async (branch) => {
+          await branch.sleep(4);
+          branch.emit("right", await branch.run(write, "r"));
+          return branch.patched("b");
+        },
+      });
+      const turns = await ctx.loop<boolean[], boolean[]>([], async (seen, turn) => {
+        turn.emit("turn", seen.length);
+        if (seen.length === 3) return done(seen);
+        await turn.run(inner, `t${seen.length}`);
+        return next([...seen, turn.patched("c")]);
+      });
+      ctx.emit("end");
+      return [isNew, both, turns, ctx.patched("a"), ctx.patched("d")];
+    });
+  },
   "a loop": ({ write, person }) =>
     flow("loop", [write, person], (_input, ctx) =>
       ctx.loop<string[], string[]>([], async (seen, turn) => {
@@ -311,6 +342,8 @@ function check(lab: Lab, { deeds }: Outside): void {
     expect(journal.map(({ seq }) => seq)).toEqual(journal.map((_entry, index) => index + 1));
     const ended = journal.filter(({ kind }) => ends.has(kind)).map(({ scope, op }: Entry) => `${scope} ${op}`);
     expect(new Set(ended).size).toBe(ended.length);
+    const told = journal.filter(({ kind }) => kind === "emitted").map(({ scope, op }) => `${scope} ${op}`);
+    expect(new Set(told).size).toBe(told.length);
   }
   const repeated = deeds.names.filter((name) => /^(pay|blind) /.test(name) && deeds.of(name) > 1);
   expect(repeated).toEqual([]);

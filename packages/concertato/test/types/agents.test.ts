@@ -265,6 +265,16 @@ describe("ctx", () => {
     });
   });
 
+  test("emit, log and patched answer at once", () => {
+    compiled((ctx) => {
+      expectTypeOf(ctx.emit("progress", { done: 1 })).toEqualTypeOf<void>();
+      expectTypeOf(ctx.log("line")).toEqualTypeOf<void>();
+      expectTypeOf(ctx.patched("flag")).toEqualTypeOf<boolean>();
+      // @ts-expect-error -- an event has a name
+      ctx.emit({ done: 1 });
+    });
+  });
+
   test("until takes a Date, a text or milliseconds", () => {
     compiled(async (ctx) => {
       await ctx.until(new Date(0));
