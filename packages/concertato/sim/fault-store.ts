@@ -7,6 +7,8 @@ import type {
   ChangeResult,
   Durability,
   InboxRow,
+  OwnerRow,
+  PokedRun,
   ReadEntry,
   RunQuery,
   RunRow,
@@ -149,17 +151,32 @@ export class FaultStore implements Store {
     return this.#disk.apply((store) => store.reap(self));
   }
 
-  claim(self: number, now: number, agents: readonly string[], limit: number): Promise<readonly RunRow[]> {
+  announce(self: number, agents: readonly string[]): Promise<void> {
+    const names = [...agents];
+    return this.#read(() => this.#disk.apply((store) => store.announce(self, names)));
+  }
+
+  owners(): Promise<readonly OwnerRow[]> {
+    return this.#read((store) => store.owners());
+  }
+
+  claim(
+    self: number,
+    now: number,
+    agents: readonly string[],
+    limit: number,
+    above?: number,
+  ): Promise<readonly RunRow[]> {
     const names = [...agents];
     // With failing disks, a claim may have taken runs and say nothing of it.
     const fails = this.#disk.schedule.random.chance(this.#disk.faults.errors);
-    return this.#read(() => this.#disk.apply((store) => store.claim(self, now, names, limit))).then((rows) => {
+    return this.#read(() => this.#disk.apply((store) => store.claim(self, now, names, limit, above))).then((rows) => {
       if (fails) throw unavailable();
       return rows;
     });
   }
 
-  poked(self: number, now: number, limit: number): Promise<readonly number[]> {
+  poked(self: number, now: number, limit: number): Promise<readonly PokedRun[]> {
     return this.#read((store) => store.poked(self, now, limit));
   }
 

@@ -4,13 +4,22 @@ import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
 import { type Entry, entryKinds, type FinalStatus } from "./journal/entry.ts";
 import { readEntry } from "./journal/read-entry.ts";
-import type { ChangeResult, InboxSend, RunRow, RunStatus } from "./journal/store.ts";
+import { type ChangeResult, defaultPriority, type InboxSend, type RunRow, type RunStatus } from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
 import type { Engine } from "./runtime/engine.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
-import { isFinalStatus, noted, type RunSummary, summaryOf, type WaitSummary } from "./run-summary.ts";
+import {
+  isFinalStatus,
+  isQuestion,
+  isUnclaimed,
+  noted,
+  type RunSummary,
+  summaryOf,
+  unclaimedSummaryOf,
+  type WaitSummary,
+} from "./run-summary.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -128,6 +137,8 @@ export class App implements AsyncDisposable {
       createdAt: created.at,
       updatedAt: created.at,
       note: null,
+      priority: created.priority ?? defaultPriority,
+      needs: null,
     };
     if (this.#worker) this.#engine.adopt(row, text, created.at, result.firstRef);
     return this.#job<Output>(id, result.key);
@@ -190,14 +201,14 @@ export class App implements AsyncDisposable {
       ...(status === undefined ? {} : { status }),
       ...(options.agent === undefined ? {} : { agent: options.agent }),
     });
-    return rows.map(summaryOf);
+    return this.#summaries(rows);
   }
 
   /** One run. Undefined when there is none of this id. */
   async find(runId: string): Promise<RunSummary | undefined> {
     this.#open();
     const row = await this.#engine.store.run(runId);
-    return row && summaryOf(row);
+    return row && (await this.#summaries([row]))[0];
   }
 
   /** A run with the tree of its scopes and operations, their inputs and outputs. */
@@ -205,7 +216,19 @@ export class App implements AsyncDisposable {
     const row = await this.#row(runId);
     const entries: Entry[] = [];
     for await (const entry of this.#events(runId, 0, false)) entries.push(entry);
-    return { run: summaryOf(row), tree: runTree(entries) };
+    const [run = summaryOf(row)] = await this.#summaries([row]);
+    return { run, tree: runTree(entries) };
+  }
+
+  /** Rows as lists show them. Who lives is asked only when some run waits to be taken. */
+  async #summaries(rows: readonly RunRow[]): Promise<readonly RunSummary[]> {
+    const { store, world } = this.#engine;
+    const now = world.clock.now();
+    const unclaimed = (row: RunRow): boolean => isUnclaimed(row, now);
+    if (!rows.some(unclaimed)) return rows.map(summaryOf);
+    const living = (await store.owners()).filter(({ alive }) => alive);
+    const agents = new Set(living.flatMap((owner) => owner.agents));
+    return rows.map((row) => (unclaimed(row) ? unclaimedSummaryOf(row, agents) : summaryOf(row)));
   }
 
   /** Open questions to people, of all runs; newest run first. */
@@ -214,9 +237,7 @@ export class App implements AsyncDisposable {
     const rows = await this.#engine.store.runs({ status: ["waiting", "running"], limit: options.limit ?? 100 });
     const questions: Question[] = [];
     for (const row of rows) {
-      const asked = summaryOf(row).waiting.filter(
-        (wait) => wait.kind !== "timer" && wait.kind !== "child" && wait.kind !== "retry",
-      );
+      const asked = summaryOf(row).waiting.filter(isQuestion);
       if (asked.length === 0) continue;
       const requests = await this.#requests(row, asked);
       const answers = await this.#unreadAnswers(row);
@@ -249,8 +270,8 @@ export class App implements AsyncDisposable {
 
   /** All that a run waits for: from its row, or, where that is more than a row names, from its journal. */
   async #openQuestions(row: RunRow): Promise<readonly { readonly waitId: string; readonly name: string }[]> {
-    const asked = summaryOf(row).waiting;
-    if (asked.length < noted) return asked;
+    const { waiting } = summaryOf(row);
+    if (waiting.length < noted) return waiting.filter((wait) => wait.kind !== "no-worker");
     const { tree } = await this.describe(row.id);
     const open: { waitId: string; name: string }[] = [];
     const walk = (node: TreeNode): void => {

@@ -9,7 +9,8 @@ export const noted: number = 20;
 export interface WaitSummary {
   /** Address to answer: the path of the operation. */
   readonly waitId: string;
-  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt";
+  /** `no-worker`: no process that lives has the agent named. */
+  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt" | "no-worker";
   readonly name: string;
   readonly since: number;
   readonly until?: number;
@@ -27,6 +28,8 @@ export interface RunSummary {
   readonly entries: number;
   readonly key: string | null;
   readonly parent: string | null;
+  /** 0 to 9; higher is served first. */
+  readonly priority: number;
   /** What it waits for; at most the first 20. */
   readonly waiting: readonly WaitSummary[];
   /** Code of its failure. */
@@ -36,6 +39,28 @@ export interface RunSummary {
 /** True for statuses that never change again. */
 export function isFinalStatus(status: RunStatus): status is FinalStatus {
   return status === "completed" || status === "failed" || status === "cancelled" || status === "stopped";
+}
+
+/** Somebody can end this wait with an answer or a signal. */
+export function isQuestion({ kind }: WaitSummary): boolean {
+  return kind === "answer" || kind === "signal" || kind === "in-doubt";
+}
+
+/** Due, and nobody has taken it: where no living process has its agent, that is what it waits for. */
+export function isUnclaimed(row: RunRow, now: number): boolean {
+  return row.owner === null && row.wake !== null && row.wake <= now && !row.cancelling && row.status !== "diverged";
+}
+
+/**
+ * An unclaimed row as lists show it.
+ * @param agents `name@version` of what the living processes can run
+ */
+export function unclaimedSummaryOf(row: RunRow, agents: ReadonlySet<string>): RunSummary {
+  const missing = [row.agent, ...(row.needs === null ? [] : [row.needs])].find((agent) => !agents.has(agent));
+  const summary = summaryOf(row);
+  if (missing === undefined || summary.waiting.some(({ kind }) => kind === "no-worker")) return summary;
+  const wait: WaitSummary = { waitId: "0", kind: "no-worker", name: missing, since: row.updatedAt };
+  return { ...summary, waiting: [...summary.waiting, wait] };
 }
 
 /** A row as lists show it. */
@@ -51,6 +76,7 @@ export function summaryOf(row: RunRow): RunSummary {
     entries: row.seq,
     key: row.startKey,
     parent: row.parent,
+    priority: row.priority,
     waiting: note.waiting ?? [],
     ...(note.failure === undefined ? {} : { failure: note.failure }),
   };

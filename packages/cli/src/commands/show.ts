@@ -17,7 +17,10 @@ export async function showRun(context: CommandContext, typed: string, full: bool
   printTree(display, tree, full);
   const waits = openWaits(runId, tree);
   for (const wait of waits) printWait(context, wait, waits.length > 1);
-  if (waits.length === 0 && run.status === "waiting")
+  const missing = run.waiting.find(({ kind }) => kind === "no-worker");
+  if (missing !== undefined)
+    out(`\n${paint("wait", `It waits for a process that has the agent ${missing.name}; none runs now.`)}`);
+  else if (waits.length === 0 && run.status === "waiting")
     out(`\n${paint("quiet", "It waits for time or for another run, not for a person.")}`);
 }
 

@@ -54,7 +54,14 @@ export interface RunRow {
   readonly updatedAt: number;
   /** JSON without payloads for lists: what it waits for, or the code of its failure. */
   readonly note: string | null;
+  /** 0 (whenever there is time) to 9 (before everything else). */
+  readonly priority: number;
+  /** `name@version` of an agent that whoever takes the run must have beside the run's own; null for none. */
+  readonly needs: string | null;
 }
+
+/** Priority of a run that was given none. */
+export const defaultPriority = 5;
 
 /** A row for a run's inbox. `(run, sender, n)` is unique while the row exists. */
 export interface InboxSend {
@@ -82,6 +89,27 @@ export interface NewRun {
   readonly inputHash: string;
   readonly parent: string | null;
   readonly at: number;
+  /** Default 5. */
+  readonly priority?: number;
+}
+
+/** A process that runs agents, as the store knows it. */
+export interface OwnerRow {
+  readonly id: number;
+  /** Process id, for people. */
+  readonly process: number;
+  /** False: it died, and nobody has released its runs yet. */
+  readonly alive: boolean;
+  /** `name@version` of what it can run. */
+  readonly agents: readonly string[];
+  /** How many runs it owns. */
+  readonly runs: number;
+}
+
+/** A run whose row was changed by somebody else while its owner held it. */
+export interface PokedRun {
+  readonly key: number;
+  readonly priority: number;
 }
 
 /** What an owner changes on its run's row. Absent fields stay. */
@@ -104,7 +132,7 @@ export type Change =
       readonly expectedSeq: number;
       readonly entries: readonly StoredEntry[];
       readonly patch?: RunPatch;
-      /** Inbox rows that these entries admit; deleted here. `wake` then becomes 0 if rows remain, else null. */
+      /** Inbox rows that these entries admit; deleted here. `wake` then becomes 0 if rows remain, else null; also for an empty list. */
       readonly consumed?: readonly number[];
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
       readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
@@ -131,7 +159,26 @@ export type Change =
       readonly now: number;
       readonly wake: number | null;
       readonly parked: boolean;
-    };
+    }
+  /**
+   * Gives a run back though it has work left: owner null, epoch + 1, and `status`, `note`, `needs` as said. Never `busy`:
+   * wake = 0 when an inbox row exists, else `wake`. Refused as `stale` when epoch or seq differ or nobody owns it.
+   */
+  | {
+      readonly kind: "release";
+      readonly run: number;
+      readonly epoch: number;
+      readonly seq: number;
+      /** `queued`: it only waits for its turn. */
+      readonly status: "queued" | "waiting";
+      readonly note: string | null;
+      readonly wake: number | null;
+      readonly parked: boolean;
+      readonly needs: string | null;
+      readonly at: number;
+    }
+  /** Anybody's: another priority; an owner is poked. Refused as `missing` or `finished`. */
+  | { readonly kind: "prioritise"; readonly to: string; readonly priority: number };
 
 export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy";
 
@@ -174,10 +221,25 @@ export interface Store {
   join(): Awaitable<number>;
   /** Releases the runs of dead processes (owner null, epoch + 1, wake 0). Answers how many. */
   reap(self: number): Awaitable<number>;
-  /** Takes up to `limit` unowned runs that are due, of agents this process has: owner = self, epoch + 1, wake null, `parked` as it was. */
-  claim(self: number, now: number, agents: readonly string[], limit: number): Awaitable<readonly RunRow[]>;
-  /** Keys of runs owned by `self` whose wake is due: somebody wrote to their inbox. */
-  poked(self: number, now: number, limit: number): Awaitable<readonly number[]>;
+  /** Says which agents a process has: all of them, every time. */
+  announce(self: number, agents: readonly string[]): Awaitable<void>;
+  /** The processes that run agents, oldest first. */
+  owners(): Awaitable<readonly OwnerRow[]>;
+  /**
+   * Takes up to `limit` unowned runs that are due, of agents this process has (the run's own and the one it needs):
+   * owner = self, epoch + 1, wake null, needs null, `parked` as it was. Higher priority first, then one run of each tenant
+   * in turn, then the longest due. A run that is being cancelled goes to whoever asks, whatever its agents.
+   * @param above takes only runs of a higher priority
+   */
+  claim(
+    self: number,
+    now: number,
+    agents: readonly string[],
+    limit: number,
+    above?: number,
+  ): Awaitable<readonly RunRow[]>;
+  /** Runs owned by `self` whose wake is due: somebody wrote to their inbox, or changed what they may do. */
+  poked(self: number, now: number, limit: number): Awaitable<readonly PokedRun[]>;
   /** Keys of all runs owned by `self`: asked only when a claim did not answer. */
   owned(self: number): Awaitable<readonly number[]>;
   /** Earliest wake of an unowned run later than `now`, or null. */

@@ -18,7 +18,6 @@ export const errorCodes = {
     remedy: "Read details.causes: why each branch or item failed.",
   },
   "agent/timeout": { retryable: true, remedy: "Raise the timeout or make the step faster." },
-  "agent/unknown": { retryable: false, remedy: "Register the agent when opening the app." },
   "codec/key-missing": { retryable: false, remedy: "Open the store with the key it was written with." },
   "codec/too-large": { retryable: false, remedy: "Store large payloads outside and pass a reference." },
   "codec/unstorable": { retryable: false, remedy: "Return plain JSON values." },

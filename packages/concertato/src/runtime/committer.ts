@@ -336,6 +336,8 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
 function waitKind(operation: Operation): string {
   if (operation.inDoubt) return "in-doubt";
   if (operation.wait !== null) return operation.wait.kind;
+  // A question of an agent that only the calling body knows.
+  if (operation.opened && operation.verb === "run") return "answer";
   return operation.verb === "sleep" || operation.verb === "until" ? "timer" : "retry";
 }
 

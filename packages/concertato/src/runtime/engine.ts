@@ -7,7 +7,7 @@
  *
  * Nothing is seen by a body, a subscriber or the outside before its commit.
  */
-import type { ConcertatoError, FailureRecord } from "../kernel/errors.ts";
+import type { ConcertatoError } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
@@ -16,6 +16,7 @@ import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
 import { Deadlines } from "./deadlines.ts";
 import { WallDeadlines } from "./wall-deadlines.ts";
+import { depart, leaveWhenDone, noWorker } from "./departure.ts";
 import { Committer } from "./committer.ts";
 import { launch } from "./launch.ts";
 import { endScope } from "./scope-end.ts";
@@ -40,6 +41,8 @@ export interface EngineOptions {
   readonly pollMs?: number;
   /** How often everything is looked through again, whatever events said. Default 500 ms. */
   readonly sweepMs?: number;
+  /** Runs at work at once; more stay in the store until some rest. Default 1,000. */
+  readonly maxActive?: number;
 }
 
 /** Told of every committed entry of a run. */
@@ -84,6 +87,7 @@ export class Engine {
       warmBytes: options.warmBytes ?? 64 * 1024 * 1024,
       pollMs: options.pollMs ?? 50,
       sweepMs: options.sweepMs ?? 500,
+      maxActive: options.maxActive ?? 1_000,
     });
   }
 
@@ -92,9 +96,12 @@ export class Engine {
   /** Makes an agent, and those it uses, known to this engine. */
   register(agent: Agent): void {
     const id = agentId(agent);
-    if (this.#agents.get(id) === agent) return;
+    const known = this.#agents.get(id);
+    if (known === agent) return;
     this.#agents.set(id, agent);
     for (const used of agent.uses) this.register(used);
+    // Runs may wait for just this one.
+    if (known === undefined) this.ownership.agentsChanged();
   }
 
   agent(id: string): Agent | undefined {
@@ -124,6 +131,7 @@ export class Engine {
 
   /** An attempt of this run ended. */
   settled(run: LiveRun): void {
+    if (run.departure !== null) leaveWhenDone(this, run);
     this.committer.touch(run);
     this.wake();
   }
@@ -169,6 +177,10 @@ export class Engine {
   /** One delivery. True when body code ran, so that a drain must follow. */
   #deliver(scope: Scope): boolean {
     if (scope.dead || scope.run.dead) return false;
+    if (scope.run.departure !== null) {
+      scope.run.withheld = true;
+      return false;
+    }
     if (scope.frame === "none") return this.#startFrame(scope);
     if (scope.frame === "settled") return false;
     const delivery = scope.takeDelivery();
@@ -205,7 +217,7 @@ export class Engine {
     this.caughtUp(scope);
     if (scope.run.recovering === 0) this.launchFresh(scope);
     const missing = scope.run.wanting && scope.run.recovering === 0 ? this.#missing(scope) : undefined;
-    if (missing !== undefined) return this.ownership.park(scope.run, unknownAgent(missing));
+    if (missing !== undefined) return depart(this, scope.run, noWorker(missing));
     const { run } = scope;
     if (run.admitAgain) {
       run.admitAgain = false;
@@ -289,7 +301,7 @@ export class Engine {
     const comes =
       caller !== undefined &&
       (caller.frame === "none" || (caller.frame === "running" && (caller.queued || !caller.caughtUp)));
-    if (!comes) return this.ownership.park(scope.run, unknownAgent(scope));
+    if (!comes) return depart(this, scope.run, noWorker(scope));
     scope.wanted = true;
     scope.run.wanting = true;
     this.enqueue(caller);
@@ -443,16 +455,6 @@ function settleOperation(scope: Scope, delivery: Delivery): void {
   operation.reject = null;
   // Its body has it and will not issue this number again.
   scope.operations.delete(operation.key);
-}
-
-function unknownAgent(scope: Scope): FailureRecord {
-  return {
-    code: "agent/unknown",
-    message: `Run ${scope.run.id} needs agent ${scope.agentId} at ${scope.path}, which this process does not have. Register it when opening the app.`,
-    path: scope.path,
-    retryable: false,
-    details: { runId: scope.run.id, agent: scope.agentId },
-  };
 }
 
 function rejectLoop(operation: Operation, error: unknown): void {

@@ -7,6 +7,7 @@ import { entryKinds } from "../journal/entry.ts";
 import type { InboxSend, NewRun, RunPatch, RunRow } from "../journal/store.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
+import type { Departure } from "./departure.ts";
 import type { Engine } from "./engine.ts";
 import type { Operation } from "./operation.ts";
 import { Scope } from "./scope.ts";
@@ -83,6 +84,14 @@ export class LiveRun {
   divergedText: string | null = null;
   dead = false;
   finished = false;
+  /** It is being given back: nothing new of it begins. */
+  departure: Departure | null = null;
+  /** Its release is on the way to the store. */
+  leaving = false;
+  /** Something was kept back because it is being given back: the next owner must look at all of it. */
+  withheld = false;
+  /** Among the runs that wait for a turn, in this process and in the store. */
+  priority: number;
   /** Last status and note written, so that an unchanged row is not written again. */
   shownStatus: string;
   shownNote: string | null;
@@ -121,6 +130,7 @@ export class LiveRun {
     this.shownStatus = row.status;
     this.shownNote = row.note;
     this.shownParked = row.parked;
+    this.priority = row.priority;
     this.root = new Scope(this, null, row.agent, agent, null);
     this.root.seq = 1;
     this.scopes.set(1, this.root);
@@ -169,7 +179,13 @@ export class LiveRun {
 
   /** Nothing is running and nothing will run before something arrives from outside or a deadline passes. */
   get quiet(): boolean {
-    return this.attempts === 0 && this.queuedScopes === 0 && this.recovering === 0 && !this.finished;
+    return (
+      this.attempts === 0 &&
+      this.queuedScopes === 0 &&
+      this.recovering === 0 &&
+      !this.finished &&
+      this.departure === null
+    );
   }
 
   addWait(channel: string, operation: Operation): void {

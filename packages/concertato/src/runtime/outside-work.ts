@@ -28,8 +28,15 @@ export function launchWork(engine: Engine, operation: Operation): void {
 
 /** Reads begin at once; an effect begins when its intent is committed. */
 function begin(engine: Engine, operation: Operation): void {
-  if (repeatable(operation)) startAttempt(engine, operation);
+  if (repeatable(operation)) startRead(engine, operation);
   else writeIntent(operation);
+}
+
+/** A run that is given back begins nothing: its next owner does. */
+function startRead(engine: Engine, operation: Operation): void {
+  const { run } = operation.scope;
+  if (run.departure === null) startAttempt(engine, operation);
+  else run.withheld = true;
 }
 
 /** Work that is simply done again after a crash. */
@@ -108,6 +115,10 @@ function keepInput(engine: Engine, operation: Operation, parsed: unknown): void 
 /** Declares an effect before it happens. Crash after its commit: the effect is in doubt; before: nothing happened. */
 function writeIntent(operation: Operation, extraMeta = ""): void {
   const { scope } = operation;
+  if (scope.run.departure !== null) {
+    scope.run.withheld = true;
+    return;
+  }
   const attempt = operation.attempt > 0 ? `,"attempt":${operation.attempt + 1}` : "";
   ensureStarted(scope);
   scope.run.needsFull = true;

@@ -12,6 +12,7 @@ import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
+import { leaveWhenDone } from "./departure.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 
 export interface OwnershipOptions {
@@ -19,6 +20,8 @@ export interface OwnershipOptions {
   /** 0: the store is this process's own; nothing else writes. */
   readonly pollMs: number;
   readonly sweepMs: number;
+  /** Runs at work at once; more stay in the store until some rest. */
+  readonly maxActive: number;
 }
 
 /** Told when a run reached an end, or was parked. */
@@ -26,9 +29,6 @@ export type EndListener = (runId: string, status: FinalStatus | "diverged", text
 
 /** Runs taken from the store at once; between pages the loop serves what it has. */
 const claimPage = 64;
-
-/** Runs at work at once; more stay in the store until some rest. */
-const maxActive = 1_000;
 
 export class Ownership {
   readonly #engine: Engine;
@@ -51,6 +51,10 @@ export class Ownership {
   #backlog = false;
   /** Runs whose last commit is unknown; read again at the next sweep. */
   readonly #unknown = new Set<number>();
+  /** Runs that are being given back: they take no place any more. */
+  readonly #departing = new Set<LiveRun>();
+  /** How many agents the store was told of. */
+  #announced = 0;
 
   constructor(engine: Engine, options: OwnershipOptions) {
     this.#engine = engine;
@@ -73,7 +77,14 @@ export class Ownership {
 
   /** Nothing goes on by itself: no run is at work, and no failed attempt waits for its next. */
   get settled(): boolean {
-    if (this.active > 0 || this.#sweeping || this.#unknown.size > 0 || this.#engine.committer.busy) return false;
+    if (
+      this.active > 0 ||
+      this.#departing.size > 0 ||
+      this.#sweeping ||
+      this.#unknown.size > 0 ||
+      this.#engine.committer.busy
+    )
+      return false;
     for (const run of this.#warm.values()) for (const operation of run.pending) if (isRetry(operation)) return false;
     return true;
   }
@@ -95,7 +106,18 @@ export class Ownership {
 
   /** Runs that are at work, not resting. */
   get active(): number {
-    return this.#engine.runs.size - this.#warm.size;
+    return this.#engine.runs.size - this.#warm.size - this.#departing.size;
+  }
+
+  /** A run is on its way back. */
+  departing(run: LiveRun): void {
+    this.#unrest(run);
+    this.#departing.add(run);
+  }
+
+  /** There are agents that were not here before: runs may wait for them. */
+  agentsChanged(): void {
+    if (this.owner !== 0) this.sweepSoon();
   }
 
   // --- looking for work -------------------------------------------------------------------------------------------
@@ -136,6 +158,7 @@ export class Ownership {
     try {
       do {
         this.#sweepAgain = false;
+        await this.#announce();
         if (thorough) await this.#thorough();
         await this.#reread();
         await this.#claim();
@@ -150,6 +173,14 @@ export class Ownership {
     }
   }
 
+  /** Others see from it who can run what. */
+  async #announce(): Promise<void> {
+    const agents = this.#engine.agentIds();
+    if (agents.length === this.#announced) return;
+    await this.#engine.store.announce(this.owner, agents);
+    this.#announced = agents.length;
+  }
+
   async #thorough(): Promise<void> {
     this.#lastSweep = this.#engine.world.clock.monotonic();
     await this.#engine.store.reap(this.owner);
@@ -157,7 +188,7 @@ export class Ownership {
 
   async #claim(): Promise<void> {
     while (!this.#engine.stopped) {
-      const room = Math.min(claimPage, maxActive - this.active);
+      const room = Math.min(claimPage, this.#options.maxActive - this.active);
       this.#backlog = room <= 0;
       if (this.#backlog) return;
       const rows = await this.#claimPage(room);
@@ -290,10 +321,11 @@ export class Ownership {
 
   async #poke(): Promise<void> {
     const { store, world } = this.#engine;
-    const keys = await store.poked(this.owner, world.clock.now(), 1_000);
-    for (const key of keys) {
-      const run = this.#engine.runs.get(key);
-      if (run !== undefined) this.admit(run);
+    for (const poked of await store.poked(this.owner, world.clock.now(), 1_000)) {
+      const run = this.#engine.runs.get(poked.key);
+      if (run === undefined) continue;
+      run.priority = poked.priority;
+      this.admit(run);
     }
   }
 
@@ -419,6 +451,7 @@ export class Ownership {
 
   /** A commit was applied: the run may rest now, and the longest resting may have to leave. */
   rested(run: LiveRun): void {
+    if (run.departure !== null) return leaveWhenDone(this.#engine, run);
     if (run.dead || !run.quiet || run.out.length > 0 || run.shownStatus !== "waiting") return this.#unrest(run);
     if (this.#warm.has(run.key)) return;
     this.#warm.set(run.key, run);
@@ -434,6 +467,12 @@ export class Ownership {
 
   forget(run: LiveRun): void {
     this.#unrest(run);
+    this.#departing.delete(run);
+  }
+
+  /** Wall clock (ms) at which somebody must look at a resting run, or null. */
+  deadlineOf(run: LiveRun): number | null {
+    return earliestDeadline(run);
   }
 
   #makeRoom(): void {

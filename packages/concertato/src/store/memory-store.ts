@@ -3,22 +3,27 @@
  * It survives nothing; `full` and `normal` are the same here. The simulator builds crashes on top of it.
  */
 import type { StoredEntry } from "../journal/entry.ts";
-import type {
-  Change,
-  ChangeResult,
-  Durability,
-  InboxRow,
-  InboxSend,
-  NewRun,
-  ReadEntry,
-  RunQuery,
-  RunRow,
-  RunStatus,
-  Store,
+import { inFairOrder } from "../journal/claim-order.ts";
+import {
+  type Change,
+  type ChangeResult,
+  defaultPriority,
+  type Durability,
+  type InboxRow,
+  type InboxSend,
+  type NewRun,
+  type OwnerRow,
+  type PokedRun,
+  type ReadEntry,
+  type RunQuery,
+  type RunRow,
+  type RunStatus,
+  type Store,
 } from "../journal/store.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
 type Evict = Extract<Change, { kind: "evict" }>;
+type Release = Extract<Change, { kind: "release" }>;
 
 /** A run row while this store holds it. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -32,6 +37,13 @@ interface MemoryRun {
 
 const refused = (reason: "stale" | "missing" | "finished" | "busy"): ChangeResult => ({ ok: false, reason });
 const applied: ChangeResult = { ok: true, key: 0, firstRef: 0 };
+
+/** A row with a wake that may be claimed now. */
+type Due = Mutable<RunRow> & { wake: number };
+
+function isDue(row: Mutable<RunRow>, now: number): row is Due {
+  return row.owner === null && row.wake !== null && row.wake <= now;
+}
 
 /** True for statuses that never change again. */
 function isFinal(status: RunStatus): boolean {
@@ -47,7 +59,10 @@ export class MemoryStore implements Store {
   /** Keys of runs with a wake set, owned or not: what claim and poked look through. */
   readonly #wakes = new Set<number>();
   readonly #meta = new Map<string, Uint8Array>();
-  readonly #owners = new Set<number>();
+  /** The processes that live, with their agents. */
+  readonly #owners = new Map<number, readonly string[]>();
+  /** The tenant served last. */
+  #served = "";
   #nextKey = 1;
   #nextRef = 1;
   #nextRow = 1;
@@ -73,6 +88,10 @@ export class MemoryStore implements Store {
         return this.#cancel(change.to, change.row);
       case "evict":
         return this.#evict(change);
+      case "release":
+        return this.#giveBack(change);
+      case "prioritise":
+        return this.#prioritise(change.to, change.priority);
     }
   }
 
@@ -99,6 +118,8 @@ export class MemoryStore implements Store {
       createdAt: run.at,
       updatedAt: run.at,
       note: null,
+      priority: run.priority ?? defaultPriority,
+      needs: null,
     };
     const held: MemoryRun = { row, entries: [], refs: [], inbox: [] };
     const firstRef = this.#write(held, entries);
@@ -125,7 +146,7 @@ export class MemoryStore implements Store {
     if (row.epoch !== change.epoch || row.seq !== change.expectedSeq || isFinal(row.status)) return refused("stale");
     const firstRef = this.#write(held, change.entries);
     row.seq += change.entries.length;
-    if (change.consumed && change.consumed.length > 0) this.#consume(held, change.consumed);
+    if (change.consumed) this.#consume(held, change.consumed);
     const { patch } = change;
     if (patch) {
       if (patch.status !== undefined) row.status = patch.status;
@@ -191,9 +212,35 @@ export class MemoryStore implements Store {
     return applied;
   }
 
+  #giveBack(change: Release): ChangeResult {
+    const held = this.#runs.get(change.run);
+    if (!held) return refused("stale");
+    const { row } = held;
+    if (row.epoch !== change.epoch || row.seq !== change.seq || row.owner === null || isFinal(row.status))
+      return refused("stale");
+    row.owner = null;
+    row.epoch++;
+    row.parked = change.parked;
+    row.note = change.note;
+    row.needs = change.needs;
+    row.updatedAt = change.at;
+    if (row.status !== "diverged") row.status = change.status;
+    this.#setWake(row, held.inbox.length > 0 ? 0 : change.wake);
+    return applied;
+  }
+
+  #prioritise(to: string, priority: number): ChangeResult {
+    const held = this.#byId.get(to);
+    if (!held) return refused("missing");
+    if (isFinal(held.row.status)) return refused("finished");
+    held.row.priority = priority;
+    if (held.row.owner !== null) this.#setWake(held.row, 0);
+    return applied;
+  }
+
   join(): number {
     const owner = this.#nextOwner++;
-    this.#owners.add(owner);
+    this.#owners.set(owner, []);
     return owner;
   }
 
@@ -220,29 +267,56 @@ export class MemoryStore implements Store {
     this.#setWake(row, 0);
   }
 
-  claim(self: number, now: number, agents: readonly string[], limit: number): readonly RunRow[] {
-    const claimed: RunRow[] = [];
-    for (const key of this.#wakes) {
-      if (claimed.length >= limit) break;
-      const row = this.#runs.get(key)?.row;
-      if (!row || row.owner !== null || row.wake === null || row.wake > now || !agents.includes(row.agent)) continue;
-      row.owner = self;
-      row.epoch++;
-      if (row.status === "queued") row.status = "running";
-      this.#setWake(row, null);
-      claimed.push({ ...row });
-    }
-    return claimed;
+  announce(self: number, agents: readonly string[]): void {
+    if (this.#owners.has(self)) this.#owners.set(self, agents);
   }
 
-  poked(self: number, now: number, limit: number): readonly number[] {
-    const keys: number[] = [];
+  owners(): readonly OwnerRow[] {
+    return [...this.#owners].map(([id, agents]) => ({
+      id,
+      process: 0,
+      alive: true,
+      agents,
+      runs: this.owned(id).length,
+    }));
+  }
+
+  claim(self: number, now: number, agents: readonly string[], limit: number, above = -1): readonly RunRow[] {
+    const known = new Set(agents);
+    const due: Due[] = [];
+    const ending: Due[] = [];
     for (const key of this.#wakes) {
       const row = this.#runs.get(key)?.row;
-      if (row?.owner === self && row.wake !== null && row.wake <= now) keys.push(key);
-      if (keys.length >= limit) break;
+      if (row === undefined || !isDue(row, now)) continue;
+      if (row.cancelling) ending.push(row);
+      else if (known.has(row.agent) && (row.needs === null || known.has(row.needs)) && row.priority > above)
+        due.push(row);
     }
-    return keys;
+    const turns = inFairOrder(due, this.#served, limit - ending.length);
+    this.#served = turns.at(-1)?.tenant ?? this.#served;
+    return [...ending.slice(0, limit), ...turns].map(({ key }) => this.#hand(key, self));
+  }
+
+  #hand(key: number, self: number): RunRow {
+    const held = this.#runs.get(key);
+    if (held === undefined) throw new Error(`Run ${key} was due and is not there.`);
+    const { row } = held;
+    row.owner = self;
+    row.epoch++;
+    row.needs = null;
+    if (row.status === "queued") row.status = "running";
+    this.#setWake(row, null);
+    return { ...row };
+  }
+
+  poked(self: number, now: number, limit: number): readonly PokedRun[] {
+    const found: PokedRun[] = [];
+    for (const key of this.#wakes) {
+      const row = this.#runs.get(key)?.row;
+      if (row?.owner === self && row.wake !== null && row.wake <= now) found.push({ key, priority: row.priority });
+      if (found.length >= limit) break;
+    }
+    return found;
   }
 
   owned(self: number): readonly number[] {

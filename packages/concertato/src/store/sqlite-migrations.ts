@@ -18,6 +18,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
+import { dueIndexes } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -26,7 +27,18 @@ interface Step {
 }
 
 /** In order, without gaps. */
-const steps: readonly Step[] = [{ to: 2, statements: [] }];
+const steps: readonly Step[] = [
+  {
+    to: 2,
+    statements: [
+      `alter table run add column priority integer not null default 5`,
+      `alter table run add column needs integer not null default 0`,
+      `alter table owner add column agents text not null default '[]'`,
+      `drop index run_due`,
+      dueIndexes,
+    ],
+  },
+];
 
 /** Version of the tables, kept as `user_version`. A file with a larger one is refused. */
 export const schemaVersion = 2;

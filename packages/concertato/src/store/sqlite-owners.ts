@@ -6,13 +6,13 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { RunRow } from "../journal/store.ts";
+import type { OwnerRow, PokedRun, RunRow } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
+import { type ClaimWish, DueRuns } from "./sqlite-claims.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
 import { rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
 
-/** A run that could be claimed. */
-type DueCells = readonly [key: number, wake: number];
+type OwnerCells = readonly [id: number, process: number, agents: string, runs: number];
 
 /** A lock file may be held by a process that still uses an older file of the same path; so many ids are tried. */
 const joinAttempts = 100;
@@ -20,10 +20,12 @@ const joinAttempts = 100;
 export class OwnerTable {
   readonly #agents: AgentTable;
   readonly #path: string;
+  readonly #due: DueRuns;
   readonly #sql: ReturnType<typeof prepareAll>;
 
   constructor(db: DatabaseSync, agents: AgentTable, path: string) {
     this.#agents = agents;
+    this.#due = new DueRuns(db, agents);
     this.#path = path;
     this.#sql = prepareAll(db);
   }
@@ -62,29 +64,34 @@ export class OwnerTable {
   }
 
   /** Whether `claim` would find anything; asked first so that idle processes do not write. */
-  anyDue(now: number, agents: readonly string[]): boolean {
-    return this.#due(now, agents, 1).length > 0;
+  anyDue(wish: ClaimWish): boolean {
+    return this.#due.any(wish);
   }
 
-  /** Takes due runs, those that wait longest first. Inside a transaction. */
-  claim(self: number, now: number, agents: readonly string[], limit: number): RunRow[] {
+  /** Takes due runs, those whose turn it is first. Inside a transaction. */
+  claim(self: number, wish: ClaimWish): RunRow[] {
     const label = (id: number): string => this.#agents.label(id);
-    return this.#due(now, agents, limit).flatMap(([key]) => runRows(this.#sql.claim, label, self, key));
+    return this.#due.take(wish).flatMap(({ key }) => runRows(this.#sql.claim, label, self, key));
   }
 
-  /** One short index walk per agent and then a merge: runs of agents that this process lacks cost nothing. */
-  #due(now: number, agents: readonly string[], limit: number): readonly DueCells[] {
-    const found: DueCells[] = [];
-    for (const label of agents) {
-      const agent = this.#agents.find(label);
-      if (agent !== undefined) found.push(...rows<DueCells>(this.#sql.due, agent, now, limit));
-    }
-    if (found.length <= limit) return found;
-    return found.toSorted((a, b) => a[1] - b[1] || a[0] - b[0]).slice(0, limit);
+  announce(self: number, agents: readonly string[]): void {
+    this.#sql.announce.run(JSON.stringify(agents), self);
   }
 
-  poked(self: number, now: number, limit: number): number[] {
-    return rows<readonly [key: number]>(this.#sql.poked, self, now, limit).map(([key]) => key);
+  /** Every owner with what it has; `alive` says which of them live. */
+  list(alive: (id: number) => boolean): OwnerRow[] {
+    return rows<OwnerCells>(this.#sql.owners).map(([id, process, agents, runs]) => ({
+      id,
+      process,
+      alive: alive(id),
+      agents: JSON.parse(agents) as readonly string[],
+      runs,
+    }));
+  }
+
+  poked(self: number, now: number, limit: number): PokedRun[] {
+    const found = rows<readonly [key: number, priority: number]>(this.#sql.poked, self, now, limit);
+    return found.map(([key, priority]) => ({ key, priority }));
   }
 
   owned(self: number): number[] {
@@ -107,6 +114,10 @@ function prepareAll(db: DatabaseSync) {
     insert: statement(`insert into owner (process) values (?)`),
     remove: statement(`delete from owner where id = ?`),
     list: query(`select id from owner`),
+    announce: statement(`update owner set agents = ? where id = ?`),
+    owners: query(
+      `select id, process, agents, (select count(*) from run where owner = owner.id) from owner order by id`,
+    ),
     release: statement(`update run set owner = null, epoch = epoch + 1, wake = 0 where owner = ?`),
     // Steps from one distinct owner to the next instead of reading every owned run.
     orphaned: query(
@@ -116,18 +127,16 @@ function prepareAll(db: DatabaseSync) {
          select (select min(owner) from run where owner > named.id) from named where named.id is not null)
        select id from named where id is not null and id not in (select id from owner)`,
     ),
-    due: query(
-      `select key, wake from run where agent = ? and owner is null and wake is not null and wake <= ? order by wake, key limit ?`,
-    ),
     claim: query(
-      `update run set owner = ?1, epoch = epoch + 1, wake = null,
+      `update run set owner = ?1, epoch = epoch + 1, wake = null, needs = 0,
          status = case status when ${statusCodes.queued} then ${statusCodes.running} else status end
        where key = ?2 returning ${runColumns}`,
     ),
-    poked: query(`select key from run where owner = ? and wake <= ? order by wake limit ?`),
+    poked: query(`select key, priority from run where owner = ? and wake <= ? order by wake limit ?`),
     owned: query(`select key from run where owner = ?`),
     nextWake: query(
-      `select min((select min(wake) from run where agent = agent.id and owner is null and wake is not null and wake > ?1)) from agent`,
+      `select min((select min(wake) from run where needs = 0 and agent = agent.id and owner is null and wake is not null
+         and cancelling = 0 and wake > ?1)) from agent`,
     ),
   };
 }

@@ -53,7 +53,7 @@ type EntryCells = readonly [
 
 /** Columns of `run`, in the order of `RunCells`. */
 export const runColumns =
-  "key, id, agent, tenant, status, owner, epoch, seq, wake, parked, cancelling, start_key, input_hash, parent, created_at, updated_at, note";
+  "key, id, agent, tenant, status, owner, epoch, seq, wake, parked, cancelling, start_key, input_hash, parent, created_at, updated_at, note, priority, needs";
 
 type RunCells = readonly [
   key: number,
@@ -73,6 +73,8 @@ type RunCells = readonly [
   createdAt: number,
   updatedAt: number,
   note: string | null,
+  priority: number,
+  needs: number,
 ];
 
 /** Columns of `inbox`, in the order of `InboxCells`. */
@@ -146,6 +148,8 @@ function toRun(cells: RunCells, agentLabel: (id: number) => string): RunRow {
     createdAt: cells[14],
     updatedAt: cells[15],
     note: cells[16],
+    priority: cells[17],
+    needs: cells[18] === 0 ? null : agentLabel(cells[18]),
   };
 }
 

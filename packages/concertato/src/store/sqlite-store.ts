@@ -17,6 +17,8 @@ import type {
   ChangeResult,
   Durability,
   InboxRow,
+  OwnerRow,
+  PokedRun,
   ReadEntry,
   RunQuery,
   RunRow,
@@ -284,13 +286,30 @@ class SqliteStore implements Store {
     }
   }
 
-  claim(self: number, now: number, agents: readonly string[], limit: number): Awaitable<readonly RunRow[]> {
-    const { owners } = this.#working();
-    if (this.#readNow(() => owners.anyDue(now, agents)) === false) return [];
-    return this.#write((session) => session.owners.claim(self, now, agents, limit));
+  announce(self: number, agents: readonly string[]): Awaitable<void> {
+    return this.#write(({ owners }) => owners.announce(self, agents));
   }
 
-  poked(self: number, now: number, limit: number): Awaitable<readonly number[]> {
+  /** Who lives is known by the locks: one that can be taken belongs to nobody. */
+  owners(): Awaitable<readonly OwnerRow[]> {
+    return this.#read(({ owners, file }) => owners.list((id) => this.#isAlive(file, id)));
+  }
+
+  #isAlive(file: string, id: number): boolean {
+    if (this.#locks.has(id)) return true;
+    const lock = this.#tryLock(ownerFile(file, id));
+    this.#release(lock);
+    return lock === undefined;
+  }
+
+  claim(self: number, now: number, agents: readonly string[], limit: number, above = -1): Awaitable<readonly RunRow[]> {
+    const { owners } = this.#working();
+    const wish = { now, agents, limit, above };
+    if (this.#readNow(() => owners.anyDue(wish)) === false) return [];
+    return this.#write((session) => session.owners.claim(self, wish));
+  }
+
+  poked(self: number, now: number, limit: number): Awaitable<readonly PokedRun[]> {
     return this.#read(({ owners }) => owners.poked(self, now, limit));
   }
 

@@ -4,10 +4,20 @@
  */
 
 /**
+ * What claims walk along: `run_due` finds the longest due of an agent, `run_turn` the tenants of a priority one by one, so
+ * that neither depends on how many runs wait. Runs that are being cancelled go to any process and are few.
+ */
+export const dueIndexes: string = `
+create index run_due on run (needs, agent, wake) where owner is null and wake is not null and cancelling = 0;
+create index run_turn on run (needs, agent, priority, tenant, wake) where owner is null and wake is not null and cancelling = 0;
+create index run_cancelled on run (wake) where owner is null and wake is not null and cancelling = 1;
+`;
+
+/**
  * Columns that every append touches or that a walk reads come first, so SQLite does not parse what lies behind them.
  * `run.key`, `inbox.id` and `owner.id` are never used twice, because processes remember them.
  */
-export const tables = `
+export const tables: string = `
 create table agent (
   id integer primary key,
   label text not null unique,          -- name@version
@@ -32,11 +42,12 @@ create table run (
   tenant text not null,
   start_key text,
   input_hash text not null,
-  parent text
+  parent text,
+  priority integer not null default 5,
+  needs integer not null default 0     -- agent.id that its next owner must have too, 0 for none
 ) strict;
 create unique index run_start_key on run (tenant, start_key) where start_key is not null;
-create index run_due on run (agent, wake) where owner is null and wake is not null;
-create index run_owned on run (owner, wake) where owner is not null;
+${dueIndexes}create index run_owned on run (owner, wake) where owner is not null;
 create index run_status on run (status);
 
 create table entry (
@@ -75,7 +86,8 @@ create table inbox (
 
 create table owner (
   id integer primary key autoincrement,
-  process integer not null             -- process id, for people
+  process integer not null,            -- process id, for people
+  agents text not null default '[]'    -- JSON: name@version of what it can run
 ) strict;
 
 create table meta (

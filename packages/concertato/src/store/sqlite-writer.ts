@@ -4,13 +4,23 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { StoredEntry } from "../journal/entry.ts";
-import type { Change, ChangeResult, InboxSend, NewRun, Refusal, RunPatch, RunRow } from "../journal/store.ts";
+import {
+  type Change,
+  type ChangeResult,
+  defaultPriority,
+  type InboxSend,
+  type NewRun,
+  type Refusal,
+  type RunPatch,
+  type RunRow,
+} from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
 import { firstFinal, inboxCodes, rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
 import { markEvery } from "./sqlite-schema.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
 type Evict = Extract<Change, { kind: "evict" }>;
+type Release = Extract<Change, { kind: "release" }>;
 
 /** The last entry of a run as this process wrote or read it. */
 interface Head {
@@ -73,6 +83,10 @@ export class ChangeWriter {
         return this.#cancel(change.to, change.row);
       case "evict":
         return this.#evict(change);
+      case "release":
+        return this.#release(change);
+      case "prioritise":
+        return this.#prioritise(change.to, change.priority);
     }
   }
 
@@ -100,7 +114,7 @@ export class ChangeWriter {
     head.seq = seq;
     head.ref = lastRef;
     if (isFinalPatch(change.patch)) this.#clearFinished(change.run);
-    else if (change.consumed !== undefined && change.consumed.length > 0) this.#consume(change.run, change.consumed);
+    else if (change.consumed !== undefined) this.#consume(change.run, change.consumed);
     for (const child of change.creates ?? []) this.#insertRun(child.run, child.entries);
     for (const { to, row } of change.sends ?? []) this.#send(to, row);
     return applied(change.run, firstRef);
@@ -203,6 +217,7 @@ export class ChangeWriter {
       run.startKey,
       run.inputHash,
       run.parent,
+      run.priority ?? defaultPriority,
     );
     if (inserted.changes === 0) return undefined;
     const key = Number(inserted.lastInsertRowid);
@@ -256,6 +271,24 @@ export class ChangeWriter {
     const [nowEpoch, nowSeq, owner] = cells;
     return refused(nowEpoch !== epoch || nowSeq !== seq || owner === null ? "stale" : "busy");
   }
+
+  #release({ run, epoch, seq, status, note, wake, parked, needs, at }: Release): ChangeResult {
+    const needed = needs === null ? 0 : this.#agents.idOf(needs);
+    const { release } = this.#sql;
+    const values = [wake, Number(parked), statusCodes[status], note, needed, at, run, epoch, seq] as const;
+    if (release.run(...values).changes !== 1) return refused("stale");
+    this.#heads.delete(run);
+    return applied(run);
+  }
+
+  #prioritise(to: string, priority: number): ChangeResult {
+    const target = this.#target(to);
+    if (target === undefined) return refused("missing");
+    const [key, status] = target;
+    if (status >= firstFinal) return refused("finished");
+    this.#sql.prioritise.run(priority, key);
+    return applied(key);
+  }
 }
 
 function isFinalPatch(patch: RunPatch | undefined): boolean {
@@ -297,9 +330,9 @@ function prepareAll(db: DatabaseSync) {
     // The head is the reference that the last entry is about to get: the first takes the largest plus one.
     insertRun: statement(
       `insert into run (seq, head, epoch, status, owner, wake, parked, cancelling, agent, created_at, updated_at,
-         id, tenant, start_key, input_hash, parent)
+         id, tenant, start_key, input_hash, parent, priority)
        values (?1, case ?1 when 0 then 0 else (select coalesce(max(ref), 0) from entry) + ?1 end,
-         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)
+         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
        on conflict do nothing`,
     ),
 
@@ -320,6 +353,15 @@ function prepareAll(db: DatabaseSync) {
          status = case status when ${statusCodes.running} then ${statusCodes.waiting} else status end
        where key = ?3 and epoch = ?4 and seq = ?5 and owner is not null and status < ${firstFinal}
          and (wake is null or wake > ?6) and not exists (select 1 from inbox where run = ?3)`,
+    ),
+    release: statement(
+      `update run set owner = null, epoch = epoch + 1, parked = ?2, note = ?4, needs = ?5, updated_at = ?6,
+         wake = case when exists (select 1 from inbox where run = ?7) then 0 else ?1 end,
+         status = case status when ${statusCodes.diverged} then status else ?3 end
+       where key = ?7 and epoch = ?8 and seq = ?9 and owner is not null and status < ${firstFinal}`,
+    ),
+    prioritise: statement(
+      `update run set priority = ?1, wake = case when owner is null then wake else 0 end where key = ?2`,
     ),
   };
 }

@@ -4,7 +4,7 @@
  */
 import { expect } from "vitest";
 import { App, type Job, type StartOptions } from "../../src/app.ts";
-import type { WaitSummary } from "../../src/run-summary.ts";
+import { isQuestion, type WaitSummary } from "../../src/run-summary.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
 import { clearCodec } from "../../src/journal/clear-codec.ts";
 import type { Entry, EntryKind } from "../../src/journal/entry.ts";
@@ -108,7 +108,7 @@ export class Lab {
 
   /** Address of the one question that is open. */
   async question(runId: string): Promise<string> {
-    const waiting = await this.waits(runId);
+    const waiting = (await this.waits(runId)).filter(isQuestion);
     expect(waiting).toHaveLength(1);
     return waiting[0]?.waitId ?? "";
   }

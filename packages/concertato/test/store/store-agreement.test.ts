@@ -49,7 +49,9 @@ type Word =
       readonly now: number;
       readonly wake: number | null;
       readonly parked: boolean;
-    };
+    }
+  | { readonly kind: "release"; readonly id: string; readonly epochOff: number; readonly needs: string | null }
+  | { readonly kind: "prioritise"; readonly id: string; readonly priority: number };
 
 type Call =
   | { readonly kind: "commit"; readonly words: readonly Word[] }
@@ -94,6 +96,19 @@ const word: fc.Arbitrary<Word> = fc.oneof(
       id: fc.constantFrom(...ids, "nobody"),
       n: fc.nat(3),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("release" as const),
+      id,
+      epochOff: off,
+      needs: fc.constantFrom(null, null, "other@1"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("prioritise" as const), id, priority: fc.nat(9) }),
   },
   {
     weight: 2,
@@ -145,9 +160,7 @@ class Side {
         return (await this.store.commit(changes, "normal")).map((result) => this.#result(result));
       }
       case "claim":
-        return (await this.store.claim(this.self, told.now, told.agents, 100))
-          .map((row) => this.#row(row))
-          .toSorted(byId);
+        return (await this.store.claim(this.self, told.now, told.agents, 100)).map((row) => this.#row(row));
       case "reap":
         return this.store.reap(this.self);
     }
@@ -179,6 +192,21 @@ class Side {
           wake: told.wake,
           parked: told.parked,
         };
+      case "release":
+        return {
+          kind: "release",
+          run,
+          epoch: (row?.epoch ?? 0) + told.epochOff,
+          seq: row?.seq ?? 0,
+          status: "queued",
+          note: null,
+          wake: 7,
+          parked: false,
+          needs: told.needs,
+          at: 3000,
+        };
+      case "prioritise":
+        return { kind: "prioritise", to: told.id, priority: told.priority };
       case "append": {
         const seq = (row?.seq ?? 0) + told.seqOff;
         const consumed = (await this.store.inbox(run, told.consume)).map(({ rowId }) => rowId);
@@ -235,7 +263,7 @@ class Side {
       });
     }
     const poked = await Promise.all(
-      (await this.store.poked(this.self, 15, 100)).map(async (key) => (await this.store.runByKey(key))?.id),
+      (await this.store.poked(this.self, 15, 100)).map(async ({ key }) => (await this.store.runByKey(key))?.id),
     );
     const waiting = (await this.store.runs({ status: ["waiting", "failed"], limit: 3 })).map((row) => row.id);
     return { runs, poked: new Set(poked), waiting, nextWake: await this.store.nextWake(10) };

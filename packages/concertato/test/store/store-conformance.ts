@@ -165,6 +165,8 @@ export function storeConformance(
           createdAt: 77,
           updatedAt: 77,
           note: null,
+          priority: 5,
+          needs: null,
         } satisfies RunRow);
         expect(await store.run("r1")).toEqual(run);
       });
@@ -458,7 +460,7 @@ export function storeConformance(
         const seen = await store.inbox(run.key, 10);
         await commitOne(store, send("r1", inboxSend("s", 2)));
         await commitOne(store, append(run, { consumed: seen.map(({ rowId }) => rowId) }));
-        expect(await store.poked(self, 1, 10)).toEqual([run.key]);
+        expect(await store.poked(self, 1, 10)).toEqual([{ key: run.key, priority: 5 }]);
       });
 
       test("an append that consumes nothing leaves the wake alone", async () => {
@@ -501,7 +503,7 @@ export function storeConformance(
         expect(reason(await commitOne(store, append(run, { sends })))).toBe("applied");
         expect((await store.inbox(target.key, 9)).length).toBe(1);
         expect(await store.inbox(ended.key, 9)).toEqual([]);
-        expect(await store.poked(self, 0, 10)).toEqual([target.key]);
+        expect(await store.poked(self, 0, 10)).toMatchObject([{ key: target.key }]);
       });
 
       test("a child that exists already is left as it is", async () => {
@@ -624,6 +626,153 @@ export function storeConformance(
       });
     });
 
+    describe("release", () => {
+      const release = (run: RunRow, more: Partial<Extract<Change, { kind: "release" }>> = {}): Change => ({
+        kind: "release",
+        run: run.key,
+        epoch: run.epoch,
+        seq: run.seq,
+        status: "queued",
+        note: "later",
+        wake: 0,
+        parked: false,
+        needs: null,
+        at: 7000,
+        ...more,
+      });
+
+      test("a run with work left is given back with what it says", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        expect(reason(await commitOne(store, release(run, { status: "waiting", needs: "tool@3" })))).toBe("applied");
+        expect(await read(store, "r1")).toEqual({
+          ...run,
+          owner: null,
+          epoch: run.epoch + 1,
+          status: "waiting",
+          note: "later",
+          wake: 0,
+          needs: "tool@3",
+          updatedAt: 7000,
+        });
+        expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
+      });
+
+      test("a message keeps it due, and does not keep it from leaving", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        expect(reason(await commitOne(store, release(run, { wake: 900 })))).toBe("applied");
+        expect(await read(store, "r1")).toMatchObject({ owner: null, wake: 0 });
+      });
+
+      test("another epoch or sequence, no owner or no run is refused", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        for (const stale of [{ epoch: 9 }, { seq: 0 }, { run: 4711 }])
+          expect(await commitOne(store, release(run, stale))).toEqual({ ok: false, reason: "stale" });
+        expect(await read(store, "r1")).toEqual(run);
+        await commitOne(store, release(run));
+        expect(await commitOne(store, release(run))).toEqual({ ok: false, reason: "stale" });
+      });
+
+      test("a run that needs an agent goes to who has it and its own, and needs nothing then", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, release(run, { needs: "tool@3" }));
+        expect(await store.claim(self, 1, ["desk@1"], 9)).toEqual([]);
+        expect(await store.claim(self, 1, ["tool@3"], 9)).toEqual([]);
+        expect(await store.claim(self, 1, ["tool@3", "desk@1"], 9)).toMatchObject([{ id: "r1", needs: null }]);
+      });
+    });
+
+    describe("whose turn it is", () => {
+      const names = async (limit: number, above?: number): Promise<string[]> =>
+        (await store.claim(await store.join(), 1e12, ["desk@1", "mail@1"], limit, above)).map(({ id }) => id);
+      const queue = (id: string, tenant: string, more: Partial<NewRun> = {}) => create(newRun(id, { tenant, ...more }));
+
+      test("higher priority first, whatever the tenant and however long due", async () => {
+        await store.commit(
+          [
+            queue("a", "acme", { priority: 2 }),
+            queue("b", "acme", { priority: 9 }),
+            queue("c", "acme"),
+            queue("d", "zeta", { priority: 7, agent: "mail@1" }),
+          ],
+          "normal",
+        );
+        expect(await names(9)).toEqual(["b", "d", "c", "a"]);
+      });
+
+      test("one run of each tenant in turn, the longest due first", async () => {
+        for (const id of ["a1", "a2", "a3", "b1", "c1", "c2"])
+          await commitOne(store, queue(id, `tenant ${id[0]}`, { agent: id === "c2" ? "mail@1" : "desk@1" }));
+        expect(await names(9)).toEqual(["a1", "b1", "c1", "a2", "c2", "a3"]);
+      });
+
+      test("the turn goes on where the last claim stopped", async () => {
+        for (const id of ["a1", "a2", "b1", "b2", "c1", "c2"]) await commitOne(store, queue(id, `tenant ${id[0]}`));
+        const taken: string[] = [];
+        for (let claim = 0; claim < 6; claim++) taken.push(...(await names(1)));
+        expect(taken).toEqual(["a1", "b1", "c1", "a2", "b2", "c2"]);
+      });
+
+      test("a tenant with thousands of due runs delays another's one by one run", async () => {
+        await store.commit(
+          Array.from({ length: 3_000 }, (_, index) => queue(`flood${index}`, "flood")),
+          "normal",
+        );
+        await commitOne(store, queue("one", "small"));
+        await commitOne(store, queue("low", "other", { priority: 1 }));
+        await commitOne(store, queue("urgent", "third", { priority: 8 }));
+        expect(await names(4)).toEqual(["urgent", "flood0", "one", "flood1"]);
+        expect(await names(64)).toHaveLength(64);
+      });
+
+      test("many tenants with many due runs each are served in turn", async () => {
+        await store.commit(
+          Array.from({ length: 2_000 }, (_, index) => queue(`r${index}`, `t${index % 200}`)),
+          "normal",
+        );
+        const tenants = new Map<string, number>();
+        for (let claim = 0; claim < 10; claim++) {
+          for (const id of await names(64)) {
+            const tenant = `t${Number(id.slice(1)) % 200}`;
+            tenants.set(tenant, (tenants.get(tenant) ?? 0) + 1);
+          }
+        }
+        expect(tenants.size).toBe(200);
+        expect(Math.max(...tenants.values()) - Math.min(...tenants.values())).toBeLessThanOrEqual(1);
+      });
+
+      test("asked for what is above a priority, it hands out nothing else", async () => {
+        await store.commit([queue("a", "acme", { priority: 5 }), queue("b", "acme", { priority: 6 })], "normal");
+        expect(await names(9, 6)).toEqual([]);
+        expect(await names(9, 5)).toEqual(["b"]);
+      });
+
+      test("a run's priority can change while it waits and while it is owned; its owner is told", async () => {
+        const self = await store.join();
+        await store.commit([queue("a", "acme"), queue("b", "acme")], "normal");
+        const owned = await made(store, "c", { owner: self });
+        const to = (id: string): Change => ({ kind: "prioritise", to: id, priority: 9 });
+        expect((await store.commit([to("b"), to("c"), to("nobody")], "normal")).map(reason)).toEqual([
+          "applied",
+          "applied",
+          "missing",
+        ]);
+        expect(await names(9)).toEqual(["b", "a"]);
+        expect(await store.poked(self, 0, 9)).toEqual([{ key: owned.key, priority: 9 }]);
+        await commitOne(store, append(owned, { entries: [], consumed: [] }));
+        expect(await store.poked(self, 0, 9)).toEqual([]);
+        await commitOne(store, append(owned, { patch: { status: "completed" } }));
+        expect(reason(await commitOne(store, to("c")))).toBe("finished");
+      });
+
+      test("a cancelled run goes to whoever asks, whatever its agents", async () => {
+        await made(store, "r1", { owner: await store.join(), agent: "nobody-has-it@1", priority: 0 });
+        await commitOne(store, cancel("r1"));
+        expect(await store.claim(await store.join(), 1, [], 9)).toMatchObject([{ id: "r1", cancelling: true }]);
+      });
+    });
+
     describe("claim, poked, nextWake", () => {
       test("claim takes what is due, of the agents named, and raises the epoch", async () => {
         const self = await store.join();
@@ -668,8 +817,9 @@ export function storeConformance(
           ["a", "b", "c"].map((id) => send(id, inboxSend("s", 1))),
           "normal",
         );
-        expect(new Set(await store.poked(self, 0, 10))).toEqual(new Set([a.key, c.key]));
-        expect(await store.poked(other, 0, 10)).toEqual([b.key]);
+        const keys = async (owner: number) => (await store.poked(owner, 0, 10)).map(({ key }) => key);
+        expect(new Set(await keys(self))).toEqual(new Set([a.key, c.key]));
+        expect(await keys(other)).toEqual([b.key]);
         expect((await store.poked(self, 0, 1)).length).toBe(1);
       });
 
@@ -695,6 +845,16 @@ export function storeConformance(
       test("owners have different ids", async () => {
         const ids = [await store.join(), await store.join(), await store.join()];
         expect(new Set(ids).size).toBe(3);
+      });
+
+      test("the store knows who lives, what they can run and how much they hold", async () => {
+        const self = await store.join();
+        await made(store, "mine", { owner: self });
+        await store.announce(self, ["desk@1", "mail@2"]);
+        const dead = await subject.deadOwner();
+        const known = (await store.owners()).filter(({ alive }) => alive);
+        expect(known).toMatchObject([{ id: self, agents: ["desk@1", "mail@2"], runs: 1 }]);
+        expect(known.some(({ id }) => id === dead)).toBe(false);
       });
 
       test("reap releases the runs of the dead and of nobody else", async () => {
