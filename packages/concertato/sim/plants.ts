@@ -202,4 +202,15 @@ export const plants: readonly Plant[] = [
     rule: "a signal that came before its wait is kept",
     edits: [{ file: "runtime/admission.ts", find: "  run.buffer.set(channel, kept);\n}", replace: "  void kept;\n}" }],
   },
+  {
+    name: "history-passed-over",
+    rule: "a replay reads every turn that a loop's history needs",
+    edits: [
+      {
+        file: "runtime/engine.ts",
+        find: "needsTurnBefore(appends) ? loop.turn : loop.container",
+        replace: "needsTurnBefore(null) ? loop.turn : loop.container",
+      },
+    ],
+  },
 ];

@@ -1,6 +1,7 @@
 /** Random workflow trees as data, the agents that interpret them, and what their outputs must look like. */
 import type { Agent, AttemptContext } from "../src/runtime/agent.ts";
 import { type Context, done, next } from "../src/runtime/context.ts";
+import { history } from "../src/kernel/history.ts";
 import type { Json } from "../src/kernel/json.ts";
 import { human } from "../src/agents/human.ts";
 import { tool } from "../src/agents/tool.ts";
@@ -259,6 +260,7 @@ async function interpret(program: Program, ctx: Context, cast: Cast): Promise<un
     case "race":
       return ctx.race(branchesOf(program.of, cast));
     case "loop": {
+      if (program.turns % 2 === 0) return chronicle(program, ctx, cast);
       const start: { turn: number; outputs: Json[] } = { turn: 0, outputs: [] };
       return ctx.loop(start, async (state, turn) => {
         if (state.turn === program.turns) return done(state.outputs);
@@ -267,6 +269,19 @@ async function interpret(program: Program, ctx: Context, cast: Cast): Promise<un
       });
     }
   }
+}
+
+/** The same loop with its outputs in a history. */
+async function chronicle(
+  program: Extract<Program, { do: "loop" }>,
+  ctx: Context,
+  cast: Cast,
+): Promise<readonly Json[]> {
+  const outputs = await ctx.loop({ outputs: history<Json>() }, async (state, turn) => {
+    if (state.outputs.length === program.turns) return done(state.outputs);
+    return next({ outputs: state.outputs.append((await interpret(program.of, turn, cast)) as Json) });
+  });
+  return [...outputs];
 }
 
 function branchesOf(

@@ -14,6 +14,8 @@ export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
 export { AgentFailure, ConcertatoError } from "./kernel/errors.ts";
 export type { FailureRecord } from "./kernel/errors.ts";
+export { history } from "./kernel/history.ts";
+export type { History } from "./kernel/history.ts";
 export type { Json } from "./kernel/json.ts";
 export type { Clock, World } from "./kernel/world.ts";
 export { open, run } from "./open.ts";

@@ -101,6 +101,11 @@ export interface EntryMeta {
   readonly verb?: Verb;
   /** `map-started`: how many items; `loop-advanced`: which iteration begins. */
   readonly count?: number;
+  /**
+   * `loop-advanced`: properties of the state that are histories. The body has their items from this index on; those before
+   * stand in the turns before. "" is the state itself.
+   */
+  readonly appends?: Readonly<Record<string, number>>;
   /** `map-started`: at most so many at once. */
   readonly limit?: number;
   /** `map-started`: what decides the map. */

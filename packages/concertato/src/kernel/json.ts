@@ -10,19 +10,25 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** Deepest nesting a stored value may have; deeper input is refused, not truncated. */
 const maxDepth: number = 64;
 
+/** Says no to an instance of a class by throwing. */
+type Refuse = (value: object, where: string, path: string) => void;
+
+const accept: Refuse = () => undefined;
+
 /** Largest text of one stored value, in UTF-16 units (4 Mi). */
 const maxTextLength: number = 4 * 1024 * 1024;
 
 /**
  * Text of a value as it is stored. `undefined` is stored as no text at all.
  * @param where what is being stored, for the error message ("output of tool pay")
+ * @param refuse throws for an instance that has `toJSON` and must not be here all the same
  * @throws ConcertatoError `codec/unstorable` for functions, symbols, BigInt, NaN, cycles, class instances without `toJSON`, depth over 64
  * @throws ConcertatoError `codec/too-large` over 4 Mi characters
  */
-export function encodeJson(value: unknown, where: string): string | null {
+export function encodeJson(value: unknown, where: string, refuse: Refuse = accept): string | null {
   if (value === undefined) return null;
   // The fast look says yes or no; the slow one says where and why.
-  if (!isStorable(value, 0)) assertStorable(value, where, "", 0);
+  if (!isStorable(value, 0)) assertStorable(value, where, "", 0, refuse);
   const text = JSON.stringify(value) as string | undefined;
   if (text === undefined) throw unstorable(where, "", "an object whose toJSON gives nothing");
   if (text.length > maxTextLength) {
@@ -78,7 +84,7 @@ function assertLeaf(value: unknown, where: string, path: string): void {
   }
 }
 
-function assertStorable(value: unknown, where: string, path: string, depth: number): void {
+function assertStorable(value: unknown, where: string, path: string, depth: number, refuse: Refuse): void {
   if (value === null || value === undefined) return;
   if (typeof value !== "object") return assertLeaf(value, where, path);
   if (depth > maxDepth) throw unstorable(where, path, `nesting deeper than ${maxDepth} or a cycle`);
@@ -86,22 +92,23 @@ function assertStorable(value: unknown, where: string, path: string, depth: numb
     for (let index = 0; index < value.length; index++) {
       const item: unknown = value[index];
       if (typeof item === "string") continue;
-      assertStorable(item, where, `${path}[${index}]`, depth + 1);
+      assertStorable(item, where, `${path}[${index}]`, depth + 1, refuse);
     }
     return;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     if ("toJSON" in value && typeof value.toJSON === "function") {
+      refuse(value, where, path);
       const json: unknown = value.toJSON("");
-      return assertStorable(json, where, path, depth + 1);
+      return assertStorable(json, where, path, depth + 1, refuse);
     }
     throw unstorable(where, path, `an instance of ${className(value)}`);
   }
   for (const key in value) {
     const item = (value as Record<string, unknown>)[key];
     if (typeof item === "string") continue;
-    assertStorable(item, where, path === "" ? key : `${path}.${key}`, depth + 1);
+    assertStorable(item, where, path === "" ? key : `${path}.${key}`, depth + 1, refuse);
   }
 }
 

@@ -246,6 +246,7 @@ export class BodyContext implements Context {
     // The types of state and result are the caller's own; the loop only carries them.
     loop.body = body as unknown as LoopTurnBody;
     loop.begin = (from) => this.#startTurn(loop, from);
+    loop.states.begin(state);
     const ended = this.#promise(operation) as Promise<Result>;
     // A loaded loop begins when its last `loop-advanced` entry is delivered, at the same place as it did live.
     if (loop.turns === 0) this.#startTurn(loop, state);
@@ -255,7 +256,7 @@ export class BodyContext implements Context {
   /** Runs the next turn of a loop inside the present drain. */
   #startTurn(loop: LoopState, state: unknown): void {
     const { operation } = loop;
-    const turn = new BodyContext(this.#scope, `${operation.key}/${loop.turns}/`, loop.container, this.#branch, loop);
+    const turn = new BodyContext(this.#scope, `${operation.key}/${loop.turns}/`, loop.turn, this.#branch, loop);
     const end = (failed: boolean, value: unknown) => this.#scope.run.engine.turnEnded(loop, failed, value);
     try {
       Promise.resolve(loop.body?.(state, turn)).then(

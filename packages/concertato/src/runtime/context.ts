@@ -158,7 +158,10 @@ export interface Context {
   /** Waits for a signal of this name; signals that came before count, oldest first. */
   waitFor<T>(name: string, schema: Schema<T>, options?: WaitOptions): Promise<T>;
   waitFor(name: string, schema?: undefined, options?: WaitOptions): Promise<Json>;
-  /** Repeats a body; each iteration starts from the stored state, and replay starts at the last one. */
+  /**
+   * Repeats a body; each turn starts from the stored state, and replay starts at the last one. The state is stored whole at
+   * every turn, except a `history()` that is a property of it (or all of it): of that only what the turn appended.
+   */
   loop<State, Result>(
     state: State,
     body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,

@@ -7,8 +7,8 @@
  *
  * Nothing is seen by a body, a subscriber or the outside before its commit.
  */
-import type { ConcertatoError } from "../kernel/errors.ts";
-import { decodeJson, encodeJson } from "../kernel/json.ts";
+import { type ConcertatoError, toFailureRecord } from "../kernel/errors.ts";
+import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId } from "./agent.ts";
@@ -18,11 +18,13 @@ import { Deadlines } from "./deadlines.ts";
 import { WallDeadlines } from "./wall-deadlines.ts";
 import { depart, leaveWhenDone, noWorker } from "./departure.ts";
 import { Committer } from "./committer.ts";
+import { Container } from "./container.ts";
 import { launch } from "./launch.ts";
 import { endScope } from "./scope-end.ts";
 import { ensureStarted, failureOf } from "./results.ts";
 import { LiveRun, type Written } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
+import { needsTurnBefore, type StoredState } from "./loop-state.ts";
 import type { Operation } from "./operation.ts";
 import { carryFlags } from "./patch-flags.ts";
 import { Ownership } from "./ownership.ts";
@@ -194,7 +196,7 @@ export class Engine {
     }
     this.current = scope;
     scope.now = delivery.at;
-    if (delivery.kind === "turn") beginTurn(delivery);
+    if (delivery.kind === "turn") return this.#beginTurn(scope, delivery);
     else settleOperation(scope, delivery);
     return true;
   }
@@ -322,6 +324,23 @@ export class Engine {
     scope.settled = failed ? { failed: true, error: value } : { failed: false, value };
   }
 
+  /** The next turn of a loop, from what was stored. False when that is not what this code began with. */
+  #beginTurn(scope: Scope, { operation, text }: Delivery): boolean {
+    const { loop } = operation;
+    if (loop === null) return true;
+    loop.advancing = false;
+    let state: unknown;
+    try {
+      state = loop.states.decode(text);
+    } catch (error) {
+      this.current = null;
+      this.ownership.park(scope.run, toFailureRecord(error, operation.path));
+      return false;
+    }
+    loop.begin?.(state);
+    return true;
+  }
+
   /** A loop's turn ended: the next begins when its state is committed, or the loop ends here. */
   turnEnded(loop: LoopState, failed: boolean, value: unknown): void {
     const { operation } = loop;
@@ -336,13 +355,13 @@ export class Engine {
       return operation.resolve?.(turn.result);
     }
     try {
-      this.#advance(loop, encodeJson(turn.state, `state of the loop at ${operation.path}`));
+      this.#advance(loop, loop.states.encode(turn.state, `state of the loop at ${operation.path}`));
     } catch (error) {
       rejectLoop(operation, error);
     }
   }
 
-  #advance(loop: LoopState, text: string | null): void {
+  #advance(loop: LoopState, { text, appends }: StoredState): void {
     const { operation } = loop;
     const { scope } = operation;
     ensureStarted(scope);
@@ -350,14 +369,17 @@ export class Engine {
     const flags = loop.flags.size === 0 ? "" : `,"flags":${JSON.stringify([...loop.flags])}`;
     loop.advancing = true;
     loop.turns++;
+    const continued = appends === null ? "" : `,"appends":${JSON.stringify(appends)}`;
+    const skipped = needsTurnBefore(appends) ? loop.turn : loop.container;
     scope.run.write("loop-advanced", scope, {
       op: operation.key,
-      meta: `{"verb":"loop","count":${loop.turns}${flags}}`,
+      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}}`,
       text,
       operation,
       container: loop.container,
-      jump: loop.container.jumpFrom(scope.run.nextSeq + 1),
+      jump: skipped.jumpFrom(scope.run.nextSeq + 1),
     });
+    loop.turn = new Container(loop.container);
   }
 
   // --- ends that nobody asked for ---------------------------------------------------------------------------------
@@ -436,13 +458,6 @@ export class Engine {
     this.enqueue(run.root);
     return run;
   }
-}
-
-function beginTurn(delivery: Delivery): void {
-  const { loop } = delivery.operation;
-  if (loop === null) return;
-  loop.advancing = false;
-  loop.begin?.(decodeJson(delivery.text));
 }
 
 function settleOperation(scope: Scope, delivery: Delivery): void {

@@ -1,6 +1,7 @@
 /** `ctx.loop`: endless work in bounded memory. Each turn's end stores the state; a replay begins at the last turn. */
 import type { Context, LoopTurn } from "./context.ts";
 import { Container } from "./container.ts";
+import { StoredStates } from "./loop-state.ts";
 import type { Operation } from "./operation.ts";
 
 export type LoopTurnBody = (
@@ -10,7 +11,11 @@ export type LoopTurnBody = (
 
 export class LoopState {
   readonly operation: Operation;
+  /** All turns. */
   readonly container: Container;
+  /** The present turn: where its end needs the turn before it, its jump passes over this one alone. */
+  turn: Container;
+  readonly states: StoredStates = new StoredStates();
   body: LoopTurnBody | null = null;
   /** Begins a turn in the place where the loop was called. */
   begin: ((state: unknown) => void) | null = null;
@@ -26,5 +31,6 @@ export class LoopState {
   constructor(operation: Operation) {
     this.operation = operation;
     this.container = new Container(operation.container);
+    this.turn = new Container(this.container);
   }
 }

@@ -150,7 +150,7 @@ function noteInside(run: LiveRun, container: Container, seq: number, covers: num
 function makeOperation(engine: Engine, scope: Scope, entry: ReadEntry, meta: EntryMeta): Operation {
   const owner = enclosing(scope, entry.op);
   if (owner?.map) return itemOperation(engine, owner.map, Number(entry.op.slice(owner.key.length + 1)));
-  const container = owner?.loop?.container ?? scope.container;
+  const container = owner?.loop?.turn ?? scope.container;
   const operation = new Operation(
     scope,
     entry.op,
@@ -367,7 +367,10 @@ function readTurn(reading: Reading): void {
   loop.advancing = true;
   for (const flag of meta.flags ?? []) loop.flags.add(flag);
   forgetTurn(run, scope, operation);
-  scope.log.push({ operation, kind: "turn", failed: false, text: resultLine(reading), at: entry.at });
+  loop.turn = new Container(loop.container);
+  const text = resultLine(reading);
+  loop.states.read(text, meta.appends ?? null);
+  scope.log.push({ operation, kind: "turn", failed: false, text, at: entry.at });
 }
 
 /** Earlier turns, and what was to be delivered to them. */

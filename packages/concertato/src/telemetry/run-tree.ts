@@ -25,6 +25,8 @@ export interface TreeNode {
   readonly input?: unknown;
   readonly output?: unknown;
   readonly failure?: FailureRecord;
+  /** Of a loop: the state that its present turn began with. A history shows what this loop appended to it. */
+  readonly state?: unknown;
   readonly startedAt?: number;
   readonly endedAt?: number;
   readonly attempts: number;
@@ -106,6 +108,7 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
       return endNode(node, entry, meta.failed === true ? "failed" : "completed");
     case "loop-advanced":
       node.attempts = meta.count ?? node.attempts;
+      node.state = stateAfter(node.state, entry);
       return;
     case "signal-refused":
       return;
@@ -144,6 +147,35 @@ function waitOf(entry: Entry, node: Draft): NodeWait {
   // A doubt is answered by its own entry: an operation may come into doubt again.
   const waitId = entry.kind === "in-doubt" ? `${node.path}@${entry.seq}` : node.path;
   return { waitId, name: entry.name, since: entry.at, ...(until === undefined ? {} : { until }) };
+}
+
+/** The state of a turn that stores of its histories only what is new. */
+function stateAfter(before: unknown, { body, meta }: Entry): unknown {
+  const { appends } = meta;
+  if (appends === undefined) return body;
+  if ("" in appends) return continued(before, appends[""], body);
+  const state = { ...(body as Record<string, unknown>) };
+  for (const [name, from] of Object.entries(appends))
+    state[name] = continued((before as Record<string, unknown> | undefined)?.[name], from, state[name]);
+  return state;
+}
+
+/** Where in its history a list of this fold begins: what the loop began with is not in its entries. */
+const beginsAt = new WeakMap<unknown[], number>();
+
+function continued(before: unknown, from = 0, items: unknown): unknown[] {
+  const fresh = items as readonly unknown[];
+  const start = Array.isArray(before) ? beginsAt.get(before) : undefined;
+  if (from === 0 || start === undefined || from < start) {
+    const list = [...fresh];
+    beginsAt.set(list, from);
+    return list;
+  }
+  // This fold's own list, so it may grow in place; and shrink, where a turn went back before it went on.
+  const list = before as unknown[];
+  list.length = Math.min(list.length, from - start);
+  for (const item of fresh) list.push(item);
+  return list;
 }
 
 function endNode(node: Draft, entry: Entry, status: NodeStatus): void {
