@@ -77,6 +77,13 @@ const broken = workflow({ name: "broken", version: 1, input: z.object({}), outpu
   throw new Error("The printer is on fire.");
 });
 
+/** Tells what it used: of the first step all, of the second not what it cost. */
+const costly = workflow({ name: "costly", version: 1, input: z.object({}) }, async (_input, ctx) => {
+  const told = { inputTokens: 250, outputTokens: 50, cost: { amount: 0.0125, currency: "USD" } } as const;
+  await ctx.step("dear", (attempt) => attempt.usage(told), { effect: "read" });
+  await ctx.step("unpriced", (attempt) => attempt.usage({ inputTokens: 20 }), { effect: "read" });
+});
+
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "cli-"));
@@ -232,6 +239,14 @@ test("show draws the tree with effect, address and values, whole with --full", a
   expect(out).toContain("`- ? boss  0.1");
   expect(out).toContain(`concertato approve ${runId}`);
   expect((await cli("show", runId, "--full")).out).toContain('"price": 42');
+});
+
+test("show tells what was used, of each step and in all, and what nobody knows", async () => {
+  const runId = await left(costly, {});
+  const { out } = await cli("show", runId);
+  expect(out).toContain("320 tokens, $0.0125, + unknown cost of 1");
+  expect(out).toContain("300 tokens, $0.0125");
+  expect(out).toContain("20 tokens, unknown cost of 1");
 });
 
 test("show tells where and why a run failed", async () => {

@@ -170,7 +170,7 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/cancellation.ts",
-        find: "  if (write && operation.recorded && scope.seq > 0) {",
+        find: '  if (write && (operation.recorded || usage !== "") && scope.seq > 0) {',
         replace: '  if (write && operation.key === "none") {',
       },
     ],

@@ -21,7 +21,15 @@ export type { Clock, World } from "./kernel/world.ts";
 export { open, run } from "./open.ts";
 export type { OpenOptions } from "./open.ts";
 export { realWorld } from "./real-world.ts";
-export type { Agent, AgentKind, Argument, AttemptContext, ProbeAnswer, RetryPolicy } from "./runtime/agent.ts";
+export type {
+  Agent,
+  AgentKind,
+  Argument,
+  AttemptContext,
+  AttemptUsage,
+  ProbeAnswer,
+  RetryPolicy,
+} from "./runtime/agent.ts";
 export { done, next } from "./runtime/context.ts";
 export type {
   ChildHandle,

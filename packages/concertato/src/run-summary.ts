@@ -1,5 +1,5 @@
 /** Runs as lists show them: folds of a run's row, without any payload. */
-import type { FinalStatus } from "./journal/entry.ts";
+import type { FinalStatus, Usage } from "./journal/entry.ts";
 import type { RunRow, RunStatus } from "./journal/store.ts";
 
 /** Most waits that a run's row names. */
@@ -32,6 +32,8 @@ export interface RunSummary {
   readonly priority: number;
   /** What it waits for; at most the first 20. */
   readonly waiting: readonly WaitSummary[];
+  /** What it used: in all when it has ended, else up to the last time it waited. */
+  readonly usage?: Usage;
   /** Code of its failure. */
   readonly failure?: string;
 }
@@ -65,7 +67,11 @@ export function unclaimedSummaryOf(row: RunRow, agents: ReadonlySet<string>): Ru
 
 /** A row as lists show it. */
 export function summaryOf(row: RunRow): RunSummary {
-  const note = (row.note === null ? {} : JSON.parse(row.note)) as { waiting?: WaitSummary[]; failure?: string };
+  const note = (row.note === null ? {} : JSON.parse(row.note)) as {
+    waiting?: WaitSummary[];
+    usage?: Usage;
+    failure?: string;
+  };
   return {
     runId: row.id,
     agent: row.agent,
@@ -78,6 +84,7 @@ export function summaryOf(row: RunRow): RunSummary {
     parent: row.parent,
     priority: row.priority,
     waiting: note.waiting ?? [],
+    ...(note.usage === undefined ? {} : { usage: note.usage }),
     ...(note.failure === undefined ? {} : { failure: note.failure }),
   };
 }

@@ -70,7 +70,15 @@ async function twice(
   effect: Reach["effect"],
 ): Promise<Receipt> {
   const { idempotencyKey, runId, path } = attempt;
-  const repeated = { idempotencyKey, runId, path, attempt: attempt.attempt, signal: new AbortController().signal };
+  const usage = () => undefined;
+  const repeated = {
+    idempotencyKey,
+    runId,
+    path,
+    attempt: attempt.attempt,
+    signal: new AbortController().signal,
+    usage,
+  };
   const receipt = await effect(tool, label, attempt);
   if (tool === "mail") setTimeout(() => void effect(tool, label, repeated).catch(() => undefined), 100);
   return receipt;

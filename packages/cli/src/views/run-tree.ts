@@ -4,7 +4,7 @@
  */
 import type { TreeNode } from "concertato";
 import type { Display } from "./display.ts";
-import { durationWords, markOf, toneOf, valueWords } from "./words.ts";
+import { durationWords, markOf, toneOf, usageWords, valueWords } from "./words.ts";
 
 export function printTree(display: Display, root: TreeNode, full: boolean): void {
   printNode(display, root, { first: "", rest: "" }, full);
@@ -44,12 +44,13 @@ function titleOf({ name, verb }: TreeNode): string {
   return verb === "run" || verb === "step" || name === verb ? name : `${verb} ${name}`;
 }
 
-/** Path, effect, attempts and time, as far as they say something. */
-function factsOf({ path, effect, attempts, startedAt, endedAt }: TreeNode): string {
+/** Path, effect, attempts, time and use, as far as they say something. */
+function factsOf({ path, effect, attempts, startedAt, endedAt, usage }: TreeNode): string {
   const ms = startedAt === undefined || endedAt === undefined ? 0 : endedAt - startedAt;
   const took = ms < 1 ? [] : [durationWords(ms)];
+  const used = usage === undefined ? [] : [usageWords(usage)];
   const tries = attempts > 1 ? [`${attempts} attempts`] : [];
-  return [path, ...(effect === undefined ? [] : [effect]), ...tries, ...took].join("  ");
+  return [path, ...(effect === undefined ? [] : [effect]), ...tries, ...took, ...used].join("  ");
 }
 
 /** Input and output side by side; a node with children shows its output only, they show the rest. */

@@ -1,4 +1,5 @@
 /** Small facts as people say them: statuses with their marks, ages, durations, values on one line. Pure. */
+import type { Usage } from "concertato";
 import type { Display, Marks, Tone } from "./display.ts";
 
 const looks: Readonly<Record<string, { readonly tone: Tone; readonly mark: keyof Marks }>> = {
@@ -43,6 +44,22 @@ export function ageWords(ms: number): string {
 export function durationWords(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : ageWords(ms);
+}
+
+/** "1204 tokens, $0.0213": what was used. Cost that nobody told is named, so that it does not pass for nothing. */
+export function usageWords({ inputTokens = 0, outputTokens = 0, cost, unpriced, steps }: Usage): string {
+  const tokens = inputTokens + outputTokens;
+  return [
+    ...(tokens === 0 ? [] : [`${tokens} tokens`]),
+    ...(cost === undefined ? [] : [moneyWords(cost)]),
+    ...(unpriced === undefined ? [] : [`${cost === undefined ? "" : "+ "}unknown cost of ${unpriced}`]),
+    ...(steps === undefined ? [] : [`${steps} ${steps === 1 ? "step" : "steps"}`]),
+  ].join(", ");
+}
+
+function moneyWords({ amount, currency }: { readonly amount: number; readonly currency: string }): string {
+  const exact = amount.toFixed(9).replace(/0{1,7}$/, "");
+  return currency === "USD" ? `$${exact}` : `${exact} ${currency}`;
 }
 
 /** A value as JSON on one line, shortened to a number of columns. */

@@ -54,11 +54,18 @@ export function entryKindName(kind: number): EntryKind | undefined {
   return kindNames.get(kind);
 }
 
-/** What a call of a model or tool used. Money is in the currency named; unknown cost is absent, never zero. */
+/** What a call of a model or tool used, or the sum of many. Unknown cost is absent, never zero. */
 export interface Usage {
   readonly inputTokens?: number;
   readonly outputTokens?: number;
+  /** The cost that was told. Exact: whole billionths of the unit. */
   readonly cost?: { readonly amount: number; readonly currency: string };
+  /** So many attempts told tokens and no cost: what they cost is not in `cost`. */
+  readonly unpriced?: number;
+  /** Attempts at outside work; counted under a budget only. */
+  readonly steps?: number;
+  /** Turns of loops; counted under a budget only. */
+  readonly turns?: number;
 }
 
 /** Who, why and what may be seen: the fields of an entry that are not its payload. Never encrypted, so never personal data. */
@@ -80,6 +87,10 @@ export interface EntryMeta {
   /** Ids of what caused it outside its own run: a parent run, a message, an inbox row's sender. */
   readonly causes?: readonly string[];
   readonly effect?: Effect;
+  /**
+   * On an entry of outside work: what its attempts used since its entry before. On one that ends a scope, a map or a run, and on
+   * `loop-advanced`: the sum of all inside.
+   */
   readonly usage?: Usage;
   /** Size of the payload before sealing, in characters; absent when the body is small and in clear. */
   readonly size?: number;

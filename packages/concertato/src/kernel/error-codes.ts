@@ -26,6 +26,10 @@ export const errorCodes = {
     retryable: false,
     remedy: "Restore the code the run was started with, or raise the agent's version.",
   },
+  "policy/usage-invalid": {
+    retryable: false,
+    remedy: "Tell whole numbers of tokens from 0 and a cost in USD; leave out what is not known.",
+  },
   "run/already-finished": { retryable: false, remedy: "A finished run does not change; start a new one." },
   "run/cancelled": { retryable: false, remedy: "The run was cancelled; start a new one." },
   "run/key-conflict": { retryable: false, remedy: "Use another key, or start with the same input." },

@@ -23,6 +23,20 @@ export interface AttemptContext {
   readonly runId: string;
   /** Address of the operation in its run ("0.2"). */
   readonly path: string;
+  /**
+   * Tells what this attempt used; several calls add up, and it counts also when the attempt fails. Not telling the cost
+   * leaves it unknown, which is not the same as free.
+   * @throws ConcertatoError `policy/usage-invalid` for a negative or fractional count, or another currency than USD
+   */
+  usage(used: AttemptUsage): void;
+}
+
+/** What one attempt used. */
+export interface AttemptUsage {
+  readonly inputTokens?: number;
+  readonly outputTokens?: number;
+  /** In US dollars; rounded to a billionth. */
+  readonly cost?: { readonly amount: number; readonly currency: "USD" };
 }
 
 /** How often and how patiently a failed attempt is repeated. Default: one attempt. */

@@ -1,5 +1,9 @@
 /** One attempt at outside work, as the work sees it. Its parts are made when asked for: most work uses none of them. */
-import type { AttemptContext } from "./agent.ts";
+import { ConcertatoError } from "../kernel/errors.ts";
+import { billionthsOf } from "../kernel/money.ts";
+import { Spent } from "../journal/usage.ts";
+import type { AttemptContext, AttemptUsage } from "./agent.ts";
+import { report } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import type { TimerEntry } from "./timer-heap.ts";
 
@@ -38,6 +42,13 @@ export class AttemptHandle implements AttemptContext {
     return this.#controller.signal;
   }
 
+  usage(used: AttemptUsage): void {
+    const told = toldUsage(used, this.#operation.name);
+    // Nobody would record it: the operation has its result, or was given up.
+    if (!this.#operation.live) return;
+    report(this.#operation, told);
+  }
+
   /** True the first time: the attempt's end counts once. */
   end(): boolean {
     if (this.#ended) return false;
@@ -53,4 +64,29 @@ export class AttemptHandle implements AttemptContext {
     if (this.timer !== null) this.timer.fire = null;
     this.#controller?.abort(reason);
   }
+}
+
+function toldUsage({ inputTokens, outputTokens, cost }: AttemptUsage, name: string): Spent {
+  const told = new Spent();
+  told.inputTokens = countOf(inputTokens, "input tokens", name);
+  told.outputTokens = countOf(outputTokens, "output tokens", name);
+  if (cost === undefined) return told;
+  if (cost.currency !== "USD") throw invalid(`The currency of a cost of ${name} is ${String(cost.currency)}`, name);
+  told.billionths = billionthsOf(cost.amount, `cost of ${name}`);
+  told.priced = true;
+  return told;
+}
+
+function countOf(count: number | undefined, what: string, name: string): number {
+  if (count === undefined) return 0;
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw invalid(`The number of ${what} of ${name} is ${String(count)}`, name);
+}
+
+function invalid(fact: string, name: string): ConcertatoError {
+  return new ConcertatoError({
+    code: "policy/usage-invalid",
+    message: `${fact}. Tell whole numbers from 0 and costs in USD; leave out what is not known.`,
+    details: { name },
+  });
 }

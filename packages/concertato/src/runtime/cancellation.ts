@@ -1,8 +1,9 @@
 /** Giving up: losers of a race, turns that are over, scopes that ended, runs that were dropped. */
 import type { Engine } from "./engine.ts";
-import { innermost } from "./results.ts";
+import { usageMeta } from "./ledger.ts";
+import { ensureStarted } from "./results.ts";
 import { channelOf } from "./waits.ts";
-import { metaText, type Operation } from "./operation.ts";
+import { innermost, type Operation } from "./operation.ts";
 import type { Scope } from "./scope.ts";
 
 /**
@@ -20,11 +21,15 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
   if (operation.child !== null) dropScope(engine, operation.child);
   if (operation.map !== null) dropItems(engine, operation);
-  if (write && operation.recorded && scope.seq > 0) {
+  // What a loser had used by now is spent all the same; its stretch tells it where it has an end of its own.
+  const usage = usageMeta(operation);
+  if (write && usage !== "") ensureStarted(scope);
+  if (write && (operation.recorded || usage !== "") && scope.seq > 0) {
+    const agent = operation.agent === "" ? "" : `,"agent":${JSON.stringify(operation.agent)}`;
     run.write("op-cancelled", scope, {
       op: operation.key,
       name: operation.name,
-      meta: metaText({ verb: operation.verb }),
+      meta: `{"verb":"${operation.verb}"${agent}${usage}}`,
       operation,
       container: innermost(operation),
     });

@@ -6,6 +6,7 @@
 import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
 import type { StoredEntry } from "../journal/entry.ts";
 import { appended } from "../kernel/short-list.ts";
+import { usageOf } from "./ledger.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemEnded } from "./map-execution.ts";
@@ -330,7 +331,7 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
       ...(operation.until === null ? {} : { until: operation.until }),
     });
   }
-  return asked && count === 0 ? null : JSON.stringify({ waiting, count });
+  return asked && count === 0 ? null : JSON.stringify({ waiting, count, ...usageOf(run.ledger?.root) });
 }
 
 function waitKind(operation: Operation): string {

@@ -4,8 +4,12 @@
  * even read it. A container never decides anything; it counts.
  */
 
+import type { Account } from "./account.ts";
+
 export class Container {
   readonly parent: Container | null;
+  /** What was used inside; null while nothing was. */
+  account: Account | null = null;
   /** Seq of the entry just before the first one inside; -1 while nothing was written. */
   beforeSeq = -1;
   /** Reference of that entry; -1 until it is known, that is, until the first one inside is committed. */

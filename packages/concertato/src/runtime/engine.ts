@@ -12,6 +12,7 @@ import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId } from "./agent.ts";
+import { usageMeta } from "./ledger.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -373,7 +374,7 @@ export class Engine {
     const skipped = needsTurnBefore(appends) ? loop.turn : loop.container;
     scope.run.write("loop-advanced", scope, {
       op: operation.key,
-      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}}`,
+      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}${usageMeta(operation)}}`,
       text,
       operation,
       container: loop.container,

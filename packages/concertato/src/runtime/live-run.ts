@@ -9,6 +9,7 @@ import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Departure } from "./departure.ts";
 import type { Engine } from "./engine.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import { Scope } from "./scope.ts";
 import type { Agent } from "./agent.ts";
@@ -70,6 +71,8 @@ export class LiveRun {
   sends: { to: string; row: InboxSend }[] = [];
   creates: { run: NewRun; entries: StoredEntry[] }[] = [];
   finalPatch: RunPatch | null = null;
+  /** What the run used; null while nothing was. */
+  ledger: Ledger | null = null;
   needsFull = false;
   committing = false;
   dirty = false;

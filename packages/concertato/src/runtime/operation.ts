@@ -133,6 +133,11 @@ export class Operation {
   }
 }
 
+/** The stretch of the journal that the operation's own entries belong to. */
+export function innermost(operation: Operation): Container | null {
+  return operation.itemOf === null ? operation.container : operation.itemOf.container;
+}
+
 /** JSON text of a meta object; null when there is nothing to say. */
 export function metaText(meta: EntryMeta): string | null {
   const text = JSON.stringify(meta);

@@ -10,11 +10,12 @@
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { ProbeAnswer, RetryPolicy } from "./agent.ts";
+import { usageMeta } from "./ledger.ts";
 import { AttemptHandle } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
-import type { Operation } from "./operation.ts";
+import { innermost, type Operation } from "./operation.ts";
 import { retryWaitMs } from "./retry-policy.ts";
-import { ensureStarted, finish, finishText, innermost } from "./results.ts";
+import { ensureStarted, finish, finishText } from "./results.ts";
 
 export function launchWork(engine: Engine, operation: Operation): void {
   const { work } = operation;
@@ -126,7 +127,7 @@ function writeIntent(operation: Operation, extraMeta = ""): void {
   scope.run.write("intent", scope, {
     op: operation.key,
     name: operation.name,
-    meta: `${operation.work?.metaHead ?? "{"}${attempt}${extraMeta}}`,
+    meta: `${operation.work?.metaHead ?? "{"}${attempt}${usageMeta(operation)}${extraMeta}}`,
     text: operation.inputText,
     operation,
     container: innermost(operation),
@@ -264,7 +265,7 @@ function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, re
   scope.run.write("attempt-failed", scope, {
     op: operation.key,
     name: operation.name,
-    meta: `${operation.work?.metaHead ?? "{"},"attempt":${operation.attempt},"until":${operation.until}}`,
+    meta: `${operation.work?.metaHead ?? "{"},"attempt":${operation.attempt},"until":${operation.until}${usageMeta(operation)}}`,
     text: JSON.stringify(record),
     inputText: operation.intended ? null : operation.inputText,
     operation,
@@ -374,7 +375,7 @@ function declareDoubt(operation: Operation): void {
   scope.run.write("in-doubt", scope, {
     op: operation.key,
     name: operation.name,
-    meta: `${operation.work?.metaHead ?? "{"}}`,
+    meta: `${operation.work?.metaHead ?? "{"}${usageMeta(operation)}}`,
     text: operation.inputText,
     operation,
     container: innermost(operation),

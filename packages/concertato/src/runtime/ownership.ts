@@ -8,6 +8,7 @@ import type { StopTimer } from "../kernel/world.ts";
 import { entryKinds, type FinalStatus, type StoredEntry } from "../journal/entry.ts";
 import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
+import { usageOf } from "./ledger.ts";
 import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
@@ -275,6 +276,7 @@ export class Ownership {
     const rows = await store.inbox(row.key, 10_000);
     const reason = rows.find((message) => message.kind === "cancel");
     const at = Math.max(world.clock.now(), last?.at ?? 0);
+    const used = await this.#usedBy(row);
     const text = JSON.stringify(
       cancelledFailure(row.id, reason?.body == null ? undefined : codec.open(row.tenant, row.id, reason.body)),
     );
@@ -285,7 +287,7 @@ export class Ownership {
       op: "",
       name: "",
       at,
-      meta: metaText({ status: "cancelled", failed: true }),
+      meta: metaText({ status: "cancelled", failed: true, ...used }),
       body: codec.seal(row.tenant, row.id, text),
       jump: null,
     };
@@ -305,7 +307,8 @@ export class Ownership {
               } as const,
             },
           ];
-    const patch = { status: "cancelled", note: '{"failure":"run/cancelled"}', parked: false, at } as const;
+    const note = JSON.stringify({ failure: "run/cancelled", ...used });
+    const patch = { status: "cancelled", note, parked: false, at } as const;
     const result = await committer.submit({
       kind: "append",
       run: row.key,
@@ -317,6 +320,20 @@ export class Ownership {
     });
     if (result.ok) this.#tell(row.id, "cancelled", text);
     if (row.parent !== null) this.sweepSoon();
+  }
+
+  /** What a run used that is not in memory, from its journal; nothing where that cannot be read. */
+  async #usedBy(row: RunRow): Promise<ReturnType<typeof usageOf>> {
+    const entries = await this.#engine.store.replay(row.key);
+    try {
+      const run = loadRun(this.#engine, row, entries);
+      this.#engine.drop(run);
+      return usageOf(run.ledger?.root);
+    } catch (error) {
+      // Cancelling a damaged run must still end it.
+      this.#engine.world.report(error);
+      return {};
+    }
   }
 
   async #poke(): Promise<void> {

@@ -7,16 +7,17 @@ import { decodeJson } from "../kernel/json.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { type EntryMeta, entryKindName } from "../journal/entry.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
+import { noteUsage } from "./ledger.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemOperation, resumeMap } from "./map-execution.ts";
 import { retryNow } from "./outside-work.ts";
-import { innermost, itemText } from "./results.ts";
+import { itemText } from "./results.ts";
 import { channelOf, timerFired, waitTimedOut } from "./waits.ts";
 import { LiveRun } from "./live-run.ts";
 import { LoopState } from "./loop-operation.ts";
 import { MapState } from "./map-operation.ts";
-import { Operation } from "./operation.ts";
+import { innermost, Operation } from "./operation.ts";
 import { decide, forgetFlags } from "./patch-flags.ts";
 import { Scope } from "./scope.ts";
 import { bindAgent } from "./work.ts";
@@ -139,6 +140,7 @@ function operationOf({ engine, run, entry, meta, scope, covers }: Reading): Oper
   const operation = known ?? makeOperation(engine, scope, entry, meta);
   const container = innermost(operation);
   if (container !== null) noteInside(run, container, entry.seq, covers);
+  if (meta.usage !== undefined) noteUsage(operation, meta.usage);
   return operation;
 }
 
@@ -363,6 +365,7 @@ function readTurn(reading: Reading): void {
   operation.loop = loop;
   operation.state = "pending";
   noteInside(run, loop.container, entry.seq, covers);
+  if (meta.usage !== undefined) noteUsage(operation, meta.usage);
   loop.turns = meta.count ?? loop.turns + 1;
   loop.advancing = true;
   for (const flag of meta.flags ?? []) loop.flags.add(flag);

@@ -1,9 +1,9 @@
 /** The entries that end an operation, and those that must stand before it: the starts of what encloses it. */
 import { AgentFailure, type FailureRecord } from "../kernel/errors.ts";
 import { type Json, decodeJson } from "../kernel/json.ts";
-import type { Container } from "./container.ts";
+import { usageMeta } from "./ledger.ts";
 import type { MapState } from "./map-operation.ts";
-import { type Operation, metaText } from "./operation.ts";
+import { innermost, type Operation, metaText } from "./operation.ts";
 import type { Scope } from "./scope.ts";
 
 /** Records an operation's failure. */
@@ -34,6 +34,7 @@ export function writeResult(
   if (operation.work === null && operation.agent !== "") meta += `,"agent":${JSON.stringify(operation.agent)}`;
   if (operation.attempt > 1) meta += `,"attempt":${operation.attempt}`;
   if (took >= 1) meta += `,"took":${Math.round(took)}`;
+  meta += usageMeta(operation);
   if (failed) meta += ',"failed":true';
   scope.run.write("result", scope, {
     op: operation.key,
@@ -53,11 +54,6 @@ function clearDeadline(operation: Operation): void {
   if (operation.timer !== null) operation.timer.fire = null;
   operation.timer = null;
   operation.scope.run.pending.delete(operation);
-}
-
-/** The stretch of the journal that the operation's own entries belong to. */
-export function innermost(operation: Operation): Container | null {
-  return operation.itemOf === null ? operation.container : operation.itemOf.container;
 }
 
 /** The text of an item as its map has it; undefined for anything else. */

@@ -2,6 +2,7 @@
 import { toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { FinalStatus } from "../journal/entry.ts";
+import { usageOf } from "./ledger.ts";
 import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -70,7 +71,12 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
   run.write("scope-ended", parent, {
     op: operation.key,
     name: operation.name,
-    meta: metaText({ verb: "run", agent: operation.agent, ...(failed ? { failed: true } : {}) }),
+    meta: metaText({
+      verb: "run",
+      agent: operation.agent,
+      ...(failed ? { failed: true } : {}),
+      ...usageOf(scope.container?.account),
+    }),
     text,
     inputText: written || operation.itemOf !== null ? null : scope.inputText,
     failed,
@@ -87,14 +93,15 @@ function endRun(run: LiveRun, status: FinalStatus, text: string | null): void {
   for (const scope of run.scopes.values()) cancelScope(scope);
   const failed = status !== "completed";
   const written = run.write("run-ended", run.root, {
-    meta: metaText({ status, ...(failed ? { failed: true } : {}) }),
+    meta: metaText({ status, ...(failed ? { failed: true } : {}), ...usageOf(run.ledger?.root) }),
     text,
     failed,
   });
   const code = failed ? ((decodeJson(text) as { code?: string } | undefined)?.code ?? null) : null;
+  const note = { ...(code === null ? {} : { failure: code }), ...usageOf(run.ledger?.root) };
   run.finalPatch = {
     status,
-    note: code === null ? null : JSON.stringify({ failure: code }),
+    note: Object.keys(note).length === 0 ? null : JSON.stringify(note),
     parked: false,
     at: written.stored.at,
   };

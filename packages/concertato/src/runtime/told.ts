@@ -1,6 +1,6 @@
 /** What a body tells: events for subscribers and log lines. An entry at once, in the place where it was said; nothing is awaited. */
-import type { Operation } from "./operation.ts";
-import { ensureStarted, innermost } from "./results.ts";
+import { innermost, type Operation } from "./operation.ts";
+import { ensureStarted } from "./results.ts";
 
 /**
  * Records what was told, unless the journal has it. Crash before its commit: nothing after it was committed either, and

@@ -3,8 +3,8 @@ import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import { type Operation, metaText } from "./operation.ts";
-import { ensureStarted, finish, finishText, innermost, writeResult } from "./results.ts";
+import { innermost, type Operation, metaText } from "./operation.ts";
+import { ensureStarted, finish, finishText, writeResult } from "./results.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
 

@@ -1,6 +1,7 @@
 /** A fold: the tree of a run's scopes and operations, with inputs, outputs and waits, from its journal alone. */
 import type { FailureRecord } from "../kernel/errors.ts";
-import type { Effect, Entry } from "../journal/entry.ts";
+import type { Effect, Entry, Usage } from "../journal/entry.ts";
+import { Spent } from "../journal/usage.ts";
 
 /** What an operation is doing, or how it ended. */
 export type NodeStatus = "running" | "waiting" | "in-doubt" | "completed" | "failed" | "cancelled" | "stopped";
@@ -31,13 +32,21 @@ export interface TreeNode {
   readonly endedAt?: number;
   readonly attempts: number;
   readonly effect?: Effect;
+  /** What it and everything inside it used. */
+  readonly usage?: Usage;
   readonly wait?: NodeWait;
   /** Who answered, or which message ended it. */
   readonly answeredBy?: string;
   readonly children: readonly TreeNode[];
 }
 
-type Draft = { -readonly [K in keyof TreeNode]: TreeNode[K] } & { children: Draft[] };
+type Draft = { -readonly [K in keyof TreeNode]: TreeNode[K] } & {
+  children: Draft[];
+  /** What its own entries tell. */
+  own?: Spent;
+  /** An entry told the sum of all inside. */
+  summed?: boolean;
+};
 
 /** The tree of a whole journal, in order of seq. */
 export function runTree(entries: readonly Entry[]): TreeNode {
@@ -56,7 +65,42 @@ export function runTree(entries: readonly Entry[]): TreeNode {
   scopes.set(1, root);
   nodes.set("0", root);
   for (const entry of entries) fold(entry, scopes, nodes, root);
+  sumUsage(root);
   return root;
+}
+
+/** What a node used: the sum that was recorded at its end, or what its entries and those inside tell so far. */
+function sumUsage(node: Draft): Spent {
+  const spent = new Spent();
+  for (const child of node.children) {
+    const inside = sumUsage(child);
+    // What a loop's turns call lies beside the loop, under the same scope: of its sum only the turns are its own.
+    if (child.verb === "loop") spent.turns += inside.turns;
+    else spent.add(inside);
+  }
+  const total = node.summed === true ? (node.own ?? spent) : spent;
+  if (node.summed !== true && node.own !== undefined) spent.add(node.own);
+  const usage = total.toUsage();
+  if (usage !== undefined) node.usage = usage;
+  delete node.own;
+  delete node.summed;
+  return total;
+}
+
+/** Notes what an entry tells: of an attempt it adds up, of a stretch it is the sum so far. */
+function noteUsage(node: Draft, { kind, meta }: Entry): void {
+  if (meta.usage === undefined) return;
+  const told = Spent.of(meta.usage);
+  const isSum =
+    kind === "run-ended" ||
+    kind === "scope-ended" ||
+    kind === "loop-advanced" ||
+    node.verb === "map" ||
+    node.verb === "loop" ||
+    node.children.length > 0;
+  if (isSum || node.own === undefined) node.own = told;
+  else node.own.add(told);
+  node.summed ||= isSum;
 }
 
 function nameOf(agent: string): string {
@@ -66,10 +110,14 @@ function nameOf(agent: string): string {
 function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
   const { kind, meta } = entry;
   if (kind === "run-started" || kind === "signal" || kind === "diverged" || kind === "patched") return;
-  if (kind === "run-ended") return endNode(root, entry, meta.status ?? "completed");
+  if (kind === "run-ended") {
+    noteUsage(root, entry);
+    return endNode(root, entry, meta.status ?? "completed");
+  }
   const scope = scopes.get(entry.scope);
   if (scope === undefined || entry.op === "") return;
   const node = nodeAt(entry, scope, nodes);
+  noteUsage(node, entry);
   switch (kind) {
     case "scope-started":
       scopes.set(entry.seq, node);
