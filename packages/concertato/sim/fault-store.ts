@@ -212,6 +212,10 @@ export class FaultStore implements Store {
     return this.#read((store) => store.replay(run));
   }
 
+  blobs(run: number, hashes: readonly string[]): Promise<ReadonlyMap<string, string | Uint8Array>> {
+    return this.#read((store) => store.blobs(run, hashes));
+  }
+
   inbox(run: number, limit: number): Promise<readonly InboxRow[]> {
     return this.#read((store) => store.inbox(run, limit));
   }

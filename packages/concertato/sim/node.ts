@@ -1,6 +1,6 @@
 /** A simulated process that runs engines: it starts, crashes, pauses, starts again, on one shared disk. */
 import { App } from "../src/app.ts";
-import { clearCodec } from "../src/journal/clear-codec.ts";
+import { clearCodec } from "../src/store/clear-codec.ts";
 import { ConcertatoError } from "../src/kernel/errors.ts";
 import type { Agent } from "../src/runtime/agent.ts";
 import { Engine } from "../src/runtime/engine.ts";

@@ -2,9 +2,17 @@
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
-import { type Entry, entryKinds, type FinalStatus } from "./journal/entry.ts";
+import { type Entry, entryKinds, type FinalStatus, type StoredEntry } from "./journal/entry.ts";
+import { openPayload, readBlobs } from "./journal/large-payload.ts";
 import { readEntry } from "./journal/read-entry.ts";
-import { type ChangeResult, defaultPriority, type InboxSend, type RunRow, type RunStatus } from "./journal/store.ts";
+import {
+  type Awaitable,
+  type ChangeResult,
+  defaultPriority,
+  type InboxSend,
+  type RunRow,
+  type RunStatus,
+} from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
 import type { Engine } from "./runtime/engine.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
@@ -110,7 +118,7 @@ export class App implements AsyncDisposable {
     const tenant = options.tenant ?? this.#tenant;
     await this.#engine.codec.prepare(tenant);
     const principal = options.principal ?? this.#principal;
-    const { created, entries } = firstEntries(this.#engine, {
+    const { created, entries, blobs } = firstEntries(this.#engine, {
       id,
       agent: agentId(agent),
       tenant,
@@ -123,7 +131,7 @@ export class App implements AsyncDisposable {
         ...(options.onBehalfOf === undefined ? {} : { onBehalfOf: options.onBehalfOf }),
       },
     });
-    const result = await this.#submitStart(created.id, { kind: "create", run: created, entries });
+    const result = await this.#submitStart(created.id, { kind: "create", run: created, entries, blobs });
     if (!result.ok) return this.#existing<Output>(result.run, created, options.key ?? "");
     const row: RunRow = {
       ...created,
@@ -461,12 +469,19 @@ export class App implements AsyncDisposable {
     // A run that was set aside as damaged got no entry: its last one says something else.
     if (row.status === "diverged" && last?.kind !== entryKinds.diverged)
       return { status: row.status, text: JSON.stringify(setAside(row)) };
-    const text = last?.body == null ? null : this.#engine.codec.open(row.tenant, row.id, last.body);
-    return { status: row.status, text };
+    return { status: row.status, text: last === undefined ? null : await this.#payload(row, last) };
+  }
+
+  /** A payload in clear. Large ones are fetched entry by entry: a page of them could fill the memory. */
+  #payload(run: RunRow, stored: StoredEntry): Awaitable<string | null> {
+    const { store, codec } = this.#engine;
+    const blobs = readBlobs(store, codec, run, [stored]);
+    if (!(blobs instanceof Promise)) return openPayload(codec, run, stored, blobs);
+    return blobs.then((texts) => openPayload(codec, run, stored, texts));
   }
 
   async *#events(runId: string, after: number, live: boolean): AsyncGenerator<Entry, void, undefined> {
-    const { key, tenant } = await this.#row(runId);
+    const run = await this.#row(runId);
     const watch = this.#watchers.watch(runId, !live);
     let seen = after;
     try {
@@ -474,7 +489,8 @@ export class App implements AsyncDisposable {
         const fresh = watch.take(seen);
         for (const stored of fresh) {
           seen = stored.seq;
-          yield readEntry(stored, (body) => this.#engine.codec.open(tenant, runId, body));
+          const text = this.#payload(run, stored);
+          yield readEntry(stored, text instanceof Promise ? await text : text);
           if (stored.kind === entryKinds["run-ended"] || stored.kind === entryKinds.diverged) return;
         }
         if (fresh.length > 0) {
@@ -482,10 +498,11 @@ export class App implements AsyncDisposable {
           if (this.#closed) return;
           continue;
         }
-        const entries = await this.#engine.store.entries(key, seen, page);
+        const entries = await this.#engine.store.entries(run.key, seen, page);
         for (const stored of entries) {
           seen = stored.seq;
-          yield readEntry(stored, (body) => this.#engine.codec.open(tenant, runId, body));
+          const text = this.#payload(run, stored);
+          yield readEntry(stored, text instanceof Promise ? await text : text);
         }
         if (entries.length === page) continue;
         const row = await this.#row(runId);

@@ -1,11 +1,11 @@
 /** The composition root: puts store, world, codec and engine together. The only place that knows a store by name. */
 import type { World } from "./kernel/world.ts";
-import { clearCodec } from "./journal/clear-codec.ts";
 import type { Durability, PayloadCodec, Store } from "./journal/store.ts";
 import { App } from "./app.ts";
 import { realWorld } from "./real-world.ts";
 import type { Agent, Argument } from "./runtime/agent.ts";
 import { Engine } from "./runtime/engine.ts";
+import { clearCodec } from "./store/clear-codec.ts";
 import { MemoryStore } from "./store/memory-store.ts";
 
 /** How an app is opened. Everything has a default. */

@@ -2,9 +2,8 @@
 import { decodeJson } from "../kernel/json.ts";
 import { type Entry, type EntryMeta, entryKindName, type StoredEntry } from "./entry.ts";
 
-/** @param open makes payload text of what was stored */
-export function readEntry(stored: StoredEntry, open: (body: string | Uint8Array) => string): Entry {
-  const text = stored.body === null ? null : open(stored.body);
+/** @param text the payload in clear, both lines (`openPayload`) */
+export function readEntry(stored: StoredEntry, text: string | null): Entry {
   const cut = text === null ? -1 : text.indexOf("\n");
   const body = text === null || cut < 0 ? text : text.slice(0, cut);
   const entry: Entry = {

@@ -121,9 +121,21 @@ export interface RunPatch {
   readonly at?: number;
 }
 
+/** A large payload, kept once per tenant however many entries name it in `meta.blobs`. */
+export interface NewBlob {
+  /** Keyed hash of the content. */
+  readonly hash: string;
+  readonly body: string | Uint8Array;
+}
+
 export type Change =
   /** Creates a run with its first entries (epoch 1; `queued` and wake 0 when nobody owns it, else `running`). */
-  | { readonly kind: "create"; readonly run: NewRun; readonly entries: readonly StoredEntry[] }
+  | {
+      readonly kind: "create";
+      readonly run: NewRun;
+      readonly entries: readonly StoredEntry[];
+      readonly blobs?: readonly NewBlob[];
+    }
   /** The owner's write. Refused as `stale` unless epoch and seq match. */
   | {
       readonly kind: "append";
@@ -137,7 +149,13 @@ export type Change =
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
       readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
       /** Child runs; one whose id exists already is left as it is. */
-      readonly creates?: readonly { readonly run: NewRun; readonly entries: readonly StoredEntry[] }[];
+      readonly creates?: readonly {
+        readonly run: NewRun;
+        readonly entries: readonly StoredEntry[];
+        readonly blobs?: readonly NewBlob[];
+      }[];
+      /** Large payloads that the run refers to from here on; the body of one that the tenant has already is dropped. */
+      readonly blobs?: readonly NewBlob[];
     }
   /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
   | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }
@@ -254,6 +272,8 @@ export interface Store {
   entries(run: number, after: number, limit: number): Awaitable<readonly ReadEntry[]>;
   /** Entries that replay needs, in order of seq: jumps are taken. */
   replay(run: number): Awaitable<readonly ReadEntry[]>;
+  /** Large payloads that the run refers to, of those named; one that is not there is absent. */
+  blobs(run: number, hashes: readonly string[]): Awaitable<ReadonlyMap<string, string | Uint8Array>>;
   /** Inbox rows in order of arrival. */
   inbox(run: number, limit: number): Awaitable<readonly InboxRow[]>;
 
@@ -270,7 +290,13 @@ export interface Store {
 export interface PayloadCodec {
   /** Makes the tenant's key ready for the calls below, which answer at once. */
   prepare(tenant: string): Awaitable<void>;
+  /** @param run what the text belongs to and is bound to: the id of a run, or the name of a blob */
   seal(tenant: string, run: string, text: string): string | Uint8Array;
+  /**
+   * The name under which a large text is stored once: the same for the same text of a tenant. Under a key of the tenant
+   * where there is one, so that it does not give the text away to whoever can guess it.
+   */
+  hash(tenant: string, text: string): string;
   /** @throws ConcertatoError `codec/key-missing` when the key is not there or wrong */
   open(tenant: string, run: string, sealed: string | Uint8Array): string;
 }

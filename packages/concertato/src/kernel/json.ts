@@ -15,55 +15,73 @@ type Refuse = (value: object, where: string, path: string) => void;
 
 const accept: Refuse = () => undefined;
 
-/** Largest text of one stored value, in UTF-16 units (4 Mi). */
-const maxTextLength: number = 4 * 1024 * 1024;
+/** Largest text of one stored value, in UTF-16 units (64 Mi). Large ones are kept by reference, so handing them on costs little. */
+const maxTextLength: number = 64 * 1024 * 1024;
 
 /**
  * Text of a value as it is stored. `undefined` is stored as no text at all.
  * @param where what is being stored, for the error message ("output of tool pay")
  * @param refuse throws for an instance that has `toJSON` and must not be here all the same
  * @throws ConcertatoError `codec/unstorable` for functions, symbols, BigInt, NaN, cycles, class instances without `toJSON`, depth over 64
- * @throws ConcertatoError `codec/too-large` over 4 Mi characters
+ * @throws ConcertatoError `codec/too-large` over 64 Mi characters
  */
 export function encodeJson(value: unknown, where: string, refuse: Refuse = accept): string | null {
   if (value === undefined) return null;
-  // The fast look says yes or no; the slow one says where and why.
-  if (!isStorable(value, 0)) assertStorable(value, where, "", 0, refuse);
-  const text = JSON.stringify(value) as string | undefined;
+  // The fast look says yes or no, and how long the text will be at least; the slow one says where and why.
+  const length = leastLength(value, 0);
+  if (Number.isNaN(length)) assertStorable(value, where, "", 0, refuse);
+  // Before the text is made: making one of a gigabyte would fill the memory only to be refused.
+  if (length > maxTextLength) throw tooLarge(where, length);
+  const text = toText(value, where);
   if (text === undefined) throw unstorable(where, "", "an object whose toJSON gives nothing");
-  if (text.length > maxTextLength) {
-    throw new ConcertatoError({
-      code: "codec/too-large",
-      message: `The ${where} has ${text.length} characters as JSON; the limit is ${maxTextLength}. Store it outside and pass a reference.`,
-      details: { where, length: text.length, limit: maxTextLength },
-    });
-  }
+  if (text.length > maxTextLength) throw tooLarge(where, text.length);
   return text;
 }
 
-function isStorable(value: unknown, depth: number): boolean {
+/** A value whose length is not known before (an object with `toJSON`) may be longer than any string can be. */
+function toText(value: unknown, where: string): string | undefined {
+  try {
+    return JSON.stringify(value) as string | undefined;
+  } catch (error) {
+    if (error instanceof RangeError && error.message === "Invalid string length")
+      throw tooLarge(where, maxTextLength + 1);
+    throw error;
+  }
+}
+
+/** A length that the value's text has at least, NaN when it cannot be stored; stops counting where it is too long anyway. */
+function leastLength(value: unknown, depth: number): number {
   switch (typeof value) {
     case "string":
+      return value.length + 2;
     case "boolean":
+      return 4;
     case "undefined":
-      return true;
+      return 0;
     case "number":
-      return Number.isFinite(value);
+      return Number.isFinite(value) ? 1 : Number.NaN;
     case "object":
       break;
     default:
-      return false;
+      return Number.NaN;
   }
-  if (value === null) return true;
-  if (depth > maxDepth) return false;
+  if (value === null) return 4;
+  if (depth > maxDepth) return Number.NaN;
+  let length = 2;
   if (Array.isArray(value)) {
-    for (const item of value) if (!isStorable(item, depth + 1)) return false;
-    return true;
+    for (const item of value) {
+      length += leastLength(item, depth + 1);
+      if (length > maxTextLength) return length;
+    }
+    return length;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  for (const key in value) if (!isStorable((value as Record<string, unknown>)[key], depth + 1)) return false;
-  return true;
+  if (prototype !== Object.prototype && prototype !== null) return Number.NaN;
+  for (const key in value) {
+    length += leastLength((value as Record<string, unknown>)[key], depth + 1);
+    if (length > maxTextLength) return length;
+  }
+  return length;
 }
 
 /** The value of a stored text; no text is `undefined`. */
@@ -114,6 +132,14 @@ function assertStorable(value: unknown, where: string, path: string, depth: numb
 
 function className(value: object): string {
   return value.constructor?.name ?? "an unnamed class";
+}
+
+function tooLarge(where: string, length: number): ConcertatoError {
+  return new ConcertatoError({
+    code: "codec/too-large",
+    message: `The ${where} has ${length} characters as JSON or more; the limit is ${maxTextLength}. Store it outside and pass a reference.`,
+    details: { where, length, limit: maxTextLength },
+  });
 }
 
 function unstorable(where: string, path: string, what: string): ConcertatoError {

@@ -268,6 +268,10 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
     change.sends = run.sends;
     run.sends = [];
   }
+  if (run.blobs.length > 0) {
+    change.blobs = run.blobs;
+    run.blobs = [];
+  }
   if (run.creates.length > 0) {
     change.creates = run.creates;
     run.creates = [];

@@ -4,7 +4,8 @@
  */
 import type { EntryKind, StoredEntry } from "../journal/entry.ts";
 import { entryKinds } from "../journal/entry.ts";
-import type { InboxSend, NewRun, RunPatch, RunRow } from "../journal/store.ts";
+import { byReference, largeFrom, sealBlob } from "../journal/large-payload.ts";
+import type { InboxSend, NewBlob, NewRun, RunPatch, RunRow } from "../journal/store.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Departure } from "./departure.ts";
@@ -69,7 +70,11 @@ export class LiveRun {
   out: Written[] = [];
   consumed: number[] = [];
   sends: { to: string; row: InboxSend }[] = [];
-  creates: { run: NewRun; entries: StoredEntry[] }[] = [];
+  creates: { run: NewRun; entries: StoredEntry[]; blobs: readonly NewBlob[] }[] = [];
+  /** Large payloads to be committed with `out`. */
+  blobs: NewBlob[] = [];
+  /** Hashes of large payloads that the run refers to already, where this process knows it. */
+  blobsKnown: Set<string> | null = null;
   finalPatch: RunPatch | null = null;
   /** What the run used; null while nothing was. */
   ledger: Ledger | null = null;
@@ -151,7 +156,15 @@ export class LiveRun {
     const seq = ++this.nextSeq;
     const text = draft.text ?? null;
     const input = draft.inputText ?? null;
-    const plain = input === null ? text : `${text ?? ""}\n${input}`;
+    let plain = input === null ? text : `${text ?? ""}\n${input}`;
+    let meta = draft.meta ?? null;
+    this.weight += 96 + (plain === null ? 0 : plain.length);
+    if (plain !== null && plain.length >= largeFrom) {
+      const referring = byReference(this.engine.codec, this.tenant, text, input, meta);
+      this.#keepBlobs(referring.texts);
+      ({ plain } = referring);
+      ({ meta } = referring);
+    }
     const stored: StoredEntry = {
       seq,
       kind: entryKinds[kind],
@@ -159,7 +172,7 @@ export class LiveRun {
       op: draft.op ?? "",
       name: draft.name ?? "",
       at: this.tick(draft.notBefore),
-      meta: draft.meta ?? null,
+      meta,
       body: plain === null ? null : this.engine.codec.seal(this.tenant, this.id, plain),
       jump: draft.jump ?? null,
     };
@@ -175,9 +188,18 @@ export class LiveRun {
       container,
     };
     this.out = appended(this.out, written);
-    this.weight += 96 + (plain === null ? 0 : plain.length);
     this.engine.markDirty(this);
     return written;
+  }
+
+  /** A payload that this run was seen to refer to is stored, and stays as long as the run does. */
+  #keepBlobs(texts: ReadonlyMap<string, string>): void {
+    this.blobsKnown ??= new Set();
+    for (const [hash, text] of texts) {
+      if (this.blobsKnown.has(hash)) continue;
+      this.blobsKnown.add(hash);
+      this.blobs.push(sealBlob(this.engine.codec, this.tenant, hash, text));
+    }
   }
 
   /** Nothing is running and nothing will run before something arrives from outside or a deadline passes. */

@@ -3,7 +3,8 @@ import { derivedId, fingerprint } from "../kernel/derive.ts";
 import { toFailureRecord } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
 import { type StoredEntry, entryKinds } from "../journal/entry.ts";
-import type { NewRun } from "../journal/store.ts";
+import { byReference, largeFrom, sealBlob } from "../journal/large-payload.ts";
+import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation, metaText } from "./operation.ts";
@@ -11,6 +12,8 @@ import { ensureStarted, finish } from "./results.ts";
 import { Scope } from "./scope.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
+
+const noTexts: ReadonlyMap<string, string> = new Map();
 
 /** Calls a workflow: a scope of its own, which writes nothing until it has something of its own to record. */
 export function callScope(engine: Engine, operation: Operation): void {
@@ -51,7 +54,7 @@ export function startChild(engine: Engine, operation: Operation): void {
     const input = validateNow(bound?.input, operation.input, `input of ${operation.name}`);
     const text = encodeJson(input, `input of ${operation.name}`);
     const id = `${run.id.split("_")[0] ?? "run"}_${derivedId(run.seed, operation.path, 0)}`;
-    const { created, entries } = firstEntries(engine, {
+    const { created, entries, blobs } = firstEntries(engine, {
       id,
       agent: operation.agent,
       tenant: run.tenant,
@@ -61,7 +64,7 @@ export function startChild(engine: Engine, operation: Operation): void {
       startKey: null,
       meta: {},
     });
-    run.creates.push({ run: created, entries });
+    run.creates.push({ run: created, entries, blobs });
     ensureStarted(scope);
     run.write("child-started", scope, {
       op: operation.key,
@@ -76,7 +79,7 @@ export function startChild(engine: Engine, operation: Operation): void {
   }
 }
 
-/** The row and first entry of a new run. */
+/** The row and first entry of a new run, and the input where it is large. */
 export function firstEntries(
   engine: Engine,
   draft: {
@@ -89,10 +92,21 @@ export function firstEntries(
     readonly startKey: string | null;
     readonly meta: { readonly principal?: string; readonly onBehalfOf?: string };
   },
-): { readonly created: NewRun; readonly entries: StoredEntry[] } {
+): { readonly created: NewRun; readonly entries: StoredEntry[]; readonly blobs: readonly NewBlob[] } {
   const at = engine.world.clock.now();
   const { id, agent, tenant, parent, inputText, owner, startKey } = draft;
   const agentOwner = engine.agent(agent)?.owner;
+  const meta = metaText({
+    tenant,
+    ...draft.meta,
+    agent,
+    ...(agentOwner === undefined ? {} : { agentOwner }),
+    ...(parent === null ? {} : { causes: [parent] }),
+  });
+  const large = inputText !== null && inputText.length >= largeFrom;
+  const kept = large
+    ? byReference(engine.codec, tenant, inputText, null, meta)
+    : { plain: inputText, meta, texts: noTexts };
   const entry: StoredEntry = {
     seq: 1,
     kind: entryKinds["run-started"],
@@ -100,16 +114,11 @@ export function firstEntries(
     op: "",
     name: agent,
     at,
-    meta: metaText({
-      tenant,
-      ...draft.meta,
-      agent,
-      ...(agentOwner === undefined ? {} : { agentOwner }),
-      ...(parent === null ? {} : { causes: [parent] }),
-    }),
-    body: inputText === null ? null : engine.codec.seal(tenant, id, inputText),
+    meta: kept.meta,
+    body: kept.plain === null ? null : engine.codec.seal(tenant, id, kept.plain),
     jump: null,
   };
+  const blobs = Array.from(kept.texts, ([hash, text]) => sealBlob(engine.codec, tenant, hash, text));
   const created: NewRun = { id, agent, tenant, owner, startKey, inputHash: fingerprint(inputText ?? ""), parent, at };
-  return { created, entries: [entry] };
+  return { created, entries: [entry], blobs };
 }

@@ -6,6 +6,7 @@
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import type { StopTimer } from "../kernel/world.ts";
 import { entryKinds, type FinalStatus, type StoredEntry } from "../journal/entry.ts";
+import { readBlobs } from "../journal/large-payload.ts";
 import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
 import { usageOf } from "./ledger.ts";
@@ -227,7 +228,9 @@ export class Ownership {
       const entries = await this.#engine.store.replay(row.key);
       if (this.#engine.stopped) return;
       if (entries.at(-1)?.seq !== row.seq && (await this.#movedOn(row))) return;
-      const run = loadRun(this.#engine, row, entries);
+      const blobs = await readBlobs(this.#engine.store, this.#engine.codec, row, entries);
+      if (this.#engine.stopped) return;
+      const run = loadRun(this.#engine, row, entries, blobs);
       this.#engine.runs.set(run.key, run);
       resumeRun(this.#engine, run, row.parked);
       this.admit(run);
@@ -423,6 +426,8 @@ export class Ownership {
     run.consumed = [];
     run.sends = [];
     run.creates = [];
+    run.blobs = [];
+    run.blobsKnown = null;
     const text = JSON.stringify(failure);
     if (text === run.divergedText) return this.#parkAgain(run, failure, text);
     const written = run.write("diverged", run.root, { meta: '{"failed":true}', text, failed: true });

@@ -6,6 +6,7 @@
 import { decodeJson } from "../kernel/json.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { type EntryMeta, entryKindName } from "../journal/entry.ts";
+import { type BlobTexts, openPayload } from "../journal/large-payload.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { noteUsage } from "./ledger.ts";
 import { Container } from "./container.ts";
@@ -23,16 +24,20 @@ import { Scope } from "./scope.ts";
 import { bindAgent } from "./work.ts";
 import type { Agent } from "./agent.ts";
 
-/** The run as its journal has it; deadlines are armed, nothing is running. */
-export function loadRun(engine: Engine, row: RunRow, entries: readonly ReadEntry[]): LiveRun {
+/**
+ * The run as its journal has it; deadlines are armed, nothing is running.
+ * @param blobs the large payloads that the entries name
+ */
+export function loadRun(engine: Engine, row: RunRow, entries: readonly ReadEntry[], blobs: BlobTexts): LiveRun {
   const run = new LiveRun(engine, row, engine.agent(row.agent), row.id);
   let previousSeq = 0;
   for (const entry of entries) {
-    applyEntry(engine, run, entry, entry.seq - previousSeq);
+    applyEntry(engine, run, entry, entry.seq - previousSeq, blobs);
     previousSeq = entry.seq;
     run.headRef = entry.ref;
     run.lastAt = Math.max(run.lastAt, entry.at);
   }
+  if (blobs.size > 0) run.blobsKnown = new Set(blobs.keys());
   if (previousSeq !== row.seq) throw damaged(row, `it ends at entry ${previousSeq}, its row says ${row.seq}`);
   for (const scope of run.scopes.values()) for (const operation of scope.operations.values()) rearm(engine, operation);
   return run;
@@ -54,9 +59,10 @@ interface Reading {
   readonly scope: Scope;
   /** Entries up to this one since the one read before it: more than one when a jump was taken. */
   readonly covers: number;
+  readonly blobs: BlobTexts;
 }
 
-function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: number): void {
+function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: number, blobs: BlobTexts): void {
   const kind = entryKindName(entry.kind);
   const scope = run.scopes.get(entry.scope);
   if (kind === undefined)
@@ -65,7 +71,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
   if (meta.from !== undefined) admitMark(run, meta.from[0], meta.from[1]);
   // Inside a scope that ended while the journal went on elsewhere.
   if (scope === undefined) return;
-  const reading: Reading = { engine, run, entry, meta, scope, covers };
+  const reading: Reading = { engine, run, entry, meta, scope, covers, blobs };
   switch (kind) {
     case "run-started":
       run.root.inputText = clear(reading);
@@ -114,8 +120,8 @@ function admitMark(run: LiveRun, sender: string, n: number): void {
 }
 
 /** The payload in clear, both lines. */
-function clear({ engine, run, entry }: Reading): string | null {
-  return entry.body === null ? null : engine.codec.open(run.tenant, run.id, entry.body);
+function clear({ engine, run, entry, blobs }: Reading): string | null {
+  return openPayload(engine.codec, run, entry, blobs);
 }
 
 /** The first line: the result itself. */

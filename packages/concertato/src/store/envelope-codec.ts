@@ -55,6 +55,8 @@ const hardLimit = 2 ** 32;
 /** The keys of one tenant, by number; the last one seals. */
 interface TenantKeys {
   readonly keys: Buffer[];
+  /** Names large payloads; made of the first key, so it stays the same when a new one seals. */
+  hashKey: Buffer | undefined;
   messages: number;
 }
 
@@ -84,7 +86,7 @@ class TenantEnvelope implements EnvelopeCodec {
 
   /** If the process dies here, a key is in the store whole or not at all; a key without messages does no harm. */
   async prepare(tenant: string): Promise<void> {
-    const known = this.#tenants.get(tenant) ?? { keys: [], messages: 0 };
+    const known = this.#tenants.get(tenant) ?? { keys: [], hashKey: undefined, messages: 0 };
     const before = known.keys.length;
     await this.#loadFurther(tenant, known.keys);
     const isUsedUp = known.keys.length === before && known.messages >= this.#messagesPerKey;
@@ -124,6 +126,14 @@ class TenantEnvelope implements EnvelopeCodec {
     const body = cipher.update(text, "utf8");
     cipher.final();
     return Buffer.concat([header, nonce, body, cipher.getAuthTag()]);
+  }
+
+  hash(tenant: string, text: string): string {
+    const known = this.#prepared(tenant, "a large payload");
+    const [first] = known.keys;
+    if (first === undefined) throw unprepared(tenant, "a large payload");
+    known.hashKey ??= createHmac("sha256", first).update("concertato blob names").digest();
+    return createHmac("sha256", known.hashKey).update(text).digest("base64url");
   }
 
   open(tenant: string, run: string, sealed: string | Uint8Array): string {

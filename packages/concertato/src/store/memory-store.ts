@@ -11,6 +11,7 @@ import {
   type Durability,
   type InboxRow,
   type InboxSend,
+  type NewBlob,
   type NewRun,
   type OwnerRow,
   type PokedRun,
@@ -33,6 +34,8 @@ interface MemoryRun {
   readonly entries: StoredEntry[];
   readonly refs: number[];
   inbox: InboxRow[];
+  /** Hashes of the large payloads it refers to. */
+  readonly blobs: Set<string>;
 }
 
 const refused = (reason: "stale" | "missing" | "finished" | "busy"): ChangeResult => ({ ok: false, reason });
@@ -63,6 +66,8 @@ export class MemoryStore implements Store {
   readonly #owners = new Map<number, readonly string[]>();
   /** The tenant served last. */
   #served = "";
+  /** Large payloads by tenant and hash. */
+  readonly #blobs = new Map<string, string | Uint8Array>();
   #nextKey = 1;
   #nextRef = 1;
   #nextRow = 1;
@@ -79,7 +84,7 @@ export class MemoryStore implements Store {
   #apply(change: Change): ChangeResult {
     switch (change.kind) {
       case "create":
-        return this.#create(change.run, change.entries);
+        return this.#create(change);
       case "append":
         return this.#append(change);
       case "send":
@@ -95,7 +100,15 @@ export class MemoryStore implements Store {
     }
   }
 
-  #create(run: NewRun, entries: readonly StoredEntry[]): ChangeResult {
+  #create({
+    run,
+    entries,
+    blobs,
+  }: {
+    readonly run: NewRun;
+    readonly entries: readonly StoredEntry[];
+    readonly blobs?: readonly NewBlob[];
+  }): ChangeResult {
     const startKey = run.startKey === null ? null : `${run.tenant}\n${run.startKey}`;
     const existing = this.#byId.get(run.id) ?? (startKey === null ? undefined : this.#byStartKey.get(startKey));
     if (existing) return { ok: false, reason: "exists", run: { ...existing.row } };
@@ -121,10 +134,11 @@ export class MemoryStore implements Store {
       priority: run.priority ?? defaultPriority,
       needs: null,
     };
-    const held: MemoryRun = { row, entries: [], refs: [], inbox: [] };
+    const held: MemoryRun = { row, entries: [], refs: [], inbox: [], blobs: new Set() };
     const firstRef = this.#write(held, entries);
     this.#runs.set(key, held);
     this.#byId.set(run.id, held);
+    this.#keep(held, blobs);
     if (startKey !== null) this.#byStartKey.set(startKey, held);
     if (run.owner === null) this.#wakes.add(key);
     return { ok: true, key, firstRef };
@@ -137,6 +151,14 @@ export class MemoryStore implements Store {
       held.refs.push(this.#nextRef++);
     }
     return first;
+  }
+
+  #keep(held: MemoryRun, blobs: readonly NewBlob[] = []): void {
+    for (const { hash, body } of blobs) {
+      const name = blobName(held.row.tenant, hash);
+      if (!this.#blobs.has(name)) this.#blobs.set(name, body);
+      held.blobs.add(hash);
+    }
   }
 
   #append(change: Append): ChangeResult {
@@ -159,7 +181,8 @@ export class MemoryStore implements Store {
         this.#setWake(row, null);
       }
     }
-    for (const child of change.creates ?? []) this.#create(child.run, child.entries);
+    this.#keep(held, change.blobs);
+    for (const child of change.creates ?? []) this.#create(child);
     for (const send of change.sends ?? []) this.#send(send.to, send.row);
     return { ok: true, key: row.key, firstRef };
   }
@@ -381,6 +404,16 @@ export class MemoryStore implements Store {
     return found.reverse();
   }
 
+  blobs(run: number, hashes: readonly string[]): ReadonlyMap<string, string | Uint8Array> {
+    const found = new Map<string, string | Uint8Array>();
+    const held = this.#runs.get(run);
+    for (const hash of hashes) {
+      const body = held?.blobs.has(hash) === true ? this.#blobs.get(blobName(held.row.tenant, hash)) : undefined;
+      if (body !== undefined) found.set(hash, body);
+    }
+    return found;
+  }
+
   inbox(run: number, limit: number): readonly InboxRow[] {
     return this.#runs.get(run)?.inbox.slice(0, limit) ?? [];
   }
@@ -399,6 +432,10 @@ export class MemoryStore implements Store {
   close(): void {
     this.#owners.clear();
   }
+}
+
+function blobName(tenant: string, hash: string): string {
+  return `${tenant}\n${hash}`;
 }
 
 function matches(row: RunRow, query: RunQuery): boolean {

@@ -18,7 +18,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { dueIndexes } from "./sqlite-tables.ts";
+import { blobTables, dueIndexes } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -36,6 +36,7 @@ const steps: readonly Step[] = [
       `alter table owner add column agents text not null default '[]'`,
       `drop index run_due`,
       dueIndexes,
+      blobTables,
     ],
   },
 ];
@@ -63,7 +64,7 @@ export function migrate(db: DatabaseSync, path: string, onStatement: StatementHo
     // An older process may have come in between the two and taken the file back into its log.
     if (journalMode(db) === "wal") throw upgradeBlocked(path);
     const found = fileVersion(db);
-    for (const step of steps) if (step.to > found) for (const statement of step.statements) run(statement);
+    for (const step of steps) if (step.to > found) for (const sql of step.statements) split(sql).forEach(run);
     if (found < schemaVersion) run(`pragma user_version = ${schemaVersion}`);
     run("commit");
     run("pragma locking_mode = normal");
@@ -71,6 +72,11 @@ export function migrate(db: DatabaseSync, path: string, onStatement: StatementHo
     if (db.isTransaction) db.exec("rollback");
     throw isBusy(error) ? upgradeBlocked(path, error) : error;
   }
+}
+
+/** One statement at a time: each ends with a semicolon at the end of a line. */
+function split(sql: string): string[] {
+  return sql.split(/(?<=;)\s*\n/).filter((statement) => statement.trim() !== "");
 }
 
 function fileVersion(db: DatabaseSync): number {

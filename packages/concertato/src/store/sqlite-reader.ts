@@ -12,6 +12,7 @@ import {
   inboxColumns,
   inboxRows,
   runColumns,
+  rows,
   runRows,
   statusCodes,
 } from "./sqlite-rows.ts";
@@ -26,6 +27,7 @@ export class StoreReader {
   readonly #entries: StatementSync;
   readonly #replay: StatementSync;
   readonly #inbox: StatementSync;
+  readonly #blob: StatementSync;
   readonly #readMeta: StatementSync;
   readonly #dataVersion: StatementSync;
   /** List statements by their text: one per combination of filters. */
@@ -39,6 +41,10 @@ export class StoreReader {
     this.#entries = this.#query(pageSql);
     this.#replay = this.#query(replaySql);
     this.#inbox = this.#query(`select ${inboxColumns} from inbox where run = ? order by id limit ?`);
+    this.#blob = this.#query(
+      `select b.body from run r join blob b on b.tenant = r.tenant and b.hash = ?2
+       where r.key = ?1 and exists (select 1 from blob_ref where run = ?1 and blob = b.id)`,
+    );
     this.#readMeta = db.prepare(`select value from meta where name = ?`);
     this.#dataVersion = db.prepare(`pragma data_version`);
   }
@@ -113,6 +119,15 @@ export class StoreReader {
 
   inbox(run: number, limit: number): readonly InboxRow[] {
     return inboxRows(this.#inbox, run, limit);
+  }
+
+  blobs(run: number, hashes: readonly string[]): ReadonlyMap<string, string | Uint8Array> {
+    const found = new Map<string, string | Uint8Array>();
+    for (const hash of hashes) {
+      const [cells] = rows<readonly [body: string | Uint8Array]>(this.#blob, run, hash);
+      if (cells !== undefined) found.set(hash, cells[0]);
+    }
+    return found;
   }
 
   readMeta(name: string): Uint8Array | undefined {

@@ -350,6 +350,10 @@ class SqliteStore implements Store {
     return this.#read(({ reader }) => reader.replay(run));
   }
 
+  blobs(run: number, hashes: readonly string[]): Awaitable<ReadonlyMap<string, string | Uint8Array>> {
+    return this.#read(({ reader }) => reader.blobs(run, hashes));
+  }
+
   inbox(run: number, limit: number): Awaitable<readonly InboxRow[]> {
     return this.#read(({ reader }) => reader.inbox(run, limit));
   }

@@ -14,6 +14,27 @@ create index run_cancelled on run (wake) where owner is null and wake is not nul
 `;
 
 /**
+ * Large payloads, once per tenant; those that no run refers to any more are deleted with the last one that did.
+ * Since schema 2.
+ */
+export const blobTables: string = `
+create table blob (
+  id integer primary key,
+  tenant text not null,
+  hash text not null,
+  body any not null,
+  unique (tenant, hash)
+) strict;
+
+create table blob_ref (
+  run integer not null,
+  blob integer not null,
+  primary key (run, blob)
+) strict, without rowid;
+create index blob_ref_blob on blob_ref (blob);
+`;
+
+/**
  * Columns that every append touches or that a walk reads come first, so SQLite does not parse what lies behind them.
  * `run.key`, `inbox.id` and `owner.id` are never used twice, because processes remember them.
  */
@@ -94,4 +115,4 @@ create table meta (
   name text primary key,
   value blob not null
 ) strict, without rowid;
-`;
+${blobTables}`;

@@ -9,6 +9,7 @@ import {
   type ChangeResult,
   defaultPriority,
   type InboxSend,
+  type NewBlob,
   type NewRun,
   type Refusal,
   type RunPatch,
@@ -21,6 +22,13 @@ import { markEvery } from "./sqlite-schema.ts";
 type Append = Extract<Change, { kind: "append" }>;
 type Evict = Extract<Change, { kind: "evict" }>;
 type Release = Extract<Change, { kind: "release" }>;
+
+/** A run to be made, by itself or with an append of its parent. */
+interface Creation {
+  readonly run: NewRun;
+  readonly entries: readonly StoredEntry[];
+  readonly blobs?: readonly NewBlob[];
+}
 
 /** The last entry of a run as this process wrote or read it. */
 interface Head {
@@ -76,7 +84,7 @@ export class ChangeWriter {
       case "append":
         return this.#append(change);
       case "create":
-        return this.#create(change.run, change.entries);
+        return this.#create(change);
       case "send":
         return this.#send(change.to, change.row);
       case "cancel":
@@ -115,7 +123,8 @@ export class ChangeWriter {
     head.ref = lastRef;
     if (isFinalPatch(change.patch)) this.#clearFinished(change.run);
     else if (change.consumed !== undefined) this.#consume(change.run, change.consumed);
-    for (const child of change.creates ?? []) this.#insertRun(child.run, child.entries);
+    if (change.blobs !== undefined) this.#keepBlobs(change.run, change.blobs);
+    for (const child of change.creates ?? []) this.#insertRun(child);
     for (const { to, row } of change.sends ?? []) this.#send(to, row);
     return applied(change.run, firstRef);
   }
@@ -195,15 +204,16 @@ export class ChangeWriter {
     this.#heads.delete(run);
   }
 
-  #create(run: NewRun, entries: readonly StoredEntry[]): ChangeResult {
-    const made = this.#insertRun(run, entries);
+  #create(change: Creation): ChangeResult {
+    const { run } = change;
+    const made = this.#insertRun(change);
     if (made !== undefined) return applied(made.key, made.firstRef);
     const existing = this.#existing(run);
     return existing === undefined ? refused("exists") : { ok: false, reason: "exists", run: existing };
   }
 
   /** Undefined when the id or the start key is taken already. */
-  #insertRun(run: NewRun, entries: readonly StoredEntry[]): { key: number; firstRef: number } | undefined {
+  #insertRun({ run, entries, blobs }: Creation): { key: number; firstRef: number } | undefined {
     const queued = run.owner === null;
     const inserted = this.#sql.insertRun.run(
       entries.length,
@@ -222,8 +232,21 @@ export class ChangeWriter {
     if (inserted.changes === 0) return undefined;
     const key = Number(inserted.lastInsertRowid);
     const firstRef = this.#insertEntries(key, noEntries, entries);
+    if (blobs !== undefined) this.#keepBlobs(key, blobs);
     if (!queued) this.#rememberHead(key, entries.length, firstRef === 0 ? 0 : firstRef + entries.length - 1);
     return { key, firstRef };
+  }
+
+  /** A large payload that the tenant has already is not handed to SQLite again. */
+  #keepBlobs(run: number, blobs: readonly NewBlob[]): void {
+    for (const { hash, body } of blobs) {
+      if (rows(this.#sql.findBlob, run, hash).length === 0) {
+        this.#sql.insertBlob.run(run, hash, body);
+        this.#bytes += body.length;
+      }
+      this.#sql.insertBlobRef.run(run, hash);
+      this.#rows++;
+    }
   }
 
   #existing(run: NewRun): RunRow | undefined {
@@ -333,6 +356,14 @@ function prepareAll(db: DatabaseSync) {
          id, tenant, start_key, input_hash, parent, priority)
        values (?1, case ?1 when 0 then 0 else (select coalesce(max(ref), 0) from entry) + ?1 end,
          1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+       on conflict do nothing`,
+    ),
+
+    findBlob: query(`select 1 from blob where tenant = (select tenant from run where key = ?) and hash = ?`),
+    insertBlob: statement(`insert into blob (tenant, hash, body) select tenant, ?2, ?3 from run where key = ?1`),
+    insertBlobRef: statement(
+      `insert into blob_ref (run, blob)
+       select ?1, id from blob where tenant = (select tenant from run where key = ?1) and hash = ?2
        on conflict do nothing`,
     ),
 

@@ -154,8 +154,28 @@ describe("what is refused", () => {
     expect(refusal(new Sly()).code).toBe("codec/unstorable");
   });
 
-  test("over 4 Mi characters, with both sizes", () => {
-    const error = refusal("x".repeat(4 * 1024 * 1024));
-    expect(error).toMatchObject({ code: "codec/too-large", details: { limit: 4_194_304, length: 4_194_306 } });
+  const limit = 64 * 1024 * 1024;
+
+  test("over 64 Mi characters, with both sizes", () => {
+    const error = refusal("x".repeat(limit - 1));
+    expect(error).toMatchObject({ code: "codec/too-large", details: { limit, length: limit + 1 } });
+    expect(encodeJson("x".repeat(limit - 2), "input")?.length).toBe(limit);
+  });
+
+  test("of a gigabyte, without making a text of it", () => {
+    // The longest string there can be; a text of four of them can not be made at all.
+    const half = "x".repeat(2 ** 29 - 24);
+    expect(refusal(half).code).toBe("codec/too-large");
+    expect(refusal([half, half, { half, again: half }]).code).toBe("codec/too-large");
+    expect(refusal({ list: new Array<number>(limit).fill(1) }).code).toBe("codec/too-large");
+  });
+
+  test("whose text is longer than any string, where that shows only when it is made", () => {
+    const part = "x".repeat(2 ** 28);
+    const sly = {
+      toJSON: () => [part, part, part],
+    };
+    expect(refusal(Object.assign(Object.create({ sly: true }), sly)).code).toBe("codec/too-large");
+    expect(refusal("\u0001".repeat(30 * 1024 * 1024)).code).toBe("codec/too-large");
   });
 });

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe } from "vitest";
 import { App } from "../../src/app.ts";
-import { clearCodec } from "../../src/journal/clear-codec.ts";
+import { clearCodec } from "../../src/store/clear-codec.ts";
 import type { RunRow, Store } from "../../src/journal/store.ts";
 import type { Agent } from "../../src/runtime/agent.ts";
 import { Engine, type EngineOptions } from "../../src/runtime/engine.ts";

@@ -81,7 +81,7 @@ describe("an output that does not fit", () => {
   });
 
   test("that is too large for a journal is refused, not cut", async () => {
-    const bad = workflow({ name: "bad" }, () => "x".repeat(5_000_000));
+    const bad = workflow({ name: "bad" }, () => "x".repeat(68_000_000));
     expect((await failure(run(bad, 0))).code).toBe("codec/too-large");
   });
 });

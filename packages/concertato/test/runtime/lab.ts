@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { App, type Job, type StartOptions } from "../../src/app.ts";
 import { isQuestion, type WaitSummary } from "../../src/run-summary.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
-import { clearCodec } from "../../src/journal/clear-codec.ts";
+import { clearCodec } from "../../src/store/clear-codec.ts";
 import type { Entry, EntryKind } from "../../src/journal/entry.ts";
 import { readEntry } from "../../src/journal/read-entry.ts";
 import type { RunRow, Store } from "../../src/journal/store.ts";
@@ -94,7 +94,9 @@ export class Lab {
 
   /** The whole journal of a run, as the store has it. */
   journal(runId: string): readonly Entry[] {
-    return this.store.entries(this.row(runId).key, 0, 100_000).map((stored) => readEntry(stored, String));
+    return this.store
+      .entries(this.row(runId).key, 0, 100_000)
+      .map((stored) => readEntry(stored, stored.body === null ? null : String(stored.body)));
   }
 
   kinds(runId: string): readonly EntryKind[] {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { clearCodec } from "../../src/journal/clear-codec.ts";
+import { clearCodec } from "../../src/store/clear-codec.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
 import { type EnvelopeCodec, type KeyStore, openEnvelopeCodec } from "../../src/store/envelope-codec.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";

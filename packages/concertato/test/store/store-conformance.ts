@@ -5,7 +5,16 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { StoredEntry } from "../../src/journal/entry.ts";
-import type { Awaitable, Change, ChangeResult, InboxSend, NewRun, RunRow, Store } from "../../src/journal/store.ts";
+import type {
+  Awaitable,
+  Change,
+  ChangeResult,
+  InboxSend,
+  NewBlob,
+  NewRun,
+  RunRow,
+  Store,
+} from "../../src/journal/store.ts";
 
 /** An open store and what the suite needs around it. */
 export interface StoreUnderTest {
@@ -990,6 +999,67 @@ export function storeConformance(
         expect(await store.inbox(4711, 10)).toEqual([]);
         expect(await store.run("nobody")).toBeUndefined();
         expect(await store.runByKey(4711)).toBeUndefined();
+      });
+    });
+
+    describe("large payloads by reference", () => {
+      const blob = (hash: string, body: string | Uint8Array = `body of ${hash}`): NewBlob => ({ hash, body });
+      const bodies = async (run: RunRow, ...hashes: string[]): Promise<unknown> =>
+        Object.fromEntries(await store.blobs(run.key, hashes));
+
+      test("come back as they were written, to the run that refers to them", async () => {
+        const bytes = new Uint8Array([0, 255, 7]);
+        const first = { run: newRun("r1", { owner: await store.join() }), entries: [entry(1)] };
+        await commitOne(store, { kind: "create", ...first, blobs: [blob("a"), blob("b", bytes)] });
+        const run = await read(store, "r1");
+        await commitOne(store, append(run, { blobs: [blob("c", "")] }));
+        const found = await store.blobs(run.key, ["a", "b", "c", "d"]);
+        expect([found.get("a"), found.get("c"), found.size]).toEqual(["body of a", "", 3]);
+        expect(Array.from(found.get("b") as Uint8Array)).toEqual(Array.from(bytes));
+        expect(await bodies(run)).toEqual({});
+      });
+
+      test("are kept once per tenant: the first body stays, other runs may refer to it", async () => {
+        const owner = await store.join();
+        const one = await made(store, "r1", { owner });
+        const two = await made(store, "r2", { owner });
+        await commitOne(store, append(one, { blobs: [blob("a", "first")] }));
+        expect(await bodies(two, "a")).toEqual({});
+        await commitOne(store, append(two, { blobs: [blob("a", "second"), blob("a", "third")] }));
+        expect([await bodies(one, "a"), await bodies(two, "a")]).toEqual([{ a: "first" }, { a: "first" }]);
+        await commitOne(store, append({ ...one, seq: 2 }, { blobs: [blob("a", "again")] }));
+        expect(await bodies(one, "a")).toEqual({ a: "first" });
+      });
+
+      test("are a tenant's own, under the same name too", async () => {
+        const owner = await store.join();
+        const acme = await made(store, "r1", { owner });
+        const other = await made(store, "r2", { owner, tenant: "other" });
+        await commitOne(store, append(acme, { blobs: [blob("a", "of acme")] }));
+        await commitOne(store, append(other, { blobs: [blob("a", "of other")] }));
+        expect([await bodies(acme, "a"), await bodies(other, "a")]).toEqual([{ a: "of acme" }, { a: "of other" }]);
+      });
+
+      test("of a child are the child's", async () => {
+        const parent = await made(store, "r1", { owner: await store.join() });
+        const child = { run: newRun("child"), entries: [entry(1)], blobs: [blob("a")] };
+        await commitOne(store, append(parent, { creates: [child] }));
+        expect(await bodies(await read(store, "child"), "a")).toEqual({ a: "body of a" });
+        expect(await bodies(parent, "a")).toEqual({});
+      });
+
+      test("of a refused change leave no trace", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, append({ ...run, epoch: 9 }, { blobs: [blob("a", "refused")] }));
+        await commitOne(store, {
+          kind: "create",
+          run: newRun("r1"),
+          entries: [entry(1)],
+          blobs: [blob("a", "refused")],
+        });
+        expect(await bodies(run, "a")).toEqual({});
+        await commitOne(store, append(run, { blobs: [blob("a", "applied")] }));
+        expect(await bodies(run, "a")).toEqual({ a: "applied" });
       });
     });
 
