@@ -327,12 +327,14 @@ export class Ownership {
 
   /** What a run used that is not in memory, from its journal; nothing where that cannot be read. */
   async #usedBy(row: RunRow): Promise<ReturnType<typeof usageOf>> {
-    const entries = await this.#engine.store.replay(row.key);
+    const { store, codec } = this.#engine;
     try {
-      const run = loadRun(this.#engine, row, entries);
+      const entries = await store.replay(row.key);
+      const run = loadRun(this.#engine, row, entries, await readBlobs(store, codec, row, entries));
       this.#engine.drop(run);
       return usageOf(run.ledger?.root);
     } catch (error) {
+      if (ConcertatoError.is(error, "store/unavailable")) throw error;
       // Cancelling a damaged run must still end it.
       this.#engine.world.report(error);
       return {};
