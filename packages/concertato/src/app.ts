@@ -43,6 +43,11 @@ export interface StartOptions {
   readonly tenant?: string;
   readonly principal?: string;
   readonly onBehalfOf?: string;
+  /**
+   * 0 (whenever there is time) to 9 (before everything else); runs that it starts inherit it. Default 5. Where enough runs
+   * are at work, a more urgent one takes the place of the least urgent, which goes on later.
+   */
+  readonly priority?: number;
 }
 
 /** An open question, with what is asked. */
@@ -103,7 +108,7 @@ export class App implements AsyncDisposable {
 
   /**
    * Starts a run; it is durable when this resolves.
-   * @throws ConcertatoError `run/key-conflict` for a used key with another input, `agent/input-invalid`
+   * @throws ConcertatoError `run/key-conflict` for a used key with another input, `agent/input-invalid`, `run/priority`
    */
   async start<Input, Output>(
     agent: Agent<Input, Output>,
@@ -111,6 +116,7 @@ export class App implements AsyncDisposable {
     options: StartOptions = {},
   ): Promise<Job<Output>> {
     this.#open();
+    const priority = checkedPriority(options.priority ?? defaultPriority);
     this.#engine.register(agent as Agent);
     const what = `input of ${agent.kind} ${agent.name}`;
     const text = encodeJson(validateNow(boundAgent(agent as Agent).input, input, what), what);
@@ -118,13 +124,20 @@ export class App implements AsyncDisposable {
     const tenant = options.tenant ?? this.#tenant;
     await this.#engine.codec.prepare(tenant);
     const principal = options.principal ?? this.#principal;
+<<<<<<< HEAD
     const { created, entries, blobs } = firstEntries(this.#engine, {
+=======
+    // Where enough runs are at work it stands in line, and priority and tenant decide when its turn is.
+    const owned = this.#worker && this.#engine.ownership.hasRoom;
+    const { created, entries } = firstEntries(this.#engine, {
+>>>>>>> 4b68f5a (Priorities on runs: started with, inherited, changed later; the more urgent takes the place of the least urgent between its steps)
       id,
       agent: agentId(agent),
       tenant,
       parent: null,
       inputText: text,
-      owner: this.#worker ? this.#engine.ownership.owner : null,
+      owner: owned ? this.#engine.ownership.owner : null,
+      priority,
       startKey: options.key ?? null,
       meta: {
         ...(principal === undefined ? {} : { principal }),
@@ -148,7 +161,8 @@ export class App implements AsyncDisposable {
       priority: created.priority ?? defaultPriority,
       needs: null,
     };
-    if (this.#worker) this.#engine.adopt(row, text, created.at, result.firstRef);
+    if (owned) this.#engine.adopt(row, text, created.at, result.firstRef);
+    else this.#engine.ownership.sweepSoon();
     return this.#job<Output>(id, result.key);
   }
 
@@ -381,6 +395,20 @@ export class App implements AsyncDisposable {
   }
 
   /**
+   * Gives a run another priority. It counts from its next turn on: among runs that wait, among attempts that wait for a
+   * slot, and when a more urgent run needs a place.
+   * @param priority 0 to 9
+   * @throws ConcertatoError `run/priority`, `run/not-found`, `run/already-finished`
+   */
+  async prioritise(runId: string, priority: number): Promise<void> {
+    checkedPriority(priority);
+    await this.#row(runId);
+    const result = await this.#engine.committer.submit({ kind: "prioritise", to: runId, priority });
+    if (!result.ok) throw finished(runId);
+    this.#engine.ownership.sweepSoon();
+  }
+
+  /**
    * Resolves when every run this process owns has ended or waits for something that only comes from outside or with
    * time: a person, a signal, a run of another process, a sleep. A failed attempt that waits for its retry is work under
    * way, so its retries are waited out; only a run that was given back to the store (memory ran short) counts as waiting.
@@ -515,6 +543,15 @@ export class App implements AsyncDisposable {
       watch.stop();
     }
   }
+}
+
+function checkedPriority(priority: number): number {
+  if (Number.isInteger(priority) && priority >= 0 && priority <= 9) return priority;
+  throw new ConcertatoError({
+    code: "run/priority",
+    message: `${priority} is not a priority. Use a whole number from 0 (whenever there is time) to 9 (before everything else).`,
+    details: { priority: String(priority) },
+  });
 }
 
 function setAside(row: RunRow): FailureRecord {

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly principal?: string;
   /** Bytes that waiting runs may take in memory. Default 64 MiB. */
   readonly warmBytes?: number;
+  /** Runs at work at once; more stay in the store until some rest, the urgent ones first. Default 1,000. */
+  readonly maxActive?: number;
   /** Told of faults that belong to no run. Default: one line on standard error. */
   readonly onReport?: (error: unknown) => void;
   readonly world?: World;
@@ -47,6 +49,7 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
     codec,
     ...(own ? { pollMs: 0 } : {}),
     ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
+    ...(options.maxActive === undefined ? {} : { maxActive: options.maxActive }),
   });
   for (const agent of options.agents ?? []) engine.register(agent);
   const worker = options.role !== "client";

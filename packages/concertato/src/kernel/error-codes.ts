@@ -35,6 +35,7 @@ export const errorCodes = {
   "run/key-conflict": { retryable: false, remedy: "Use another key, or start with the same input." },
   "run/not-found": { retryable: false, remedy: "List the runs and use one of their ids." },
   "run/not-waiting": { retryable: false, remedy: "Show the run to see what it is waiting for." },
+  "run/priority": { retryable: false, remedy: "Use a whole number from 0 (whenever there is time) to 9 (first)." },
   "runtime/closed": { retryable: false, remedy: "Open the app again." },
   "runtime/duration": {
     retryable: false,

@@ -62,6 +62,8 @@ export function startChild(engine: Engine, operation: Operation): void {
       inputText: text,
       owner: null,
       startKey: null,
+      // What is urgent about a run is urgent about what it starts.
+      priority: run.priority,
       meta: {},
     });
     run.creates.push({ run: created, entries, blobs });
@@ -90,11 +92,12 @@ export function firstEntries(
     readonly inputText: string | null;
     readonly owner: number | null;
     readonly startKey: string | null;
+    readonly priority: number;
     readonly meta: { readonly principal?: string; readonly onBehalfOf?: string };
   },
 ): { readonly created: NewRun; readonly entries: StoredEntry[]; readonly blobs: readonly NewBlob[] } {
   const at = engine.world.clock.now();
-  const { id, agent, tenant, parent, inputText, owner, startKey } = draft;
+  const { id, agent, tenant, parent, inputText, owner, startKey, priority } = draft;
   const agentOwner = engine.agent(agent)?.owner;
   const meta = metaText({
     tenant,
@@ -118,7 +121,13 @@ export function firstEntries(
     body: kept.plain === null ? null : engine.codec.seal(tenant, id, kept.plain),
     jump: null,
   };
+<<<<<<< HEAD
   const blobs = Array.from(kept.texts, ([hash, text]) => sealBlob(engine.codec, tenant, hash, text));
   const created: NewRun = { id, agent, tenant, owner, startKey, inputHash: fingerprint(inputText ?? ""), parent, at };
   return { created, entries: [entry], blobs };
+=======
+  const inputHash = fingerprint(inputText ?? "");
+  const created: NewRun = { id, agent, tenant, owner, startKey, inputHash, parent, at, priority };
+  return { created, entries: [entry] };
+>>>>>>> 4b68f5a (Priorities on runs: started with, inherited, changed later; the more urgent takes the place of the least urgent between its steps)
 }

@@ -14,7 +14,7 @@ import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
-import { leaveWhenDone } from "./departure.ts";
+import { depart, displaced, leaveWhenDone } from "./departure.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 
 export interface OwnershipOptions {
@@ -111,6 +111,11 @@ export class Ownership {
     return this.#engine.runs.size - this.#warm.size - this.#departing.size;
   }
 
+  /** Another run may be put to work; else it stands in line. */
+  get hasRoom(): boolean {
+    return this.active < this.#options.maxActive;
+  }
+
   /** A run is on its way back. */
   departing(run: LiveRun): void {
     this.#unrest(run);
@@ -192,20 +197,52 @@ export class Ownership {
     while (!this.#engine.stopped) {
       const room = Math.min(claimPage, this.#options.maxActive - this.active);
       this.#backlog = room <= 0;
-      if (this.#backlog) return;
+      if (this.#backlog) return this.#displace();
       const rows = await this.#claimPage(room);
-      // Should one of them throw, the others are owned and not held: they stay noted and are read again.
-      for (const row of rows) this.#unknown.add(row.key);
-      for (const row of rows) {
-        this.#unknown.delete(row.key);
-        await this.#take(row);
-      }
+      await this.#takeAll(rows);
       if (rows.length < room) return;
     }
   }
 
+  /** Enough are at work: more urgent runs come all the same, and as many of the least urgent make room for them. */
+  async #displace(): Promise<void> {
+    for (;;) {
+      const victims = this.#leastUrgent();
+      const lowest = victims[0]?.priority;
+      if (lowest === undefined || this.#engine.stopped) return;
+      const room = Math.min(claimPage, victims.length);
+      const rows = await this.#claimPage(room, lowest);
+      // To end a cancelled run takes no place.
+      const coming = rows.filter(({ cancelling }) => !cancelling).length;
+      for (const victim of victims.slice(0, coming)) depart(this.#engine, victim, displaced);
+      await this.#takeAll(rows);
+      if (rows.length < room) return;
+    }
+  }
+
+  /** Those of the lowest priority at work, the ones with nothing under way first. */
+  #leastUrgent(): readonly LiveRun[] {
+    let found: LiveRun[] = [];
+    for (const run of this.#engine.runs.values()) {
+      if (run.departure !== null || run.finished || this.#warm.has(run.key)) continue;
+      const lowest = found[0]?.priority ?? Number.POSITIVE_INFINITY;
+      if (run.priority < lowest) found = [run];
+      else if (run.priority === lowest) found.push(run);
+    }
+    return found.toSorted((a, b) => a.attempts - b.attempts);
+  }
+
+  async #takeAll(rows: readonly RunRow[]): Promise<void> {
+    // Should one of them throw, the others are owned and not held: they stay noted and are read again.
+    for (const row of rows) this.#unknown.add(row.key);
+    for (const row of rows) {
+      this.#unknown.delete(row.key);
+      await this.#take(row);
+    }
+  }
+
   /** A claim whose outcome is unknown may have taken runs: what this process owns and does not hold is read again. */
-  async #claimPage(room: number): Promise<readonly RunRow[]> {
+  async #claimPage(room: number, above?: number): Promise<readonly RunRow[]> {
     const { store, world } = this.#engine;
     if (this.#claimUnknown) {
       for (const key of await store.owned(this.owner)) this.#unknown.add(key);
@@ -213,7 +250,7 @@ export class Ownership {
       await this.#reread();
     }
     this.#claimUnknown = true;
-    const rows = await store.claim(this.owner, world.clock.now(), this.#engine.agentIds(), room);
+    const rows = await store.claim(this.owner, world.clock.now(), this.#engine.agentIds(), room, above);
     this.#claimUnknown = false;
     return rows;
   }
@@ -482,6 +519,8 @@ export class Ownership {
     this.#warmBytes += run.weight;
     run.warmWeight = run.weight;
     this.#makeRoom();
+    // It takes no place any more.
+    if (this.#backlog) this.sweepSoon();
   }
 
   #unrest(run: LiveRun): void {

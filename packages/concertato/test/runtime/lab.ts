@@ -19,6 +19,8 @@ import { type VirtualWorld, virtualWorld } from "../../src/testing/virtual-world
 export interface LifeOptions {
   /** Bytes of waiting runs kept in memory; 0 evicts whatever rests. */
   readonly warmBytes?: number;
+  /** Runs at work at once. */
+  readonly maxActive?: number;
   /** How often another process's writes are noticed. Default: never, for one process at a time. */
   readonly pollMs?: number;
   /** Dies right after so many committed entries. */
@@ -58,6 +60,7 @@ export class Lab {
       pollMs: options.pollMs ?? 0,
       sweepMs: 500,
       ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
+      ...(options.maxActive === undefined ? {} : { maxActive: options.maxActive }),
     });
     for (const agent of agents) engine.register(agent);
     const app = new App(engine, { tenant: "acme", principal: "tester", worker: true });
