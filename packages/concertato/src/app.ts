@@ -124,13 +124,9 @@ export class App implements AsyncDisposable {
     const tenant = options.tenant ?? this.#tenant;
     await this.#engine.codec.prepare(tenant);
     const principal = options.principal ?? this.#principal;
-<<<<<<< HEAD
-    const { created, entries, blobs } = firstEntries(this.#engine, {
-=======
     // Where enough runs are at work it stands in line, and priority and tenant decide when its turn is.
     const owned = this.#worker && this.#engine.ownership.hasRoom;
-    const { created, entries } = firstEntries(this.#engine, {
->>>>>>> 4b68f5a (Priorities on runs: started with, inherited, changed later; the more urgent takes the place of the least urgent between its steps)
+    const { created, entries, blobs } = firstEntries(this.#engine, {
       id,
       agent: agentId(agent),
       tenant,

@@ -121,13 +121,8 @@ export function firstEntries(
     body: kept.plain === null ? null : engine.codec.seal(tenant, id, kept.plain),
     jump: null,
   };
-<<<<<<< HEAD
   const blobs = Array.from(kept.texts, ([hash, text]) => sealBlob(engine.codec, tenant, hash, text));
-  const created: NewRun = { id, agent, tenant, owner, startKey, inputHash: fingerprint(inputText ?? ""), parent, at };
-  return { created, entries: [entry], blobs };
-=======
   const inputHash = fingerprint(inputText ?? "");
   const created: NewRun = { id, agent, tenant, owner, startKey, inputHash, parent, at, priority };
-  return { created, entries: [entry] };
->>>>>>> 4b68f5a (Priorities on runs: started with, inherited, changed later; the more urgent takes the place of the least urgent between its steps)
+  return { created, entries: [entry], blobs };
 }
