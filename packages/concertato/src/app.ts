@@ -3,8 +3,8 @@ import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/erro
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
 import { type Entry, entryKinds, type FinalStatus, type StoredEntry } from "./journal/entry.ts";
+import { EntryReader } from "./journal/entry-reader.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
-import { readEntry } from "./journal/read-entry.ts";
 import {
   type Awaitable,
   type ChangeResult,
@@ -508,13 +508,17 @@ export class App implements AsyncDisposable {
     const run = await this.#row(runId);
     const watch = this.#watchers.watch(runId, !live);
     let seen = after;
+    const reader = new EntryReader(
+      (stored) => this.#payload(run, stored),
+      async (seq) => (await this.#engine.store.entries(run.key, seq - 1, 1))[0],
+    );
     try {
       for (;;) {
         const fresh = watch.take(seen);
         for (const stored of fresh) {
           seen = stored.seq;
-          const text = this.#payload(run, stored);
-          yield readEntry(stored, text instanceof Promise ? await text : text);
+          const entry = reader.read(stored);
+          yield entry instanceof Promise ? await entry : entry;
           if (stored.kind === entryKinds["run-ended"] || stored.kind === entryKinds.diverged) return;
         }
         if (fresh.length > 0) {
@@ -525,8 +529,8 @@ export class App implements AsyncDisposable {
         const entries = await this.#engine.store.entries(run.key, seen, page);
         for (const stored of entries) {
           seen = stored.seq;
-          const text = this.#payload(run, stored);
-          yield readEntry(stored, text instanceof Promise ? await text : text);
+          const entry = reader.read(stored);
+          yield entry instanceof Promise ? await entry : entry;
         }
         if (entries.length === page) continue;
         const row = await this.#row(runId);

@@ -173,8 +173,10 @@ export interface Entry {
   readonly meta: EntryMeta;
   /** Payload; `undefined` where the kind has none. */
   readonly body: unknown;
-  /** On results: the input the operation was called with, where it is not in an earlier entry. */
+  /** On results: the input the operation was called with, unless an entry of the operation before this one has it. */
   readonly input?: unknown;
+  /** Seq of the entry whose body that input is, where it was stored there and not a second time. */
+  readonly inputOf?: number;
 }
 
 /** An entry as a store keeps it: kind as number, meta and body as text or sealed bytes. */
@@ -189,7 +191,8 @@ export interface StoredEntry {
   readonly meta: string | null;
   /**
    * Payload as JSON text, or sealed bytes, or nothing. A result may have a second line: the JSON of the input it was
-   * called with (JSON text never holds a line break), so that one entry tells both.
+   * called with (JSON text never holds a line break), or "=" and the seq of an earlier entry of the run whose first line
+   * is that text. Replay needs no input of what has ended, so it does not matter whether a jump passes over that entry.
    */
   readonly body: string | Uint8Array | null;
   /**

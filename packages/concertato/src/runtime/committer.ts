@@ -360,6 +360,7 @@ function deliver(engine: Engine, operation: Operation, written: Written): void {
     failed: written.failed,
     text: written.text,
     at: written.stored.at,
+    seq: written.stored.seq,
   });
   engine.enqueue(scope);
 }
@@ -376,6 +377,7 @@ function deliverTurn(engine: Engine, operation: Operation, written: Written): vo
     failed: false,
     text: written.text,
     at: written.stored.at,
+    seq: written.stored.seq,
   });
   engine.enqueue(scope);
 }

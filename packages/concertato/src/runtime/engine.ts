@@ -464,6 +464,8 @@ export class Engine {
 function settleOperation(scope: Scope, delivery: Delivery): void {
   const { operation } = delivery;
   scope.awaiting--;
+  scope.lastText = delivery.text;
+  scope.lastSeq = delivery.seq;
   if (delivery.failed) rejectHeard(operation, failureOf(delivery.text));
   else operation.resolve?.(decodeJson(delivery.text));
   operation.promise = null;

@@ -8,7 +8,7 @@ import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation, metaText } from "./operation.ts";
-import { ensureStarted, finish } from "./results.ts";
+import { ensureStarted, finish, lastResult } from "./results.ts";
 import { Scope } from "./scope.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
@@ -37,6 +37,7 @@ export function callScope(engine: Engine, operation: Operation): void {
     return finish(operation, toFailureRecord(error, operation.path));
   }
   operation.inputText = child.inputText;
+  operation.inputOf = lastResult(scope, child.inputText);
   operation.child = child;
   engine.register(target);
   engine.enqueue(child);

@@ -60,6 +60,8 @@ export class Operation {
   parsed = false;
   /** Text of the input, when it is kept with the result. */
   inputText: string | null = null;
+  /** Seq of an entry whose first line is that text, 0 when none is known. */
+  inputOf = 0;
   work: Work | null = null;
   wait: Wait | null = null;
   /** The wait's entry is in the journal. */

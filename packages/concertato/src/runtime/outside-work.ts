@@ -15,7 +15,7 @@ import { AttemptHandle } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation } from "./operation.ts";
 import { retryWaitMs } from "./retry-policy.ts";
-import { ensureStarted, finish, finishText } from "./results.ts";
+import { ensureStarted, finish, finishText, lastResult } from "./results.ts";
 
 export function launchWork(engine: Engine, operation: Operation): void {
   const { work } = operation;
@@ -110,6 +110,7 @@ function keepInput(engine: Engine, operation: Operation, parsed: unknown): void 
     );
   }
   operation.inputText = text;
+  operation.inputOf = lastResult(operation.scope, text);
   operation.input = operation.work?.leaf.effect === "pure" ? parsed : decodeJson(text);
 }
 

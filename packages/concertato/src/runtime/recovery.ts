@@ -214,7 +214,8 @@ function readEnd(reading: Reading): void {
   forgetInside(run, operation);
   const text = resultLine(reading);
   const failed = meta.failed === true;
-  if (operation.itemOf === null) reading.scope.log.push({ operation, kind: "result", failed, text, at: entry.at });
+  if (operation.itemOf === null)
+    reading.scope.log.push({ operation, kind: "result", failed, text, at: entry.at, seq: entry.seq });
   else settleItem(operation, failed, text);
 }
 
@@ -379,7 +380,7 @@ function readTurn(reading: Reading): void {
   loop.turn = new Container(loop.container);
   const text = resultLine(reading);
   loop.states.read(text, meta.appends ?? null);
-  scope.log.push({ operation, kind: "turn", failed: false, text, at: entry.at });
+  scope.log.push({ operation, kind: "turn", failed: false, text, at: entry.at, seq: entry.seq });
 }
 
 /** Earlier turns, and what was to be delivered to them. */

@@ -1,6 +1,7 @@
 /** The entries that end an operation, and those that must stand before it: the starts of what encloses it. */
 import { AgentFailure, type FailureRecord } from "../kernel/errors.ts";
 import { type Json, decodeJson } from "../kernel/json.ts";
+import { inputReference } from "../journal/read-entry.ts";
 import { usageMeta } from "./ledger.ts";
 import type { MapState } from "./map-operation.ts";
 import { innermost, type Operation, metaText } from "./operation.ts";
@@ -41,13 +42,29 @@ export function writeResult(
     name: operation.name,
     meta: `${meta}${extraMeta}}`,
     text,
-    inputText: keepsInput ? operation.inputText : null,
+    inputText: keepsInput ? inputLine(operation) : null,
     failed,
     operation,
     container: innermost(operation),
     jump: operation.map === null ? null : operation.map.container.jumpFrom(end),
     notBefore,
   });
+}
+
+/** Shorter texts are not worth a reference. */
+const shortText = 16;
+
+/** The result that was delivered last, if this is its text; else 0. Asked while that is so. */
+export function lastResult(scope: Scope, text: string | null): number {
+  return text !== null && text === scope.lastText && text.length > shortText ? scope.lastSeq : 0;
+}
+
+/** How a result tells its input: by the entry that has it, or in full. */
+export function inputLine({ scope, inputText, inputOf }: Operation): string | null {
+  if (inputOf !== 0) return inputReference(inputOf);
+  // The start of its scope; an item's input stands in its map's list.
+  if (inputText === null || inputText !== scope.inputText || inputText.length <= shortText) return inputText;
+  return scope.seq === 0 || scope.operation?.itemOf != null ? inputText : inputReference(scope.seq);
 }
 
 function clearDeadline(operation: Operation): void {

@@ -7,7 +7,7 @@ import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
-import { ensureStarted } from "./results.ts";
+import { ensureStarted, inputLine } from "./results.ts";
 import type { Scope } from "./scope.ts";
 import { boundAgent } from "./work.ts";
 
@@ -78,7 +78,7 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
       ...usageOf(scope.container?.account),
     }),
     text,
-    inputText: written || operation.itemOf !== null ? null : scope.inputText,
+    inputText: written || operation.itemOf !== null ? null : inputLine(operation),
     failed,
     operation,
     container: operation.itemOf === null ? operation.container : operation.itemOf.container,

@@ -17,6 +17,8 @@ export interface Delivery {
   readonly failed: boolean;
   readonly text: string | null;
   readonly at: number;
+  /** Of its entry. */
+  readonly seq: number;
 }
 
 export type FrameState = "none" | "running" | "settled";
@@ -56,6 +58,9 @@ export class Scope {
   direct = 0;
   /** Time of the last delivered entry. */
   now = 0;
+  /** Text of the last delivered result and the seq of its entry: mostly the input of what comes next. */
+  lastText: string | null = null;
+  lastSeq = 0;
   /** In the engine's ready queue. */
   queued = false;
   /** Replaying after a crash; nothing of this run is launched before all such scopes have caught up. */

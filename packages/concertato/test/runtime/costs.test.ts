@@ -20,9 +20,9 @@ const limits: Readonly<Record<string, Costs>> = {
       "insert into mark": 0.015,
       "update run": 1,
     },
-    logBytes: 10094,
-    keptBytes: 518,
-    heapBytes: 11848,
+    logBytes: 9291,
+    keptBytes: 295,
+    heapBytes: 11669,
   },
   "write step": {
     statements: {
@@ -34,7 +34,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 18705,
     keptBytes: 586,
-    heapBytes: 21186,
+    heapBytes: 21205,
   },
   "nested workflow of one step": {
     statements: {
@@ -44,15 +44,14 @@ const limits: Readonly<Record<string, Costs>> = {
       "insert into mark": 0.05,
       "update run": 2,
     },
-    logBytes: 21630,
-    keptBytes: 1079,
-    heapBytes: 25886,
+    logBytes: 19776,
+    keptBytes: 856,
+    heapBytes: 25798,
   },
   "map item": {
     statements: {
       begin: 0.06,
       commit: 0.06,
-      // Items and outputs of the map as a whole are large: one blob, in place of a copy of each.
       "insert into blob": 0.01,
       "insert into blob_ref": 0.01,
       "insert into entry": 1,
@@ -60,8 +59,8 @@ const limits: Readonly<Record<string, Costs>> = {
       "update run": 0.06,
     },
     logBytes: 2348,
-    keptBytes: 747,
-    heapBytes: 5405,
+    keptBytes: 248,
+    heapBytes: 5399,
   },
   "loop turn of one step": {
     statements: {
@@ -71,9 +70,9 @@ const limits: Readonly<Record<string, Costs>> = {
       "insert into mark": 0.03,
       "update run": 2,
     },
-    logBytes: 19385,
-    keptBytes: 776,
-    heapBytes: 20527,
+    logBytes: 18519,
+    keptBytes: 553,
+    heapBytes: 20500,
   },
   "read step of 10 runs at once": {
     statements: {
@@ -82,9 +81,9 @@ const limits: Readonly<Record<string, Costs>> = {
       "insert into entry": 1,
       "update run": 1,
     },
-    logBytes: 3255,
-    keptBytes: 515,
-    heapBytes: 8984,
+    logBytes: 2575,
+    keptBytes: 292,
+    heapBytes: 8809,
   },
   "run that asks a person": {
     statements: {
@@ -94,9 +93,9 @@ const limits: Readonly<Record<string, Costs>> = {
       "insert into run": 1,
       "update run": 5,
     },
-    logBytes: 2600,
+    logBytes: 2678,
     keptBytes: 1141,
-    heapBytes: 54897,
+    heapBytes: 56417,
   },
 };
 

@@ -7,8 +7,8 @@ import { App, type Job, type StartOptions } from "../../src/app.ts";
 import { isQuestion, type WaitSummary } from "../../src/run-summary.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
 import { clearCodec } from "../../src/store/clear-codec.ts";
-import type { Entry, EntryKind } from "../../src/journal/entry.ts";
-import { readEntry } from "../../src/journal/read-entry.ts";
+import type { Entry, EntryKind, StoredEntry } from "../../src/journal/entry.ts";
+import { EntryReader } from "../../src/journal/entry-reader.ts";
 import type { RunRow, Store } from "../../src/journal/store.ts";
 import type { Agent } from "../../src/runtime/agent.ts";
 import { Engine } from "../../src/runtime/engine.ts";
@@ -97,9 +97,11 @@ export class Lab {
 
   /** The whole journal of a run, as the store has it. */
   journal(runId: string): readonly Entry[] {
-    return this.store
-      .entries(this.row(runId).key, 0, 100_000)
-      .map((stored) => readEntry(stored, stored.body === null ? null : String(stored.body)));
+    const stored = this.store.entries(this.row(runId).key, 0, 100_000);
+    const text = (entry: StoredEntry) => (entry.body === null ? null : String(entry.body));
+    const reader = new EntryReader(text, (seq) => stored[seq - 1]);
+    // What is fetched is there at once, and then so is the entry.
+    return stored.map((entry) => reader.read(entry) as Entry);
   }
 
   kinds(runId: string): readonly EntryKind[] {

@@ -57,7 +57,7 @@ describe("a large value", () => {
     const job = await app.start(ten, value);
     expect(await job.result()).toBe(value);
     expect(inFile("select count(*) as n, length(body) as length from blob")).toEqual([{ n: 1, length: 1_000_003 }]);
-    expect(inFile("select max(length(body)) as longest from entry")).toEqual([{ longest: 5 }]);
+    expect(inFile("select max(length(body)) as longest from entry")).toEqual([{ longest: 6 }]);
     const seen = [];
     for await (const entry of job.events({ live: false })) seen.push(entry);
     expect(seen.filter(({ kind }) => kind === "result").map(({ body, input }) => [body, input])).toEqual(
