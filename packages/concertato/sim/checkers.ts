@@ -8,7 +8,8 @@ import type { Change, ChangeResult, RunRow } from "../src/journal/store.ts";
 import type { Client } from "./client.ts";
 import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
-import { misfit, type Program } from "./programs.ts";
+import { misfit } from "./programs.ts";
+import type { Program } from "./words/word.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Under which conditions a seed ran: some rules hold only without some faults. */

@@ -7,7 +7,7 @@ import { summaryOf } from "../src/run-summary.ts";
 import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
 import type { Node } from "./node.ts";
-import type { Program } from "./programs.ts";
+import type { Program } from "./words/word.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** A start and what became known of it. */

@@ -32,15 +32,22 @@ export class Ledger {
     this.refusals = refusals;
   }
 
-  async read(id: number, _attempt: AttemptContext): Promise<number> {
+  async read(id: number): Promise<number> {
     await this.#take();
     return id * 2;
   }
 
   /** Fails often; its retries must get through. */
-  async flaky(id: number, _attempt: AttemptContext): Promise<number> {
+  async flaky(id: number): Promise<number> {
     await this.#take();
     if (this.#schedule.random.chance(0.4)) throw new Error("flaky");
+    return id * 2;
+  }
+
+  /** Sometimes it never answers. */
+  async hang(id: number): Promise<number> {
+    if (this.#schedule.random.chance(0.3)) await new Promise<void>(() => undefined);
+    await this.#take();
     return id * 2;
   }
 

@@ -8,8 +8,8 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { failingSeeds } from "./failing-seeds.ts";
 import { plantedSimulator } from "./planted-copy.ts";
 import { type Plant, plants } from "./plants.ts";
-import { presentGeneration } from "./programs.ts";
 import { simulate, type Verdict } from "./simulate.ts";
+import { presentGeneration } from "./vocabulary.ts";
 
 /** What a worker has done so far. */
 interface Progress {

@@ -4,9 +4,10 @@ import { Client } from "./client.ts";
 import { Disk } from "./fault-store.ts";
 import { Effects } from "./ledger.ts";
 import { Node } from "./node.ts";
-import { presentGeneration, randomProgram } from "./programs.ts";
+import { randomProgram } from "./programs.ts";
 import { Random } from "./random.ts";
 import { Schedule } from "./schedule.ts";
+import { presentGeneration } from "./vocabulary.ts";
 
 /** What a seed showed. */
 export interface Verdict {
@@ -205,8 +206,9 @@ class Simulation {
   async #calm(): Promise<void> {
     this.#note("calm");
     this.#disk.faults.errors = 0;
-    // Deadlines that were set on a clock ahead of the others come due too.
-    if (this.#jumps) for (const node of this.#nodes) node.jump(20_000_000);
+    // Deadlines that were set on a clock ahead of the others come due too, and so do moments that one of them is past.
+    const ahead = this.#generation > 2 ? Math.max(...this.#nodes.map(({ skew }) => skew)) : null;
+    if (this.#jumps) for (const node of this.#nodes) node.jump(20_000_000 + (ahead === null ? 0 : ahead - node.skew));
     for (const node of this.#nodes) this.#restart(node);
     // A storm whose crashes met processes that were down already is no storm.
     for (const node of this.#nodes) if (this.#generation > 1 && this.#crashes < leastCrashes) this.#renew(node);
