@@ -67,8 +67,7 @@ export class Checkers {
     changes.forEach((change, index) => {
       if (change.kind !== "append" || results[index]?.ok !== true) return;
       for (const entry of change.entries) {
-        if (entryKindName(entry.kind) !== "result" || entry.meta === null || !entry.meta.startsWith('{"verb":"sleep"'))
-          continue;
+        if (entryKindName(entry.kind) !== "result" || !/^{"verb":"(sleep|until)"/.test(entry.meta ?? "")) continue;
         const until = this.#deadlineOf(change.run, entry);
         if (until !== undefined && wall < until)
           this.violate(

@@ -25,4 +25,5 @@ export const failingSeeds: readonly FailingSeed[] = [
   },
   { seed: 142137, generation: 1, found: "the same after a power cut" },
   { seed: 345, generation: 2, found: "a read that lost its race while it waited for its next attempt was tried again" },
+  { seed: 1155, generation: 3, found: "an item ended while the join that gave it up was taken up after a crash" },
 ];

@@ -213,4 +213,80 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: "loser-tried-again",
+    rule: "a call that lost its race while it waited for its next attempt is not tried again",
+    edits: [{ file: "runtime/operation.ts", find: "      this.retried ||\n", replace: "" }],
+  },
+  {
+    name: "join-forgets-its-need",
+    rule: "a join by a count is decided after a restart as before",
+    edits: [
+      {
+        file: "runtime/results.ts",
+        find: '      ...(map.join === "count" ? { need: map.need } : {}),\n',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "given-up-item-ends",
+    rule: "an item that a join gave up writes no end",
+    edits: [
+      {
+        file: "runtime/scope-end.ts",
+        find: "  if (scope.dead) return;\n  if (settled.failed)",
+        replace: "  if (settled.failed)",
+      },
+    ],
+  },
+  {
+    name: "moment-early",
+    rule: "a moment of the wall clock is never early by it",
+    edits: [
+      {
+        file: "runtime/wall-deadlines.ts",
+        find: "    const now = this.#world.clock.now();",
+        replace: "    const now = this.#world.clock.now() + 2;",
+      },
+      {
+        file: "runtime/wall-deadlines.ts",
+        find: "next.dueMonotonic - this.#world.clock.now()",
+        replace: "next.dueMonotonic - 2 - this.#world.clock.now()",
+      },
+    ],
+  },
+  {
+    name: "wait-without-end",
+    rule: "a wait's deadline survives a restart",
+    edits: [
+      {
+        file: "runtime/recovery.ts",
+        find: "  operation.until = meta.until ?? null;",
+        replace: '  operation.until = operation.verb === "wait" ? null : (meta.until ?? null);',
+      },
+    ],
+  },
+  {
+    name: "timeout-unarmed",
+    rule: "an attempt that never answers ends at its timeout",
+    edits: [
+      {
+        file: "runtime/outside-work.ts",
+        find: "  if (leaf.timeoutMs !== undefined) armTimeout",
+        replace: "  if (leaf.timeoutMs !== undefined && operation.attempt < 3) armTimeout",
+      },
+    ],
+  },
+  {
+    name: "drawn-anew",
+    rule: "derived ids are the same on replay",
+    edits: [
+      {
+        file: "runtime/body-context.ts",
+        find: "derivedId(this.#scope.run.seed,",
+        replace: "derivedId(String(this.#scope.run.epoch),",
+      },
+    ],
+  },
 ];

@@ -21,6 +21,8 @@ export function endScope(engine: Engine, scope: Scope): void {
   const untold = scope.told ? firstUntold(scope) : undefined;
   if (untold !== undefined) return engine.diverged(scope, untold, "the end of the body");
   engine.caughtUp(scope);
+  // What the others took up may have given this one up: a join that was due when the process died.
+  if (scope.dead) return;
   if (settled.failed) return writeEnd(scope, true, failureText(settled.error, scope.path));
   const output = scope.agent?.body.type === "code" ? boundAgent(scope.agent).output : undefined;
   try {

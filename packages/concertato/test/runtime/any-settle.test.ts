@@ -195,4 +195,31 @@ describe("ctx.map joined by", () => {
     const { job } = await lab.begin(mapped([1], { join: { count } }), 0);
     expect((await failure(job.result())).code).toBe("agent/input-invalid");
   });
+
+  test("a join that was due when the process died gives up the item that ends while it is taken up again", async () => {
+    const item = workflow({ name: "steps" }, async (count, ctx) => {
+      for (let step = 0; step < Number(count); step++) await ctx.step("read", () => step, { effect: "read" });
+      return count;
+    });
+    const body = workflow({ name: "body", uses: [item] }, async (_input, ctx) => {
+      const first = await ctx.map([1, 2], item, { join: "any" });
+      await ctx.waitFor("end");
+      return first;
+    });
+    for (let crashAfter = 1; crashAfter < 9; crashAfter++) {
+      const lab = new Lab();
+      const { job } = await lab.begin(body, 0, { crashAfter });
+      const second = await lab.open([body]);
+      await lab.world.settle();
+      second.crash();
+      const third = await lab.open([body]);
+      await third.app.signal(job.runId, "end");
+      await lab.world.settle();
+      const ended = await third.app.job(job.runId).outcome();
+      expect(ended, `died after ${crashAfter} entries`).toEqual({
+        status: "completed",
+        output: { index: 0, value: 1 },
+      });
+    }
+  });
 });
