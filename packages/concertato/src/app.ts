@@ -2,6 +2,7 @@
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
+import { draftFork, type ForkOptions } from "./fork.ts";
 import { type Entry, entryKinds, type FinalStatus, type StoredEntry } from "./journal/entry.ts";
 import { EntryReader } from "./journal/entry-reader.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
@@ -188,6 +189,29 @@ export class App implements AsyncDisposable {
       });
     }
     return this.job<Output>(row.id);
+  }
+
+  /**
+   * Starts a new run that begins as another one began and goes on by itself, with another input, state or version of its
+   * agent. The original may be in any state and is not touched. By default nothing that the original did is done again:
+   * what it recorded is taken over where the same is asked for, and a write or irreversible effect that it has no record of
+   * stops the fork. Bodies draw the same random numbers and ids as in the original; idempotency keys are new.
+   * @throws ConcertatoError `run/not-found`, `fork/invalid`, `agent/input-invalid`, `run/key-conflict`
+   */
+  async fork<Output = unknown>(runId: string, options: ForkOptions = {}): Promise<Job<Output>> {
+    const source = await this.#row(runId);
+    if (options.agent !== undefined) this.#engine.register(options.agent);
+    const { created, entries, blobs, functions } = await draftFork(
+      this.#engine,
+      source,
+      options,
+      options.principal ?? this.#principal,
+    );
+    if (Object.keys(functions).length > 0) this.#engine.stubs.set(created.id, functions);
+    const result = await this.#submitStart(created.id, { kind: "create", run: created, entries, blobs });
+    if (!result.ok) return this.#existing<Output>(result.run, created, options.key ?? "");
+    this.#engine.ownership.sweepSoon();
+    return this.#job<Output>(created.id, undefined);
   }
 
   /** A run by id, to watch or await. It may be of any process; that it exists is found out on use. */

@@ -1,6 +1,7 @@
 /** The public list of Concertato. Anything not named here may change without notice. */
 export { App } from "./app.ts";
 export type { Job, ListOptions, Outcome, Question, RunTree, StartOptions } from "./app.ts";
+export type { ForkEffects, ForkOptions } from "./fork.ts";
 export type { RunSummary, WaitSummary } from "./run-summary.ts";
 export { human } from "./agents/human.ts";
 export type { HumanOptions } from "./agents/human.ts";
@@ -30,6 +31,7 @@ export type {
   ProbeAnswer,
   RetryPolicy,
 } from "./runtime/agent.ts";
+export type { ByEffect, ForkElsewhere, ForkMode } from "./runtime/fork-description.ts";
 export { done, next } from "./runtime/context.ts";
 export type {
   ChildHandle,

@@ -19,6 +19,8 @@
  *
  * `patched` is no operation: it takes no number, so that code can ask for it where a journal has nothing. Its `op` is
  * the loop's turn that asked ("0/3"), or "" for the body itself.
+ *
+ * A fork begins with entries of another run (those up to `forked`); what follows `forked` is its own.
  */
 /** Numbers are what stores keep; they are never re-used. */
 export const entryKinds = {
@@ -41,6 +43,7 @@ export const entryKinds = {
   diverged: 17,
   emitted: 18,
   patched: 19,
+  forked: 22,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -133,6 +136,14 @@ export interface EntryMeta {
   readonly flags?: readonly string[];
   /** Result of a wait: seq of the `signal` entry, admitted before the wait, that it consumes. */
   readonly signal?: number;
+  /** On `run-started` of a fork: the run it was forked from, and the seq of the last entry taken over. */
+  readonly fork?: { readonly run: string; readonly at: number };
+  /** On results of a fork: seq of the result in the run it was forked from that was taken over, without doing anything. */
+  readonly recorded?: number;
+  /** On results of a fork: the value was given with the fork, without doing anything. */
+  readonly stubbed?: true;
+  /** On entries that a fork took over: the payload was changed by whoever forked. */
+  readonly edited?: true;
 }
 
 /** What an operation does to the outside world. `irreversible` is the default when nothing is declared. */

@@ -21,6 +21,11 @@ export const errorCodes = {
   "codec/key-missing": { retryable: false, remedy: "Open the store with the key it was written with." },
   "codec/too-large": { retryable: false, remedy: "Store large payloads outside and pass a reference." },
   "codec/unstorable": { retryable: false, remedy: "Return plain JSON values." },
+  "fork/invalid": { retryable: false, remedy: "Fork at an entry that the run has, with what fits that entry." },
+  "fork/nothing-recorded": {
+    retryable: false,
+    remedy: "Give the fork a stub for that tool, or allow its effect to happen anew.",
+  },
   "journal/damaged": { retryable: false, remedy: "Restore the run from a backup; other runs are not touched." },
   "journal/divergence": {
     retryable: false,

@@ -20,6 +20,7 @@ import { WallDeadlines } from "./wall-deadlines.ts";
 import { depart, leaveWhenDone, noWorker } from "./departure.ts";
 import { Committer } from "./committer.ts";
 import { Container } from "./container.ts";
+import type { StubFunctions } from "./fork-description.ts";
 import { launch } from "./launch.ts";
 import { endScope } from "./scope-end.ts";
 import { ensureStarted, failureOf } from "./results.ts";
@@ -63,6 +64,10 @@ export class Engine {
   /** Runs in memory, by key. */
   readonly runs: Map<number, LiveRun> = new Map();
   readonly listeners: Set<EntryListener> = new Set();
+  /** Runs that hold recorded ends back. */
+  readonly directed: Set<LiveRun> = new Set();
+  /** Functions that forks made here were given in place of tools, by run id. */
+  readonly stubs: Map<string, StubFunctions> = new Map();
   /** The scope whose delivery is being drained: the only one whose body may call ctx. */
   current: Scope | null = null;
   /** Some attempt was started since the last drain; its end may be a microtask away. */
@@ -158,10 +163,17 @@ export class Engine {
         this.launched = false;
         return this.world.drain(this.#pump);
       }
-      if (!this.committer.flush()) break;
+      if (!this.committer.flush() && !this.#releaseNext()) break;
     }
     this.#pumping = false;
   };
+
+  /** Forks and replays go on with what was recorded next when nothing else is left to do. */
+  #releaseNext(): boolean {
+    if (this.directed.size === 0 || this.draining) return false;
+    for (const run of this.directed) if (run.direction?.releaseNext() === true) return true;
+    return false;
+  }
 
   #nextReady(): Scope | undefined {
     if (this.#readyHead >= this.#ready.length) return undefined;
@@ -362,14 +374,25 @@ export class Engine {
     }
   }
 
-  #advance(loop: LoopState, { text, appends }: StoredState): void {
-    const { operation } = loop;
-    const { scope } = operation;
-    ensureStarted(scope);
-    carryFlags(scope, loop);
-    const flags = loop.flags.size === 0 ? "" : `,"flags":${JSON.stringify([...loop.flags])}`;
+  #advance(loop: LoopState, state: StoredState): void {
+    carryFlags(loop.operation.scope, loop);
     loop.advancing = true;
     loop.turns++;
+    if (loop.operation.scope.run.direction !== null && this.#isTurnHeld(loop, state)) return;
+    this.#writeTurn(loop, state);
+  }
+
+  #isTurnHeld(loop: LoopState, state: StoredState): boolean {
+    const write = (recorded: StoredState) => this.#writeTurn(loop, recorded);
+    return loop.operation.scope.run.direction?.holdsTurn(loop, state, write) === true;
+  }
+
+  #writeTurn(loop: LoopState, { text, appends }: StoredState): void {
+    const { operation } = loop;
+    const { scope } = operation;
+    if (!operation.live) return;
+    ensureStarted(scope);
+    const flags = loop.flags.size === 0 ? "" : `,"flags":${JSON.stringify([...loop.flags])}`;
     const continued = appends === null ? "" : `,"appends":${JSON.stringify(appends)}`;
     const skipped = needsTurnBefore(appends) ? loop.turn : loop.container;
     scope.run.write("loop-advanced", scope, {
@@ -445,6 +468,7 @@ export class Engine {
       for (const controller of scope.controllers) controller.abort();
     }
     this.runs.delete(run.key);
+    this.directed.delete(run);
     this.ownership.forget(run);
   }
 

@@ -12,6 +12,8 @@ import { openWait, setTimer } from "./waits.ts";
 /** Starts, or takes up again, an operation whose body has issued it (or that needs no body). */
 export function launch(engine: Engine, operation: Operation): void {
   if (!operation.live || operation.scope.dead) return;
+  const { direction } = operation.scope.run;
+  if (direction !== null && direction.takes(operation)) return;
   switch (operation.verb) {
     case "sleep":
     case "until":

@@ -9,6 +9,7 @@ import type { InboxSend, NewBlob, NewRun, RunPatch, RunRow } from "../journal/st
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Departure } from "./departure.ts";
+import type { Direction } from "./direction.ts";
 import type { Engine } from "./engine.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
@@ -58,7 +59,8 @@ export class LiveRun {
   readonly parent: string | null;
   readonly createdAt: number;
   readonly epoch: number;
-  readonly seed: string;
+  /** Of what bodies draw; a fork draws what its original drew. */
+  seed: string;
   readonly root: Scope;
   /** Seq of the last committed entry. */
   seq: number;
@@ -83,6 +85,8 @@ export class LiveRun {
   dirty = false;
 
   attempts = 0;
+  /** Ends that are known and wait for their turn. */
+  held = 0;
   queuedScopes = 0;
   /** Eager scopes that have not caught up yet. */
   recovering = 0;
@@ -119,6 +123,12 @@ export class LiveRun {
   askedAnew = false;
   admitting = false;
   admitAgain = false;
+  /** Where the ends of its operations come from, in a fork or a replay. */
+  direction: Direction | null = null;
+  /** The journal's time while everything in it was recorded elsewhere; null: the present. */
+  pinnedAt: number | null = null;
+  /** A fork took over entries up to this one: what they began was begun by another run. */
+  inherited = 0;
   /** Rough size in memory, for the warm cache. */
   weight = 512;
   /** What it was counted with in the warm cache. */
@@ -146,7 +156,7 @@ export class LiveRun {
 
   /** The journal's clock: the wall clock, but never back. */
   tick(notBefore = 0): number {
-    const at = Math.max(this.lastAt, this.engine.world.clock.now(), notBefore);
+    const at = Math.max(this.lastAt, this.pinnedAt ?? this.engine.world.clock.now(), notBefore);
     this.lastAt = at;
     return at;
   }
@@ -209,7 +219,8 @@ export class LiveRun {
       this.queuedScopes === 0 &&
       this.recovering === 0 &&
       !this.finished &&
-      this.departure === null
+      this.departure === null &&
+      this.held === 0
     );
   }
 

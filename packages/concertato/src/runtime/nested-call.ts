@@ -54,7 +54,7 @@ export function startChild(engine: Engine, operation: Operation): void {
     const bound = target === undefined ? undefined : boundAgent(target);
     const input = validateNow(bound?.input, operation.input, `input of ${operation.name}`);
     const text = encodeJson(input, `input of ${operation.name}`);
-    const id = `${run.id.split("_")[0] ?? "run"}_${derivedId(run.seed, operation.path, 0)}`;
+    const id = `${run.id.split("_")[0] ?? "run"}_${derivedId(run.id, operation.path, 0)}`;
     const { created, entries, blobs } = firstEntries(engine, {
       id,
       agent: operation.agent,

@@ -16,6 +16,7 @@ import type { LiveRun, Written } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
 import { depart, displaced, leaveWhenDone } from "./departure.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
+import { directFork, loadFork } from "./load-fork.ts";
 
 export interface OwnershipOptions {
   readonly warmBytes: number;
@@ -267,7 +268,10 @@ export class Ownership {
       if (entries.at(-1)?.seq !== row.seq && (await this.#movedOn(row))) return;
       const blobs = await readBlobs(this.#engine.store, this.#engine.codec, row, entries);
       if (this.#engine.stopped) return;
-      const run = loadRun(this.#engine, row, entries, blobs);
+      const fork = await loadFork(this.#engine, row, entries);
+      if (this.#engine.stopped) return;
+      const run = loadRun(this.#engine, row, entries, blobs, fork?.seq);
+      if (fork !== undefined) directFork(run, fork);
       this.#engine.runs.set(run.key, run);
       resumeRun(this.#engine, run, row.parked);
       this.admit(run);

@@ -27,9 +27,17 @@ import type { Agent } from "./agent.ts";
 /**
  * The run as its journal has it; deadlines are armed, nothing is running.
  * @param blobs the large payloads that the entries name
+ * @param inherited seq up to which a fork took over the entries of another run; 0 for others
  */
-export function loadRun(engine: Engine, row: RunRow, entries: readonly ReadEntry[], blobs: BlobTexts): LiveRun {
+export function loadRun(
+  engine: Engine,
+  row: RunRow,
+  entries: readonly ReadEntry[],
+  blobs: BlobTexts,
+  inherited = 0,
+): LiveRun {
   const run = new LiveRun(engine, row, engine.agent(row.agent), row.id);
+  run.inherited = inherited;
   let previousSeq = 0;
   for (const entry of entries) {
     applyEntry(engine, run, entry, entry.seq - previousSeq, blobs);
@@ -68,7 +76,8 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
   if (kind === undefined)
     throw damaged({ id: run.id } as RunRow, `entry ${entry.seq} has the unknown kind ${entry.kind}`);
   const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
-  if (meta.from !== undefined) admitMark(run, meta.from[0], meta.from[1]);
+  // What was sent to the run that was forked was not sent to the fork.
+  if (meta.from !== undefined && entry.seq > run.inherited) admitMark(run, meta.from[0], meta.from[1]);
   // Inside a scope that ended while the journal went on elsewhere.
   if (scope === undefined) return;
   const reading: Reading = { engine, run, entry, meta, scope, covers, blobs };
@@ -76,6 +85,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "run-started":
       run.root.inputText = clear(reading);
       run.root.startedAt = entry.at;
+      run.seed = meta.seed ?? run.seed;
       return;
     case "scope-started":
       return readScopeStarted(reading);
@@ -108,8 +118,9 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "patched":
       return readPatched(reading);
     case "diverged":
-      run.divergedText = clear(reading);
+      if (entry.seq > run.inherited) run.divergedText = clear(reading);
       return;
+    case "forked":
     case "run-ended":
       return;
   }
@@ -257,6 +268,8 @@ function forgetUnder(run: LiveRun, scope: Scope, prefix: string): void {
 function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-doubt"): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
+  // Another run's attempt: the fork's own has not begun.
+  if (entry.seq <= run.inherited) return;
   operation.state = "pending";
   operation.attempt = meta.attempt ?? Math.max(1, operation.attempt);
   switch (kind) {

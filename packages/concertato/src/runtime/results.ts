@@ -28,6 +28,34 @@ export function writeResult(
   const { scope } = operation;
   operation.state = "pending";
   clearDeadline(operation);
+  if (scope.run.direction !== null && isHeld(operation, failed, text, took, extraMeta, notBefore)) return;
+  writeNow(operation, failed, text, took, extraMeta, notBefore);
+}
+
+/** A function of its own, so that runs without a direction pay for no closure. */
+function isHeld(
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  took: number,
+  extraMeta: string,
+  notBefore: number,
+): boolean {
+  const write = (asFailed: boolean, asText: string | null) => {
+    if (operation.live) writeNow(operation, asFailed, asText, took, extraMeta, notBefore);
+  };
+  return operation.scope.run.direction?.holdsEnd(operation, failed, text, write) === true;
+}
+
+function writeNow(
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  took: number,
+  extraMeta: string,
+  notBefore: number,
+): void {
+  const { scope } = operation;
   ensureStarted(scope);
   const keepsInput = operation.verb === "run" && !operation.intended && !operation.opened && operation.itemOf === null;
   const end = scope.run.nextSeq + 1;

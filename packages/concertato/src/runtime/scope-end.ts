@@ -66,7 +66,19 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
   const { operation, run } = scope;
   cancelScope(scope);
   if (operation === null) return endRun(run, failed ? "failed" : "completed", text);
+  if (run.direction !== null && isHeld(scope, operation, failed, text)) return;
+  writeScopeEnd(scope, operation, failed, text);
+}
+
+function isHeld(scope: Scope, operation: Operation, failed: boolean, text: string | null): boolean {
+  const write = (asFailed: boolean, asText: string | null) => writeScopeEnd(scope, operation, asFailed, asText);
+  return scope.run.direction?.holdsEnd(operation, failed, text, write) === true;
+}
+
+function writeScopeEnd(scope: Scope, operation: Operation, failed: boolean, text: string | null): void {
+  const { run } = scope;
   const { scope: parent } = operation;
+  if (!operation.live) return;
   ensureStarted(parent);
   const written = scope.seq > 0;
   const end = run.nextSeq + 1;
@@ -89,7 +101,7 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
 }
 
 /** Writes the last entry of a run, and tells the run that started it. */
-function endRun(run: LiveRun, status: FinalStatus, text: string | null): void {
+export function endRun(run: LiveRun, status: FinalStatus, text: string | null): void {
   if (run.finished) return;
   run.finished = true;
   for (const scope of run.scopes.values()) cancelScope(scope);

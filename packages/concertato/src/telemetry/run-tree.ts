@@ -109,7 +109,8 @@ function nameOf(agent: string): string {
 
 function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
   const { kind, meta } = entry;
-  if (kind === "run-started" || kind === "signal" || kind === "diverged" || kind === "patched") return;
+  if (kind === "run-started" || kind === "signal" || kind === "diverged") return;
+  if (kind === "patched" || kind === "forked") return;
   if (kind === "run-ended") {
     noteUsage(root, entry);
     return endNode(root, entry, meta.status ?? "completed");

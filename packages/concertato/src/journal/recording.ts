@@ -1,0 +1,141 @@
+/**
+ * A fold: what a journal says became of each operation, by its path. It tells a fork which results it may take over, a
+ * replay what to hand to the code, and a divergence report what stood around the place. Pure; it reads nothing itself.
+ */
+import type { EntryKind, EntryMeta, StoredEntry, Verb } from "./entry.ts";
+import { entryKindName } from "./entry.ts";
+
+/** An entry that handed something to a body. */
+export interface RecordedEnd {
+  readonly seq: number;
+  readonly at: number;
+  readonly failed: boolean;
+  /** Payload in clear. */
+  readonly text: string | null;
+  /** Whoever forked put the payload there: no code gives it. */
+  readonly edited: boolean;
+}
+
+/** One operation of a journal. */
+export interface RecordedOperation {
+  readonly path: string;
+  /** Of its first entry. */
+  readonly seq: number;
+  readonly verb: Verb;
+  readonly name: string;
+  /** `name@version`, "" for steps, timers and waits. */
+  readonly agent: string;
+  /** Text of the input it was called with; undefined where the journal does not have it. */
+  readonly input: string | null | undefined;
+  /** Undefined while it was under way, and for loops, whose ends are not recorded. */
+  readonly end: RecordedEnd | undefined;
+}
+
+type Draft = { -readonly [K in keyof RecordedOperation]: RecordedOperation[K] };
+
+/** Kinds whose payload is what the operation was called with. */
+const asks: ReadonlySet<EntryKind> = new Set(["scope-started", "intent", "wait-opened", "in-doubt"]);
+
+/** Kinds that end an operation. */
+const ends: ReadonlySet<EntryKind> = new Set(["result", "scope-ended", "child-started"]);
+
+export class Recording {
+  readonly operations: ReadonlyMap<string, RecordedOperation>;
+  /** What each turn of a loop ended with, by `path#turn`. */
+  readonly turns: ReadonlyMap<string, RecordedEnd>;
+  /** How the run's own body ended; undefined while it had not, and when the run was ended from outside. */
+  readonly end: RecordedEnd | undefined;
+
+  /**
+   * @param entries a whole journal, or its beginning, in order of seq
+   * @param textOf the payload of an entry in clear, both lines
+   */
+  constructor(entries: readonly StoredEntry[], textOf: (entry: StoredEntry) => string | null) {
+    const fold = new Fold(textOf);
+    for (const entry of entries) fold.add(entry);
+    this.operations = fold.operations;
+    this.turns = fold.turns;
+    this.end = fold.end;
+  }
+}
+
+class Fold {
+  readonly operations = new Map<string, Draft>();
+  readonly turns = new Map<string, RecordedEnd>();
+  end: RecordedEnd | undefined;
+  readonly #textOf: (entry: StoredEntry) => string | null;
+  /** Paths of scopes by the seq of their start. */
+  readonly #scopes = new Map<number, string>([[1, "0"]]);
+  /** Items of maps by the map's path: their operations do not repeat them. */
+  readonly #items = new Map<string, readonly unknown[]>();
+
+  constructor(textOf: (entry: StoredEntry) => string | null) {
+    this.#textOf = textOf;
+  }
+
+  add(entry: StoredEntry): void {
+    const kind = entryKindName(entry.kind);
+    if (kind === undefined) return;
+    const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
+    if (kind === "run-ended") {
+      if (meta.status === "completed" || meta.status === "failed") this.end = this.#ended(entry, meta);
+      return;
+    }
+    const scope = this.#scopes.get(entry.scope);
+    if (scope === undefined || entry.op === "") return;
+    const path = `${scope}.${entry.op}`;
+    const operation = this.operations.get(path) ?? this.#begin(path, entry, meta);
+    if (kind === "scope-started") this.#scopes.set(entry.seq, path);
+    if (kind === "map-started") this.#mapStarted(operation, entry);
+    if (asks.has(kind) && entry.body !== null) operation.input = this.#textOf(entry);
+    if (kind === "loop-advanced") this.turns.set(`${path}#${meta.count ?? 0}`, this.#ended(entry, meta));
+    if (kind === "result" && operation.verb === "map") this.#items.delete(path);
+    if (ends.has(kind)) this.#ends(operation, entry, meta);
+  }
+
+  #begin(path: string, entry: StoredEntry, meta: EntryMeta): Draft {
+    const verb = meta.verb ?? "run";
+    const operation: Draft = {
+      path,
+      seq: entry.seq,
+      verb,
+      name: entry.name,
+      agent: verb === "step" ? "" : (meta.agent ?? ""),
+      input: this.#itemAt(path),
+      end: undefined,
+    };
+    this.operations.set(path, operation);
+    return operation;
+  }
+
+  #mapStarted(operation: Draft, entry: StoredEntry): void {
+    operation.input = this.#textOf(entry);
+    if (operation.input === null) return;
+    this.#items.set(operation.path, JSON.parse(operation.input) as readonly unknown[]);
+  }
+
+  #itemAt(path: string): string | undefined {
+    const cut = path.lastIndexOf("/");
+    const items = cut < 0 ? undefined : this.#items.get(path.slice(0, cut));
+    return items === undefined ? undefined : JSON.stringify(items[Number(path.slice(cut + 1))] ?? null);
+  }
+
+  #ends(operation: Draft, entry: StoredEntry, meta: EntryMeta): void {
+    const [, input] = this.#lines(entry);
+    if (input !== undefined) operation.input = input;
+    operation.end = this.#ended(entry, meta);
+  }
+
+  #ended(entry: StoredEntry, meta: EntryMeta): RecordedEnd {
+    const [text] = this.#lines(entry);
+    return { seq: entry.seq, at: entry.at, failed: meta.failed === true, text, edited: meta.edited === true };
+  }
+
+  #lines(entry: StoredEntry): readonly [text: string | null, input: string | undefined] {
+    const both = this.#textOf(entry);
+    if (both === null) return [null, undefined];
+    const cut = both.indexOf("\n");
+    const text = cut < 0 ? both : both.slice(0, cut);
+    return [text === "" ? null : text, cut < 0 ? undefined : both.slice(cut + 1)];
+  }
+}

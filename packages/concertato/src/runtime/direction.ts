@@ -1,0 +1,21 @@
+/**
+ * Who decides what becomes of a run's operations when another journal knows their ends already: forks and replays.
+ * Runs of their own have none. A direction never changes what is delivered or how; it only says where an end comes from.
+ */
+import type { LoopState } from "./loop-operation.ts";
+import type { StoredState } from "./loop-state.ts";
+import type { Operation } from "./operation.ts";
+
+export interface Direction {
+  /** True when nothing is begun for this operation: its end comes from a recording, or not at all. */
+  takes(operation: Operation): boolean;
+  /** True when an end that the engine reached itself is kept back until its turn in the recorded order. */
+  holdsEnd(operation: Operation, failed: boolean, text: string | null, write: EndWriter): boolean;
+  /** The same for the end of a loop's turn. */
+  holdsTurn(loop: LoopState, state: StoredState, write: (state: StoredState) => void): boolean;
+  /** Writes the held end that was recorded first. False when none is held, or the run is not at rest. */
+  releaseNext(): boolean;
+}
+
+/** Writes an end, with what it is to say. */
+export type EndWriter = (failed: boolean, text: string | null) => void;

@@ -1,0 +1,33 @@
+/** What was decided when a run was forked: the payload of the `forked` entry. Kept for ever, so fields are only added. */
+import type { Json } from "../kernel/json.ts";
+
+/** `recorded`: what the original recorded is taken over. `live`: it is done anew. `stub`: only given values count. */
+export type ForkMode = "recorded" | "live" | "stub";
+
+/** What happens where nothing fitting is recorded: do it anew, or stop the run. */
+export type ForkElsewhere = "live" | "stop";
+
+/** By effect; `read` includes `pure`. */
+export interface ByEffect<T> {
+  readonly read: T;
+  readonly write: T;
+  readonly irreversible: T;
+}
+
+export interface ForkDescription {
+  /** The run, the last entry taken over, and the last entry that may be taken over later. */
+  readonly from: { readonly run: string; readonly at: number; readonly until: number };
+  readonly effects: ByEffect<ForkMode>;
+  readonly elsewhere: ByEffect<ForkElsewhere>;
+  /** Answers and signals. */
+  readonly people: ForkMode;
+  /** Sleeps. */
+  readonly time: ForkMode;
+  /** Values by name of tool, step or person. */
+  readonly stubs: { readonly [name: string]: Json };
+  /** Names whose stub is a function of the process that forked. */
+  readonly functions: readonly string[];
+}
+
+/** Stubs that are functions; they live in one process. */
+export type StubFunctions = { readonly [name: string]: (input: unknown) => unknown };

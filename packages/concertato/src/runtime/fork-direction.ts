@@ -1,0 +1,229 @@
+/**
+ * What a fork does with its operations: takes over what the run it was forked from recorded, uses what was given instead,
+ * does it anew, or stops. Which of these is written in the fork's `forked` entry, so every process decides the same.
+ *
+ *   issued ─┬─ a stub of this name ──────────────▶ the stub's value
+ *           ├─ `recorded`, and recorded the same ─▶ the recorded end, in the recorded order
+ *           ├─ `recorded`, and not ───────────────▶ elsewhere: live, or the run stops
+ *           └─ `live` ───────────────────────────▶ done anew, under this run's own key
+ */
+import { type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import { encodeJson } from "../kernel/json.ts";
+import type { RecordedEnd, RecordedOperation, Recording } from "../journal/recording.ts";
+import type { Direction, EndWriter } from "./direction.ts";
+import type { ForkDescription, ForkMode, StubFunctions } from "./fork-description.ts";
+import type { LiveRun } from "./live-run.ts";
+import type { LoopState } from "./loop-operation.ts";
+import type { StoredState } from "./loop-state.ts";
+import { innermost, type Operation } from "./operation.ts";
+import { ensureStarted, finish, finishText, writeResult } from "./results.ts";
+import { RecordedOrder } from "./recorded-order.ts";
+import { sameInput } from "./same-input.ts";
+import { endRun } from "./scope-end.ts";
+import { validateNow } from "./validation.ts";
+import { channelOf, openWait } from "./waits.ts";
+
+/** What is known of the run that was forked. */
+export interface ForkSource {
+  readonly recording: Recording;
+  /** Ends of runs that it started and that have ended, by id. */
+  readonly children: ReadonlyMap<string, RecordedEnd>;
+}
+
+export class ForkDirection implements Direction {
+  readonly #run: LiveRun;
+  readonly #description: ForkDescription;
+  readonly #source: ForkSource;
+  readonly #functions: StubFunctions | undefined;
+  readonly #order: RecordedOrder;
+  readonly #taken = new WeakSet<Operation>();
+
+  constructor(run: LiveRun, description: ForkDescription, source: ForkSource, functions: StubFunctions | undefined) {
+    this.#run = run;
+    this.#description = description;
+    this.#source = source;
+    this.#functions = functions;
+    this.#order = new RecordedOrder(run, false);
+  }
+
+  takes(operation: Operation): boolean {
+    if (this.#taken.has(operation)) return true;
+    if (operation.verb === "outcome") return this.#takesOutcome(operation);
+    const mode = this.#modeOf(operation);
+    if (mode === undefined) return false;
+    if (this.#isStubbed(operation)) return this.#stub(operation);
+    const recorded = this.#source.recording.operations.get(operation.path);
+    if (mode === "recorded" && recorded?.end !== undefined && isSame(operation, recorded))
+      return this.#serve(operation, recorded, recorded.end);
+    if (mode === "live" || this.#elsewhere(operation) === "live") return this.#live();
+    return this.#stop(operation, recorded);
+  }
+
+  holdsEnd(operation: Operation, failed: boolean, text: string | null, write: EndWriter): boolean {
+    const end = this.#source.recording.operations.get(operation.path)?.end;
+    if (this.#order.releasing || end === undefined || this.#modeOf(operation) !== undefined) return false;
+    this.#order.hold(end, () => write(failed, text));
+    return true;
+  }
+
+  holdsTurn({ operation, turns }: LoopState, state: StoredState, write: (state: StoredState) => void): boolean {
+    const end = this.#source.recording.turns.get(`${operation.path}#${turns}`);
+    if (end === undefined) return false;
+    this.#order.hold(end, () => write(state));
+    return true;
+  }
+
+  releaseNext(): boolean {
+    return this.#order.releaseNext();
+  }
+
+  /** Undefined for what only computes: calls of workflows, maps, loops. */
+  #modeOf(operation: Operation): ForkMode | undefined {
+    const { effects, people, time } = this.#description;
+    if (operation.verb === "sleep" || operation.verb === "until") return time;
+    if (operation.verb === "start") return effects.write;
+    if (operation.work !== null) return effects[classOf(operation)];
+    return operation.wait === null ? undefined : people;
+  }
+
+  #elsewhere(operation: Operation): "live" | "stop" {
+    if (operation.verb === "start") return this.#description.elsewhere.write;
+    return operation.work === null ? "live" : this.#description.elsewhere[classOf(operation)];
+  }
+
+  /** From here on something happens anew, and it happens now. */
+  #live(): false {
+    this.#run.pinnedAt = null;
+    return false;
+  }
+
+  #serve(operation: Operation, recorded: RecordedOperation, end: RecordedEnd): true {
+    operation.inputText = recorded.input ?? null;
+    return this.#promise(operation, end);
+  }
+
+  /** The end will be written in its turn. Crash before: it is promised again by the next owner. */
+  #promise(operation: Operation, end: RecordedEnd): true {
+    this.#taken.add(operation);
+    operation.state = "pending";
+    this.#order.hold(end, () => {
+      if (operation.live) writeRecorded(operation, end);
+    });
+    return true;
+  }
+
+  /** A run that the original started belongs to the original; what it ended with is a fact for both. */
+  #takesOutcome(operation: Operation): boolean {
+    const { recording, children } = this.#source;
+    const recorded = recording.operations.get(operation.path);
+    if (recorded?.end !== undefined && isSame(operation, recorded))
+      return this.#serve(operation, recorded, recorded.end);
+    const ended = children.get(operation.name);
+    if (ended !== undefined) return this.#promise(operation, ended);
+    if (!startedBy(recording, operation.name)) return this.#live();
+    return this.#stop(operation, recorded);
+  }
+
+  // --- stubs ------------------------------------------------------------------------------------------------------
+
+  #isStubbed({ name, work, wait }: Operation): boolean {
+    const { stubs, functions } = this.#description;
+    return (work !== null || wait !== null) && (Object.hasOwn(stubs, name) || functions.includes(name));
+  }
+
+  #stub(operation: Operation): boolean {
+    const { stubs } = this.#description;
+    const { name, work } = operation;
+    const given = this.#functions?.[name];
+    if (!Object.hasOwn(stubs, name) && given === undefined) return this.#ask(operation);
+    const answer = (input: unknown): unknown => (given === undefined ? stubs[name] : given(input));
+    if (work === null) return this.#stubAnswer(operation, answer);
+    const leaf = { ...work.leaf, effect: "read" as const, execute: answer, probe: undefined, retry: undefined };
+    operation.work = { ...work, leaf, metaHead: `${work.metaHead},"stubbed":true` };
+    return false;
+  }
+
+  /** A person's answer that was given with the fork. */
+  #stubAnswer(operation: Operation, answer: (input: unknown) => unknown): true {
+    this.#taken.add(operation);
+    operation.state = "pending";
+    try {
+      const value = validateNow(operation.wait?.validate, answer(operation.input), `stub of ${operation.name}`);
+      if (operation.opened) this.#run.removeWait(channelOf(operation), operation);
+      finishText(operation, encodeJson(value, `stub of ${operation.name}`), 0, ',"stubbed":true');
+    } catch (error) {
+      finish(operation, toFailureRecord(error, operation.path));
+    }
+    return true;
+  }
+
+  /** The function was given in another process: whoever knows what it would have said may answer in its place. */
+  #ask(operation: Operation): true {
+    operation.wait ??= {
+      kind: "answer",
+      validate: operation.work?.output,
+      withinMs: undefined,
+      onTimeout: undefined,
+    };
+    openWait(operation);
+    return true;
+  }
+
+  // --- stopping ---------------------------------------------------------------------------------------------------
+
+  #stop(operation: Operation, recorded: RecordedOperation | undefined): true {
+    const { from } = this.#description;
+    const what = `${operation.verb} ${operation.agent === "" ? operation.name : operation.agent}`.trim();
+    const why = reasonOf(operation, recorded);
+    const failure: FailureRecord = {
+      code: "fork/nothing-recorded",
+      message: `Run ${this.#run.id}, a fork of ${from.run}, stopped before "${what}" at ${operation.path}: ${why} in ${from.run}, and doing it anew was not allowed. Fork again with a stub for ${operation.name}, or with effects live.`,
+      path: operation.path,
+      retryable: false,
+      details: { runId: this.#run.id, forkedFrom: from.run, path: operation.path, operation: what },
+    };
+    endRun(this.#run, "stopped", JSON.stringify(failure));
+    return true;
+  }
+}
+
+function classOf({ work }: Operation): "read" | "write" | "irreversible" {
+  const effect = work?.leaf.effect ?? "irreversible";
+  return effect === "pure" ? "read" : effect;
+}
+
+function isSame(operation: Operation, recorded: RecordedOperation): boolean {
+  const { verb, name, agent } = operation;
+  return recorded.verb === verb && recorded.name === name && recorded.agent === agent && sameInput(operation, recorded);
+}
+
+function reasonOf(operation: Operation, recorded: RecordedOperation | undefined): string {
+  if (recorded === undefined) return "nothing is recorded there";
+  if (recorded.verb !== operation.verb || recorded.name !== operation.name || recorded.agent !== operation.agent)
+    return `"${recorded.verb} ${recorded.agent === "" ? recorded.name : recorded.agent}" is recorded there`;
+  return recorded.end === undefined ? "no end of it is recorded" : "it is recorded with another input";
+}
+
+function startedBy(recording: Recording, runId: string): boolean {
+  for (const { verb, end } of recording.operations.values())
+    if (verb === "start" && end?.text === JSON.stringify({ runId })) return true;
+  return false;
+}
+
+/** Takes over an end that was recorded elsewhere. */
+function writeRecorded(operation: Operation, end: RecordedEnd): void {
+  const { scope } = operation;
+  if (operation.opened && operation.verb !== "sleep" && operation.verb !== "until")
+    scope.run.removeWait(channelOf(operation), operation);
+  if (operation.verb !== "start" || end.failed)
+    return writeResult(operation, end.failed, end.text, 0, `,"recorded":${end.seq}`);
+  ensureStarted(scope);
+  scope.run.write("child-started", scope, {
+    op: operation.key,
+    name: operation.name,
+    meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)},"recorded":${end.seq}}`,
+    text: end.text,
+    operation,
+    container: innermost(operation),
+  });
+}

@@ -1,0 +1,97 @@
+/** Reads what a fork needs beside its own journal: what was decided when it was made, and what its original recorded. */
+import { entryKinds, type StoredEntry } from "../journal/entry.ts";
+import { openPayload, readBlobs } from "../journal/large-payload.ts";
+import { type RecordedEnd, Recording } from "../journal/recording.ts";
+import type { PayloadCodec, ReadEntry, RunRow, Store } from "../journal/store.ts";
+import type { Engine } from "./engine.ts";
+import type { ForkDescription } from "./fork-description.ts";
+import { ForkDirection, type ForkSource } from "./fork-direction.ts";
+import type { LiveRun } from "./live-run.ts";
+
+/** A fork as it is read from the store. */
+export interface LoadedFork {
+  /** Seq of its `forked` entry: what is before was taken over. */
+  readonly seq: number;
+  readonly description: ForkDescription;
+  readonly source: ForkSource;
+}
+
+const page = 1_000;
+
+/** Undefined for a run that is no fork: told from its first entry alone. */
+export async function loadFork(
+  engine: Engine,
+  row: RunRow,
+  entries: readonly ReadEntry[],
+): Promise<LoadedFork | undefined> {
+  if (entries[0]?.meta?.includes('"fork":') !== true) return undefined;
+  const forked = entries.findLast(({ kind }) => kind === entryKinds.forked);
+  if (forked === undefined || forked.body === null) return undefined;
+  const description = JSON.parse(engine.codec.open(row.tenant, row.id, forked.body)) as ForkDescription;
+  const { run, until } = description.from;
+  return { seq: forked.seq, description, source: await readSource(engine.store, engine.codec, run, until) };
+}
+
+/** Makes a loaded run decide as a fork. */
+export function directFork(run: LiveRun, { description, source }: LoadedFork): void {
+  run.direction = new ForkDirection(run, description, source, run.engine.stubs.get(run.id));
+  // Nothing has happened anew as long as the journal is older than the fork.
+  if (run.lastAt < run.createdAt) run.pinnedAt = run.lastAt;
+}
+
+/** Nothing is recorded in a run that is no longer there. */
+async function readSource(store: Store, codec: PayloadCodec, runId: string, until: number): Promise<ForkSource> {
+  const row = await store.run(runId);
+  if (row === undefined) return { recording: new Recording([], () => null), children: new Map() };
+  const recording = await readRecording(store, codec, row, until);
+  return { recording, children: await childEnds(store, codec, recording) };
+}
+
+/** @param until seq of the last entry that counts. Default: all there are */
+export async function readRecording(
+  store: Store,
+  codec: PayloadCodec,
+  row: RunRow,
+  until: number = row.seq,
+): Promise<Recording> {
+  await codec.prepare(row.tenant);
+  const entries = await readEntries(store, row.key, until);
+  const blobs = await readBlobs(store, codec, row, entries);
+  return new Recording(entries, (entry) => openPayload(codec, row, entry, blobs));
+}
+
+/** The entries of a run up to a sequence number, whatever jumps lead over them. */
+export async function readEntries(store: Store, key: number, until: number): Promise<readonly StoredEntry[]> {
+  const entries: StoredEntry[] = [];
+  while (entries.length < until) {
+    const more = await store.entries(key, entries.length, Math.min(page, until - entries.length));
+    if (more.length === 0) break;
+    entries.push(...more);
+  }
+  return entries;
+}
+
+async function childEnds(
+  store: Store,
+  codec: PayloadCodec,
+  recording: Recording,
+): Promise<ReadonlyMap<string, RecordedEnd>> {
+  const ends = new Map<string, RecordedEnd>();
+  for (const { verb, end } of recording.operations.values()) {
+    if (verb !== "start" || end === undefined || end.failed || end.text === null) continue;
+    const { runId } = JSON.parse(end.text) as { runId: string };
+    const row = await store.run(runId);
+    const [last] = row === undefined ? [] : await store.entries(row.key, row.seq - 1, 1);
+    if (row === undefined || last?.kind !== entryKinds["run-ended"]) continue;
+    const text = openPayload(codec, row, last, await readBlobs(store, codec, row, [last]));
+    // After everything that the original recorded: it never heard of it.
+    ends.set(runId, {
+      seq: Number.MAX_SAFE_INTEGER,
+      at: last.at,
+      failed: row.status !== "completed",
+      text,
+      edited: false,
+    });
+  }
+  return ends;
+}

@@ -1,0 +1,24 @@
+/** Whether an operation is called with what a journal says it was called with. */
+import { encodeJson } from "../kernel/json.ts";
+import type { RecordedOperation } from "../journal/recording.ts";
+import type { Operation } from "./operation.ts";
+import { validateNow } from "./validation.ts";
+import { boundAgent } from "./work.ts";
+
+/**
+ * True when the inputs are equal, and when nobody can tell: of steps and signals no input is recorded. A journal has
+ * what the schema made of an input, and of a map's items what came before: either counts.
+ */
+export function sameInput(operation: Operation, recorded: RecordedOperation): boolean {
+  if (recorded.input === undefined || operation.verb === "step" || operation.verb === "sleep") return true;
+  const given = operation.map === null ? operation.input : operation.map.items;
+  const what = `input of ${operation.name}`;
+  try {
+    if (encodeJson(given, what) === recorded.input) return true;
+    const check = operation.parsed || operation.target === null ? undefined : boundAgent(operation.target).input;
+    return encodeJson(validateNow(check, given, what), what) === recorded.input;
+  } catch {
+    // It does not even fit: whatever becomes of it, it is not the same.
+    return false;
+  }
+}
