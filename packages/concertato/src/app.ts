@@ -15,6 +15,7 @@ import {
   type RunStatus,
 } from "./journal/store.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
+import { cancelNames } from "./runtime/cancelled-run.ts";
 import type { Engine } from "./runtime/engine.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
@@ -393,22 +394,43 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * Cancels a run. When this resolves, no later step of it will be recorded; work under way is told to stop.
-   * @throws ConcertatoError `run/already-finished` when it ended first
+   * Cancels a run. When this resolves, no later step of it will be recorded; work under way is told to stop. What it had
+   * registered with `ctx.compensate` is undone, last first, and then it ends as `cancelled`; `run.undoing` of lists says
+   * how far that has come. Cancelling a run again while it undoes changes nothing.
+   * @param options.reason told in its failure
+   * @throws ConcertatoError `run/already-finished` when it ended first, or has failed and is being undone already
    */
   async cancel(runId: string, options: { readonly reason?: string } = {}): Promise<void> {
     const row = await this.#row(runId);
-    this.#assertOpen(row);
+    const undoing = summaryOf(row).undoing !== undefined;
+    if (row.cancelling && undoing) return;
+    if (row.cancelling || undoing || isFinalStatus(row.status)) throw finished(runId);
+    await this.#submitCancel(row, cancelNames.cancel, options.reason);
+  }
+
+  /**
+   * Ends a run at once, as `cancelled`: like `cancel`, and nothing is undone; a run that is undoing stops where it is.
+   * For a run whose undoing is worse than what it has done, or cannot end.
+   * @param options.reason told in its failure
+   * @throws ConcertatoError `run/already-finished`
+   */
+  async terminate(runId: string, options: { readonly reason?: string } = {}): Promise<void> {
+    const row = await this.#row(runId);
+    if (isFinalStatus(row.status)) throw finished(runId);
+    await this.#submitCancel(row, cancelNames.terminate, options.reason);
+  }
+
+  async #submitCancel(row: RunRow, name: string, reason: string | undefined): Promise<void> {
     const message: InboxSend = {
       sender: `cancel#${this.#engine.world.id()}`,
       n: 1,
       kind: "cancel",
-      name: "cancel",
-      body: this.#seal(row, options.reason ?? "", "reason"),
+      name,
+      body: this.#seal(row, reason ?? "", "reason"),
       at: this.#engine.world.clock.now(),
     };
-    const result = await this.#engine.committer.submit({ kind: "cancel", to: runId, row: message });
-    if (!result.ok) throw finished(runId);
+    const result = await this.#engine.committer.submit({ kind: "cancel", to: row.id, row: message });
+    if (!result.ok) throw finished(row.id);
     const live = this.#engine.runs.get(row.key);
     if (live !== undefined) this.#engine.drop(live);
     this.#engine.ownership.sweepSoon();
@@ -480,7 +502,9 @@ export class App implements AsyncDisposable {
   }
 
   #assertOpen(row: RunRow): void {
-    if (isFinalStatus(row.status) || row.cancelling) throw finished(row.id);
+    // What undoes a cancelled run may ask people, like anything else.
+    const ending = row.cancelling && summaryOf(row).undoing === undefined;
+    if (isFinalStatus(row.status) || ending) throw finished(row.id);
   }
 
   #seal(row: RunRow, value: unknown, what: string): string | Uint8Array | null {

@@ -36,6 +36,10 @@ export interface RunSummary {
   readonly usage?: Usage;
   /** Code of its failure. */
   readonly failure?: string;
+  /** It is undoing what it had registered, `done` of `of`, and then ends with this status. */
+  readonly undoing?: { readonly status: FinalStatus; readonly done: number; readonly of: number };
+  /** How much of what it had registered was undone before it ended; less than `of` when something could not be. */
+  readonly undone?: { readonly done: number; readonly of: number };
 }
 
 /** True for statuses that never change again. */
@@ -67,11 +71,10 @@ export function unclaimedSummaryOf(row: RunRow, agents: ReadonlySet<string>): Ru
 
 /** A row as lists show it. */
 export function summaryOf(row: RunRow): RunSummary {
-  const note = (row.note === null ? {} : JSON.parse(row.note)) as {
-    waiting?: WaitSummary[];
-    usage?: Usage;
-    failure?: string;
-  };
+  const note = (row.note === null ? {} : JSON.parse(row.note)) as Pick<
+    Partial<RunSummary>,
+    "waiting" | "usage" | "failure" | "undoing" | "undone"
+  >;
   return {
     runId: row.id,
     agent: row.agent,
@@ -86,5 +89,7 @@ export function summaryOf(row: RunRow): RunSummary {
     waiting: note.waiting ?? [],
     ...(note.usage === undefined ? {} : { usage: note.usage }),
     ...(note.failure === undefined ? {} : { failure: note.failure }),
+    ...(note.undoing === undefined ? {} : { undoing: note.undoing }),
+    ...(note.undone === undefined ? {} : { undone: note.undone }),
   };
 }

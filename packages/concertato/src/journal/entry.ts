@@ -15,7 +15,9 @@
  *   start                          child-started, (later, for its outcome) result
  *   loop                           [inner entries, loop-advanced]*; its end is a pure function of what was delivered
  *   emit, log                      emitted
+ *   compensate                     compensation-registered
  *   any of them, lost a race       op-cancelled
+ *   a failing scope, a cancelled run with something registered: compensating, [scope-started, inner entries], scope-ended
  *
  * `patched` is no operation: it takes no number, so that code can ask for it where a journal has nothing. Its `op` is
  * the loop's turn that asked ("0/3"), or "" for the body itself.
@@ -44,6 +46,8 @@ export const entryKinds = {
   emitted: 18,
   patched: 19,
   forked: 22,
+  "compensation-registered": 28,
+  compensating: 29,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -109,7 +113,7 @@ export interface EntryMeta {
   readonly failed?: true;
   /** `[sender, n]` of the inbox row this entry admitted. */
   readonly from?: readonly [sender: string, n: number];
-  /** Final status, on `run-ended`. */
+  /** Final status, on `run-ended`; on `compensating`, the one that follows. */
   readonly status?: FinalStatus;
   /** How the operation appears to its caller: which of the ctx verbs. On issue and result entries. */
   readonly verb?: Verb;
@@ -134,6 +138,8 @@ export interface EntryMeta {
   readonly startedAt?: number;
   /** `loop-advanced`: flags that earlier turns found patched. */
   readonly flags?: readonly string[];
+  /** What is registered to be undone in the entry's scope once the entry counts: how many, and the entries that lead to them. */
+  readonly undo?: CompensationChain;
   /** Result of a wait: seq of the `signal` entry, admitted before the wait, that it consumes. */
   readonly signal?: number;
   /** On `run-started` of a fork: the run it was forked from, and the seq of the last entry taken over. */
@@ -144,6 +150,16 @@ export interface EntryMeta {
   readonly stubbed?: true;
   /** On entries that a fork took over: the payload was changed by whoever forked. */
   readonly edited?: true;
+}
+
+/**
+ * Registered compensations as a chain of entries: each `compensation-registered` names those before it, so that a scope
+ * needs to know only the last ones, and a replay that passes over finished stretches still finds all.
+ */
+export interface CompensationChain {
+  readonly count: number;
+  /** Seqs of entries: a `compensation-registered`, or one that names further ones in its own `undo`. */
+  readonly heads: readonly number[];
 }
 
 /** What an operation does to the outside world. `irreversible` is the default when nothing is declared. */
@@ -162,7 +178,8 @@ export type Verb =
   | "start"
   | "outcome"
   | "loop"
-  | "group";
+  | "group"
+  | "compensate";
 
 /** Ends of a run. */
 export type FinalStatus = "completed" | "failed" | "cancelled" | "stopped";

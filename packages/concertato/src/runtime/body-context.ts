@@ -80,6 +80,11 @@ export class BodyContext implements Context {
     this.#loop = loop;
   }
 
+  /** For bodies of the library itself. */
+  get scope(): Scope {
+    return this.#scope;
+  }
+
   get runId(): string {
     return this.#scope.run.id;
   }
@@ -281,6 +286,14 @@ export class BodyContext implements Context {
     // One message tells the end, so one operation waits for it, however often the body asks.
     let ended: Promise<unknown> | null = null;
     return { runId, outcome: () => (ended ??= this.#childOutcome(runId)) as Promise<Output> };
+  }
+
+  compensate<Input>(agent: Agent<Input, unknown>, ...[input]: Argument<Input>): Promise<void> {
+    const operation = this.#issue("compensate", agent.name, agentId(agent));
+    if (operation === null) return never();
+    this.#scope.run.engine.register(agent as Agent);
+    operation.input = input;
+    return this.#promise(operation) as Promise<void>;
   }
 
   #childOutcome(runId: string): Promise<unknown> {

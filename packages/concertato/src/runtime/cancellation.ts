@@ -1,6 +1,8 @@
 /** Giving up: losers of a race, turns that are over, scopes that ended, runs that were dropped. */
 import type { Engine } from "./engine.ts";
 import { usageMeta } from "./ledger.ts";
+import { chainUnder, compensationKey, handUp, undoesUnder, undoesWithin, undoMeta } from "./compensation-chain.ts";
+import { Container } from "./container.ts";
 import { ensureStarted } from "./results.ts";
 import { channelOf } from "./waits.ts";
 import { innermost, type Operation } from "./operation.ts";
@@ -14,6 +16,9 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   if (!operation.live) return;
   const { scope } = operation;
   const { run } = scope;
+  const chain = write && run.compensates ? chainUnder(operation) : null;
+  // What is being undone inside goes on: a replay must read it, whatever ends around it.
+  if (run.undoings.size > 0 && !run.dead && undoesUnder(operation)) Container.pin(innermost(operation));
   operation.state = "cancelled";
   if (operation.attached && operation.awaited) scope.awaiting--;
   stopWork(operation);
@@ -26,10 +31,11 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   if (write && usage !== "") ensureStarted(scope);
   if (write && (operation.recorded || usage !== "") && scope.seq > 0) {
     const agent = operation.agent === "" ? "" : `,"agent":${JSON.stringify(operation.agent)}`;
+    const undo = chain === null || chain.count === 0 ? "" : undoMeta(handUp(scope, chain, run.nextSeq + 1));
     run.write("op-cancelled", scope, {
       op: operation.key,
       name: operation.name,
-      meta: `{"verb":"${operation.verb}"${agent}${usage}}`,
+      meta: `{"verb":"${operation.verb}"${agent}${usage}${undo}}`,
       operation,
       container: innermost(operation),
     });
@@ -55,11 +61,24 @@ function dropItems(engine: Engine, operation: Operation): void {
 /** Forgets a scope that no longer counts, with all inside it. */
 function dropScope(engine: Engine, scope: Scope): void {
   if (scope.dead) return;
+  const { run } = scope;
+  if (run.undoings.size > 0 && !run.dead && !run.finished && undoesWithin(scope)) return silence(engine, scope);
   scope.dead = true;
   for (const controller of scope.controllers) controller.abort();
   engine.caughtUp(scope);
   for (const operation of scope.operations.values()) cancelOperation(engine, operation, false);
   scope.run.scopes.delete(scope.seq);
+}
+
+/** Gives up all that goes on in a scope, its body included, except undoing: that goes on whatever becomes of its caller. */
+export function silence(engine: Engine, scope: Scope): void {
+  scope.frame = "settled";
+  scope.settled = null;
+  scope.deferred = null;
+  for (const controller of scope.controllers) controller.abort();
+  engine.caughtUp(scope);
+  for (const operation of scope.operations.values())
+    if (operation.live && operation.key !== compensationKey) cancelOperation(engine, operation, false);
 }
 
 /** Ends a scope whose body has returned: what it left pending is given up; its end entry says so by itself. */

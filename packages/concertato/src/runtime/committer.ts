@@ -9,9 +9,12 @@ import { appended } from "../kernel/short-list.ts";
 import { usageOf } from "./ledger.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
+import { countUndone } from "./compensation.ts";
+import { undoingNote } from "./compensation-chain.ts";
 import { itemEnded } from "./map-execution.ts";
 import { startAttempt } from "./outside-work.ts";
 import type { LiveRun, Written } from "./live-run.ts";
+import { continueEnd } from "./scope-end.ts";
 import type { Operation } from "./operation.ts";
 
 /** A change that belongs to no run in memory: a start, a message, a cancel. */
@@ -46,7 +49,16 @@ interface Batches {
 type Building = { -readonly [K in keyof Extract<Change, { kind: "append" }>]: Extract<Change, { kind: "append" }>[K] };
 
 /** Kinds after whose commit the run has something to do. */
-const stirring = new Set<string>(["result", "scope-ended", "child-started", "loop-advanced", "intent", "run-ended"]);
+const stirring = new Set<string>([
+  "compensation-registered",
+  "compensating",
+  "result",
+  "scope-ended",
+  "child-started",
+  "loop-advanced",
+  "intent",
+  "run-ended",
+]);
 
 export class Committer {
   readonly #engine: Engine;
@@ -222,6 +234,12 @@ export class Committer {
       case "scope-ended":
         if (operation !== null) deliver(this.#engine, operation, written);
         return;
+      case "compensation-registered":
+        // Its payload is for whoever undoes; the body hears that it is registered.
+        if (operation !== null) deliver(this.#engine, operation, { ...written, text: null });
+        return;
+      case "compensating":
+        return continueEnd(this.#engine, written.scope);
       case "loop-advanced":
         if (operation !== null) deliverTurn(this.#engine, operation, written);
         return;
@@ -335,7 +353,9 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
       ...(operation.until === null ? {} : { until: operation.until }),
     });
   }
-  return asked && count === 0 ? null : JSON.stringify({ waiting, count, ...usageOf(run.ledger?.root) });
+  if (asked && count === 0 && run.undoings.size === 0) return null;
+  const undoing = run.undoings.size === 0 ? {} : { undoing: undoingNote(run) };
+  return JSON.stringify({ waiting, count, ...undoing, ...usageOf(run.ledger?.root) });
 }
 
 function waitKind(operation: Operation): string {
@@ -349,6 +369,7 @@ function waitKind(operation: Operation): string {
 /** Hands a committed end to whom it concerns: the map it is an item of, or the body that awaits it. */
 function deliver(engine: Engine, operation: Operation, written: Written): void {
   if (operation.state === "cancelled") return;
+  if (operation.scope.run.undoings.size > 0) countUndone(operation);
   operation.state = "done";
   operation.child = null;
   operation.map = null;

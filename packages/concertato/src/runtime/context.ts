@@ -166,6 +166,22 @@ export interface Context {
     state: State,
     body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
   ): Promise<Result>;
+  /**
+   * Registers what undoes something this body has done (or is about to do): `agent` is called with `input` when this
+   * body fails, or its run is cancelled or stopped. Everything registered is undone once, last registered first, each as
+   * a journaled call with the rules of its effect; one that fails for good leaves the others to be run and is named in
+   * `details.compensation` of the failure. A body that completes hands what it registered to its caller; a completed
+   * run forgets it. Await it: from its commit on it counts, whatever crashes.
+   *
+   * A cancel may come between an effect and its registration. Where that matters, register first, with a compensation
+   * that finds by a key of yours whether there is anything to undo.
+   * @param agent named in the workflow's `uses` (or registered with the app), so that any process can undo
+   * @throws AgentFailure `agent/input-invalid`, `codec/unstorable`
+   * @example
+   * const seat = await ctx.run(reserve, flight);
+   * await ctx.compensate(release, seat);
+   */
+  compensate<Input>(agent: Agent<Input, unknown>, ...input: Argument<Input>): Promise<void>;
   /** Starts a run of its own and goes on; the handle can wait for it. */
   start<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<ChildHandle<Output>>;
 

@@ -8,9 +8,9 @@
  * journal by the next owner. If the process dies here, the run is released as that of a dead process: the same, later.
  */
 import type { Change } from "../journal/store.ts";
+import { undoingNote } from "./compensation-chain.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
-import type { Scope } from "./scope.ts";
 
 /** Why a run is given back, and what its row then says. */
 export interface Departure {
@@ -24,11 +24,14 @@ export interface Departure {
 /** It waits for its turn again. */
 export const displaced: Departure = { status: "queued", note: null, needs: null };
 
-/** It waits for a process that has the agent of this scope. */
-export function noWorker(scope: Scope): Departure {
-  const { run, path, agentId } = scope;
+/**
+ * It waits for a process that has an agent.
+ * @param path where the run needs it
+ */
+export function noWorker(run: LiveRun, path: string, agentId: string): Departure {
   const wait = { waitId: path, kind: "no-worker", name: agentId, since: run.tick() };
-  return { status: "waiting", note: JSON.stringify({ waiting: [wait], count: 1 }), needs: agentId };
+  const undoing = run.undoings.size === 0 ? {} : { undoing: undoingNote(run) };
+  return { status: "waiting", note: JSON.stringify({ waiting: [wait], count: 1, ...undoing }), needs: agentId };
 }
 
 /** Begins to give a run back. Does nothing when it is on its way already. */

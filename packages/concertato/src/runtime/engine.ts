@@ -15,6 +15,8 @@ import { type Agent, agentId } from "./agent.ts";
 import { usageMeta } from "./ledger.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
+import { compensationAgent, compensationId } from "./compensation-agent.ts";
+import { undoMeta } from "./compensation-chain.ts";
 import { Deadlines } from "./deadlines.ts";
 import { WallDeadlines } from "./wall-deadlines.ts";
 import { depart, leaveWhenDone, noWorker } from "./departure.ts";
@@ -30,7 +32,7 @@ import { needsTurnBefore, type StoredState } from "./loop-state.ts";
 import type { Operation } from "./operation.ts";
 import { carryFlags } from "./patch-flags.ts";
 import { Ownership } from "./ownership.ts";
-import { resumeMaps } from "./recovery.ts";
+import { resumeEngineWork } from "./recovery.ts";
 import type { Delivery, Scope } from "./scope.ts";
 import type { TimerEntry } from "./timer-heap.ts";
 
@@ -105,7 +107,7 @@ export class Engine {
   register(agent: Agent): void {
     const id = agentId(agent);
     const known = this.#agents.get(id);
-    if (known === agent) return;
+    if (known === agent || agent === compensationAgent) return;
     this.#agents.set(id, agent);
     for (const used of agent.uses) this.register(used);
     // Runs may wait for just this one.
@@ -113,7 +115,7 @@ export class Engine {
   }
 
   agent(id: string): Agent | undefined {
-    return this.#agents.get(id);
+    return this.#agents.get(id) ?? (id === compensationId ? compensationAgent : undefined);
   }
 
   agentIds(): readonly string[] {
@@ -232,13 +234,15 @@ export class Engine {
     this.caughtUp(scope);
     if (scope.run.recovering === 0) this.launchFresh(scope);
     const missing = scope.run.wanting && scope.run.recovering === 0 ? this.#missing(scope) : undefined;
-    if (missing !== undefined) return depart(this, scope.run, noWorker(missing));
+    if (missing !== undefined) return depart(this, scope.run, noWorker(missing.run, missing.path, missing.agentId));
     const { run } = scope;
     if (run.admitAgain) {
       run.admitAgain = false;
       this.ownership.admit(run);
     }
-    if (scope.awaiting === 0 && !this.#turning(scope)) this.failForeign(scope, foreignEnd(scope, "body"));
+    // A body of the library may wait for the departure that it began.
+    const waits = scope.awaiting > 0 || run.departure !== null || this.#turning(scope);
+    if (!waits) this.failForeign(scope, foreignEnd(scope, "body"));
     this.committer.touch(run);
   }
 
@@ -255,7 +259,7 @@ export class Engine {
     const { run } = scope;
     if (--run.recovering > 0 || run.dead || run.finished) return;
     for (const other of run.scopes.values()) if (other !== scope && other.caughtUp) this.launchFresh(other);
-    resumeMaps(this, run);
+    resumeEngineWork(this, run);
   }
 
   /** Starts one operation; maps start their items through it. */
@@ -316,7 +320,7 @@ export class Engine {
     const comes =
       caller !== undefined &&
       (caller.frame === "none" || (caller.frame === "running" && (caller.queued || !caller.caughtUp)));
-    if (!comes) return depart(this, scope.run, noWorker(scope));
+    if (!comes) return depart(this, scope.run, noWorker(scope.run, scope.path, scope.agentId));
     scope.wanted = true;
     scope.run.wanting = true;
     this.enqueue(caller);
@@ -397,7 +401,7 @@ export class Engine {
     const skipped = needsTurnBefore(appends) ? loop.turn : loop.container;
     scope.run.write("loop-advanced", scope, {
       op: operation.key,
-      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}${usageMeta(operation)}}`,
+      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}${usageMeta(operation)}${undoMeta(scope.undo)}}`,
       text,
       operation,
       container: loop.container,

@@ -2,6 +2,7 @@
  * Starts what a body issued: outside work, nested calls, timers, waits, maps, runs of their own. It decides nothing about
  * order: every end becomes an entry, and only its commit is delivered.
  */
+import { registerCompensation } from "./compensation.ts";
 import type { Engine } from "./engine.ts";
 import { launchMap } from "./map-execution.ts";
 import { callScope, startChild } from "./nested-call.ts";
@@ -25,6 +26,8 @@ export function launch(engine: Engine, operation: Operation): void {
       return launchMap(engine, operation);
     case "start":
       return startChild(engine, operation);
+    case "compensate":
+      return registerCompensation(engine, operation);
     case "run":
     case "step":
       return launchCall(engine, operation);

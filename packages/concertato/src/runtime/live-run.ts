@@ -51,6 +51,9 @@ export interface BufferedSignal {
   readonly at: number;
 }
 
+/** Most runs never undo anything. */
+const none: ReadonlySet<Scope> = new Set();
+
 export class LiveRun {
   readonly engine: Engine;
   readonly key: number;
@@ -104,6 +107,10 @@ export class LiveRun {
   withheld = false;
   /** Among the runs that wait for a turn, in this process and in the store. */
   priority: number;
+  /** Something was registered to be undone. */
+  compensates = false;
+  /** Scopes that are being undone. */
+  undoings: ReadonlySet<Scope> = none;
   /** Last status and note written, so that an unchanged row is not written again. */
   shownStatus: string;
   shownNote: string | null;
@@ -222,6 +229,14 @@ export class LiveRun {
       this.departure === null &&
       this.held === 0
     );
+  }
+
+  addUndoing(scope: Scope): void {
+    this.undoings = new Set([...this.undoings, scope]);
+  }
+
+  removeUndoing(scope: Scope): void {
+    this.undoings = new Set([...this.undoings].filter((other) => other !== scope));
   }
 
   addWait(channel: string, operation: Operation): void {

@@ -5,15 +5,16 @@
  */
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import type { StopTimer } from "../kernel/world.ts";
-import { entryKinds, type FinalStatus, type StoredEntry } from "../journal/entry.ts";
+import type { FinalStatus } from "../journal/entry.ts";
 import { readBlobs } from "../journal/large-payload.ts";
 import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
 import { usageOf } from "./ledger.ts";
+import { endOfCancelled, loadCancelled, readCancelOrder, undoCancelled } from "./cancelled-run.ts";
 import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
-import { metaText, type Operation } from "./operation.ts";
+import type { Operation } from "./operation.ts";
 import { depart, displaced, leaveWhenDone } from "./departure.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 import { directFork, loadFork } from "./load-fork.ts";
@@ -274,8 +275,7 @@ export class Ownership {
       if (fork !== undefined) directFork(run, fork);
       this.#engine.runs.set(run.key, run);
       resumeRun(this.#engine, run, row.parked);
-      this.admit(run);
-      this.#engine.settled(run);
+      this.#begin(run);
     } catch (error) {
       if (ConcertatoError.is(error, "store/unavailable")) {
         this.#unknown.add(row.key);
@@ -313,73 +313,28 @@ export class Ownership {
     this.#tell(row.id, "diverged", JSON.stringify(failure));
   }
 
-  /** The first thing done in the new epoch of a cancelled run: its last entry. */
+  /** Ends a cancelled run, at once or once what it registered is undone. */
   async #finishCancelled(row: RunRow): Promise<void> {
-    const { store, world, codec, committer } = this.#engine;
-    const [last] = await store.entries(row.key, row.seq - 1, 1);
-    const rows = await store.inbox(row.key, 10_000);
-    const reason = rows.find((message) => message.kind === "cancel");
-    const at = Math.max(world.clock.now(), last?.at ?? 0);
-    const used = await this.#usedBy(row);
-    const text = JSON.stringify(
-      cancelledFailure(row.id, reason?.body == null ? undefined : codec.open(row.tenant, row.id, reason.body)),
-    );
-    const entry: StoredEntry = {
-      seq: row.seq + 1,
-      kind: entryKinds["run-ended"],
-      scope: 1,
-      op: "",
-      name: "",
-      at,
-      meta: metaText({ status: "cancelled", failed: true, ...used }),
-      body: codec.seal(row.tenant, row.id, text),
-      jump: null,
-    };
-    const sends =
-      row.parent === null
-        ? []
-        : [
-            {
-              to: row.parent,
-              row: {
-                sender: row.id,
-                n: 1,
-                kind: "child-ended",
-                name: row.id,
-                body: codec.seal(row.tenant, row.parent, `{"failed":true,"body":${text}}`),
-                at,
-              } as const,
-            },
-          ];
-    const note = JSON.stringify({ failure: "run/cancelled", ...used });
-    const patch = { status: "cancelled", note, parked: false, at } as const;
-    const result = await committer.submit({
-      kind: "append",
-      run: row.key,
-      epoch: row.epoch,
-      expectedSeq: row.seq,
-      entries: [entry],
-      patch,
-      sends,
-    });
+    const order = await readCancelOrder(this.#engine, row);
+    const run = await loadCancelled(this.#engine, row);
+    if (run?.compensates === true && !order.terminate) {
+      undoCancelled(this.#engine, run, row, order);
+      return this.#begin(run);
+    }
+    const used = usageOf(run?.ledger?.root);
+    if (run !== null) this.#engine.drop(run);
+    const { change, text } = await endOfCancelled(this.#engine, row, order, used);
+    const result = await this.#engine.committer.submit(change);
+    // Refused: the row that was read is not the one that is there.
     if (result.ok) this.#tell(row.id, "cancelled", text);
+    else this.#unknown.add(row.key);
     if (row.parent !== null) this.sweepSoon();
   }
 
-  /** What a run used that is not in memory, from its journal; nothing where that cannot be read. */
-  async #usedBy(row: RunRow): Promise<ReturnType<typeof usageOf>> {
-    const { store, codec } = this.#engine;
-    try {
-      const entries = await store.replay(row.key);
-      const run = loadRun(this.#engine, row, entries, await readBlobs(store, codec, row, entries));
-      this.#engine.drop(run);
-      return usageOf(run.ledger?.root);
-    } catch (error) {
-      if (ConcertatoError.is(error, "store/unavailable")) throw error;
-      // Cancelling a damaged run must still end it.
-      this.#engine.world.report(error);
-      return {};
-    }
+  /** Sets a loaded run to work. */
+  #begin(run: LiveRun): void {
+    this.admit(run);
+    this.#engine.settled(run);
   }
 
   async #poke(): Promise<void> {
@@ -609,10 +564,4 @@ function damagedRecord(row: RunRow, error: unknown): FailureRecord {
     retryable: false,
     details: { runId: row.id },
   };
-}
-
-/** The failure that a cancelled run ends with. */
-function cancelledFailure(runId: string, reason: string | undefined): FailureRecord {
-  const why = reason === undefined || reason === "" ? "" : ` Reason: ${String(JSON.parse(reason))}.`;
-  return { code: "run/cancelled", message: `Run ${runId} was cancelled.${why}`, retryable: false };
 }

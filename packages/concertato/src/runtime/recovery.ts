@@ -5,10 +5,12 @@
  */
 import { decodeJson } from "../kernel/json.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
-import { type EntryMeta, entryKindName } from "../journal/entry.ts";
+import { type CompensationChain, type EntryKind, type EntryMeta, entryKindName } from "../journal/entry.ts";
 import { type BlobTexts, openPayload } from "../journal/large-payload.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { noteUsage } from "./ledger.ts";
+import { countTurn, countUndone } from "./compensation.ts";
+import { afterEntry, compensationKey, emptyChain, undoesUnder } from "./compensation-chain.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemOperation, resumeMap } from "./map-execution.ts";
@@ -21,6 +23,7 @@ import { MapState } from "./map-operation.ts";
 import { innermost, Operation } from "./operation.ts";
 import { decide, forgetFlags } from "./patch-flags.ts";
 import { Scope } from "./scope.ts";
+import { resumeUndoings } from "./scope-end.ts";
 import { bindAgent } from "./work.ts";
 import type { Agent } from "./agent.ts";
 
@@ -81,6 +84,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
   // Inside a scope that ended while the journal went on elsewhere.
   if (scope === undefined) return;
   const reading: Reading = { engine, run, entry, meta, scope, covers, blobs };
+  if (meta.undo !== undefined && kind !== "compensating") readUndo(reading, kind, meta.undo);
   switch (kind) {
     case "run-started":
       run.root.inputText = clear(reading);
@@ -92,7 +96,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "scope-ended":
     case "result":
     case "child-started":
-      return readEnd(reading);
+      return readEnd(reading, resultLine(reading));
     case "intent":
     case "attempt-failed":
     case "in-doubt":
@@ -117,6 +121,10 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       return;
     case "patched":
       return readPatched(reading);
+    case "compensation-registered":
+      return readEnd(reading, null);
+    case "compensating":
+      return readCompensating(reading);
     case "diverged":
       if (entry.seq > run.inherited) run.divergedText = clear(reading);
       return;
@@ -213,17 +221,20 @@ function readScopeStarted(reading: Reading): void {
   if (child.container !== null) noteInside(run, child.container, entry.seq, reading.covers);
 }
 
-function readEnd(reading: Reading): void {
+function readEnd(reading: Reading, text: string | null): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
+  // It was given up while something inside it was being undone, and that has ended now.
+  const given = operation.state === "cancelled";
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
   if (meta.signal !== undefined) dropBuffered(run, meta.signal);
   if (meta.from !== undefined || meta.signal !== undefined) Container.pin(innermost(operation));
   run.pending.delete(operation);
-  operation.state = "done";
+  operation.state = given ? "cancelled" : "done";
   operation.until = null;
   forgetInside(run, operation);
-  const text = resultLine(reading);
+  if (given) return;
+  if (run.undoings.size > 0) countUndone(operation);
   const failed = meta.failed === true;
   if (operation.itemOf === null)
     reading.scope.log.push({ operation, kind: "result", failed, text, at: entry.at, seq: entry.seq });
@@ -247,6 +258,7 @@ function forgetInside(run: LiveRun, operation: Operation): void {
 
 function forgetScope(run: LiveRun, scope: Scope): void {
   scope.dead = true;
+  if (run.undoings.has(scope)) run.removeUndoing(scope);
   run.scopes.delete(scope.seq);
   for (const operation of scope.operations.values()) forgetOperation(run, operation);
 }
@@ -254,15 +266,57 @@ function forgetScope(run: LiveRun, scope: Scope): void {
 function forgetOperation(run: LiveRun, operation: Operation): void {
   run.pending.delete(operation);
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
+  if (run.undoings.size > 0 && undoesUnder(operation)) return forgetAround(run, operation);
   forgetInside(run, operation);
 }
 
 function forgetUnder(run: LiveRun, scope: Scope, prefix: string): void {
   for (const operation of scope.operations.values()) {
     if (!operation.key.startsWith(prefix)) continue;
-    scope.operations.delete(operation.key);
+    // One with something inside that is being undone stays until that has ended.
+    if (run.undoings.size === 0 || !undoesUnder(operation)) scope.operations.delete(operation.key);
     forgetOperation(run, operation);
   }
+}
+
+/** Given up, but for what is being undone inside it: the same as `silence` does live. */
+function forgetAround(run: LiveRun, operation: Operation): void {
+  operation.state = "cancelled";
+  Container.pin(innermost(operation));
+  if (operation.map !== null) forgetUnder(run, operation.scope, `${operation.key}/`);
+  if (operation.child !== null) forgetBody(run, operation.child);
+}
+
+function forgetBody(run: LiveRun, scope: Scope): void {
+  scope.frame = "settled";
+  scope.log = [];
+  for (const operation of scope.operations.values()) {
+    if (operation.key === compensationKey) continue;
+    forgetOperation(run, operation);
+    operation.state = "cancelled";
+  }
+}
+
+/** The scope's body has ended for good: what it registered is being undone, or will be once that inside it is. */
+function readCompensating(reading: Reading): void {
+  const { run, entry, meta, scope } = reading;
+  if (scope.container !== null) noteInside(run, scope.container, entry.seq, reading.covers);
+  scope.compensating = {
+    status: meta.status ?? "failed",
+    failureText: clear(reading),
+    chain: meta.undo ?? emptyChain,
+    done: scope.compensating?.done ?? 0,
+  };
+  forgetBody(run, scope);
+  run.compensates = true;
+  run.addUndoing(scope);
+}
+
+/** What the scope has registered, as of an entry that says so: its own registration, or what others handed up. */
+function readUndo({ run, entry, scope }: Reading, kind: EntryKind, undo: CompensationChain): void {
+  run.compensates = true;
+  scope.undo =
+    kind === "compensation-registered" ? { count: undo.count, heads: [entry.seq] } : afterEntry(undo, entry.seq);
 }
 
 function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-doubt"): void {
@@ -393,6 +447,7 @@ function readTurn(reading: Reading): void {
   loop.turn = new Container(loop.container);
   const text = resultLine(reading);
   loop.states.read(text, meta.appends ?? null);
+  if (run.undoings.size > 0) countTurn(scope, text);
   scope.log.push({ operation, kind: "turn", failed: false, text, at: entry.at, seq: entry.seq });
 }
 
@@ -433,8 +488,8 @@ function rearm(engine: Engine, operation: Operation): void {
 
 /** Sets a loaded run going. After a crash every open scope is replayed; a parked run waits for what wakes it. */
 export function resumeRun(engine: Engine, run: LiveRun, parked: boolean): void {
-  if (parked) return resumeMaps(engine, run);
-  const open = [...run.scopes.values()];
+  const open = parked ? [] : [...run.scopes.values()].filter((scope) => scope.frame === "none");
+  if (open.length === 0) return resumeEngineWork(engine, run);
   for (const scope of open) {
     scope.catchingUp = true;
     run.recovering++;
@@ -442,8 +497,14 @@ export function resumeRun(engine: Engine, run: LiveRun, parked: boolean): void {
   for (const scope of open) engine.enqueue(scope);
 }
 
+/** Takes up what needs no body. */
+export function resumeEngineWork(engine: Engine, run: LiveRun): void {
+  resumeMaps(engine, run);
+  if (run.undoings.size > 0) resumeUndoings(engine, run);
+}
+
 /** Takes up maps where they were; one whose agent only its body knows waits for that body. */
-export function resumeMaps(engine: Engine, run: LiveRun): void {
+function resumeMaps(engine: Engine, run: LiveRun): void {
   for (const scope of [...run.scopes.values()]) {
     for (const operation of [...scope.operations.values()]) {
       const { map } = operation;

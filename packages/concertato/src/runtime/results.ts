@@ -1,4 +1,5 @@
 /** The entries that end an operation, and those that must stand before it: the starts of what encloses it. */
+import { undoMeta } from "./compensation-chain.ts";
 import { AgentFailure, type FailureRecord } from "../kernel/errors.ts";
 import { type Json, decodeJson } from "../kernel/json.ts";
 import { inputReference } from "../journal/read-entry.ts";
@@ -65,6 +66,8 @@ function writeNow(
   if (took >= 1) meta += `,"took":${Math.round(took)}`;
   meta += usageMeta(operation);
   if (failed) meta += ',"failed":true';
+  // A replay may pass over the items that registered it.
+  if (operation.map !== null) meta += undoMeta(scope.undo);
   scope.run.write("result", scope, {
     op: operation.key,
     name: operation.name,

@@ -1,9 +1,14 @@
-/** How a scope ends: one entry that supersedes everything inside it. The run's own body ends the run. */
-import { toFailureRecord } from "../kernel/errors.ts";
+/**
+ * How a scope ends: one entry that supersedes everything inside it. The run's own body ends the run.
+ * What was registered to be undone is undone before a failure is written; see `compensation.ts`.
+ */
+import { type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
-import type { FinalStatus } from "../journal/entry.ts";
+import type { CompensationChain, FinalStatus } from "../journal/entry.ts";
 import { usageOf } from "./ledger.ts";
-import { cancelScope } from "./cancellation.ts";
+import { cancelOperation, cancelScope } from "./cancellation.ts";
+import { beginCompensation, callCompensation, compensatedFailure } from "./compensation.ts";
+import { chainOf, emptyChain, handUp, undoesInside, undoesWithin, undoneBy } from "./compensation-chain.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
@@ -49,7 +54,7 @@ function endLater(engine: Engine, scope: Scope, checking: Promise<unknown>): voi
   const end = (failed: boolean, text: () => string | null) => {
     if (engine.stopped || run.dead) return;
     run.attempts--;
-    if (scope.dead) return;
+    if (scope.dead || scope.settled === null) return engine.settled(run);
     try {
       writeEnd(scope, failed, text());
     } catch (error) {
@@ -64,24 +69,57 @@ function endLater(engine: Engine, scope: Scope, checking: Promise<unknown>): voi
 
 function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
   const { operation, run } = scope;
+  const undone = run.undoings.size === 0 ? null : undoneBy(scope);
+  let chain = emptyChain;
+  if (run.compensates && undone === null) {
+    chain = chainOf(scope);
+    if (failed && chain.count > 0) return beginCompensation(run.engine, scope, "failed", text, chain);
+    if (undoesWithin(scope)) return defer(scope, failed, text);
+  }
   cancelScope(scope);
   if (operation === null) return endRun(run, failed ? "failed" : "completed", text);
-  if (run.direction !== null && isHeld(scope, operation, failed, text)) return;
-  writeScopeEnd(scope, operation, failed, text);
+  if (run.direction !== null && isHeld(scope, operation, failed, text, chain)) return;
+  endNested(scope, operation, failed, text, chain);
 }
 
-function isHeld(scope: Scope, operation: Operation, failed: boolean, text: string | null): boolean {
-  const write = (asFailed: boolean, asText: string | null) => writeScopeEnd(scope, operation, asFailed, asText);
+function isHeld(
+  scope: Scope,
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  chain: CompensationChain,
+): boolean {
+  const write = (asFailed: boolean, asText: string | null) => endNested(scope, operation, asFailed, asText, chain);
   return scope.run.direction?.holdsEnd(operation, failed, text, write) === true;
 }
 
-function writeScopeEnd(scope: Scope, operation: Operation, failed: boolean, text: string | null): void {
+function endNested(
+  scope: Scope,
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  chain: CompensationChain,
+): void {
+  if (!operation.live) return;
+  const undone = scope.run.undoings.size === 0 ? null : undoneBy(scope);
+  writeScopeEnd(scope, operation, failed, text, chain);
+  // In the same commit: a crash finds both or neither.
+  if (undone !== null) endCompensated(undone, failed, text);
+}
+
+function writeScopeEnd(
+  scope: Scope,
+  operation: Operation,
+  failed: boolean,
+  text: string | null,
+  chain: CompensationChain,
+): void {
   const { run } = scope;
   const { scope: parent } = operation;
-  if (!operation.live) return;
   ensureStarted(parent);
   const written = scope.seq > 0;
   const end = run.nextSeq + 1;
+  const undo = chain.count === 0 ? {} : { undo: handUp(parent, chain, end) };
   run.write("scope-ended", parent, {
     op: operation.key,
     name: operation.name,
@@ -90,6 +128,7 @@ function writeScopeEnd(scope: Scope, operation: Operation, failed: boolean, text
       agent: operation.agent,
       ...(failed ? { failed: true } : {}),
       ...usageOf(scope.container?.account),
+      ...undo,
     }),
     text,
     inputText: written || operation.itemOf !== null ? null : inputLine(operation),
@@ -98,6 +137,62 @@ function writeScopeEnd(scope: Scope, operation: Operation, failed: boolean, text
     container: operation.itemOf === null ? operation.container : operation.itemOf.container,
     jump: written ? (scope.container?.jumpFrom(end) ?? null) : null,
   });
+}
+
+/** Its body has ended, and something inside it is still being undone: it ends after that. Nothing else goes on. */
+function defer(scope: Scope, failed: boolean, text: string | null): void {
+  scope.deferred = { failed, text };
+  for (const operation of scope.operations.values())
+    if (operation.live) cancelOperation(scope.run.engine, operation, true);
+}
+
+/** Goes on with the end of a scope: its decision to undo is committed, or what was being undone inside it has ended. */
+export function continueEnd(engine: Engine, scope: Scope): void {
+  const { compensating, deferred } = scope;
+  if (scope.dead || undoesInside(scope)) return;
+  if (deferred !== null) {
+    scope.deferred = null;
+    return writeEnd(scope, deferred.failed, deferred.text);
+  }
+  if (compensating === null) return;
+  if (compensating.chain.count > 0) callCompensation(engine, scope, compensating);
+  else endCompensated(scope, false, null);
+}
+
+/** All that was registered in it has been tried: it ends as was decided, with the report. */
+function endCompensated(scope: Scope, failed: boolean, reportText: string | null): void {
+  const { compensating, operation, run } = scope;
+  if (compensating === null) return;
+  const text = JSON.stringify(compensatedFailure(compensating, failed, reportText));
+  run.removeUndoing(scope);
+  scope.compensating = null;
+  scope.undo = null;
+  if (operation === null) return endRun(run, compensating.status, text);
+  cancelScope(scope);
+  writeScopeEnd(scope, operation, true, text, emptyChain);
+  endsAbove(scope);
+}
+
+/** Whatever encloses an undone scope may have waited for it: the next that does ends now, or its body is run to its end. */
+function endsAbove(scope: Scope): void {
+  const { engine } = scope.run;
+  for (let above = scope.operation?.scope; above !== undefined; above = above.operation?.scope) {
+    if (undoesInside(above)) return;
+    if (above.deferred !== null || above.compensating !== null) return continueEnd(engine, above);
+    if (above.frame === "none") engine.enqueue(above);
+  }
+}
+
+/** Ends a run from outside its body: cancelled, stopped by a limit. What was registered is undone first. */
+export function endRunWith(run: LiveRun, status: FinalStatus, text: string | null): void {
+  const chain = run.root.compensating?.chain ?? (run.compensates ? chainOf(run.root) : emptyChain);
+  if (chain.count > 0 || run.undoings.size > 0) beginCompensation(run.engine, run.root, status, text, chain);
+  else endRun(run, status, text);
+}
+
+/** Takes up what a loaded run was undoing, where nothing of it was recorded yet. */
+export function resumeUndoings(engine: Engine, run: LiveRun): void {
+  for (const scope of run.undoings) continueEnd(engine, scope);
 }
 
 /** Writes the last entry of a run, and tells the run that started it. */
@@ -111,8 +206,8 @@ export function endRun(run: LiveRun, status: FinalStatus, text: string | null): 
     text,
     failed,
   });
-  const code = failed ? ((decodeJson(text) as { code?: string } | undefined)?.code ?? null) : null;
-  const note = { ...(code === null ? {} : { failure: code }), ...usageOf(run.ledger?.root) };
+  const failure = failed ? (decodeJson(text) as unknown as FailureRecord | undefined) : undefined;
+  const note = { ...(failure === undefined ? {} : failureNote(failure)), ...usageOf(run.ledger?.root) };
   run.finalPatch = {
     status,
     note: Object.keys(note).length === 0 ? null : JSON.stringify(note),
@@ -131,6 +226,12 @@ export function endRun(run: LiveRun, status: FinalStatus, text: string | null): 
     } as const;
     run.sends.push({ to: run.parent, row });
   }
+}
+
+/** What lists show of a failed run: the code, and how much was undone. */
+function failureNote({ code, details }: FailureRecord): object {
+  const report = details?.["compensation"] as { readonly undone: number; readonly of: number } | undefined;
+  return { failure: code, ...(report === undefined ? {} : { undone: { done: report.undone, of: report.of } }) };
 }
 
 function failureText(error: unknown, path: string): string {

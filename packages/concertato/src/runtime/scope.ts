@@ -4,7 +4,9 @@
  *
  * Frame states:  none ──start──▶ running ──returned or threw──▶ settled ──end entry──▶ (gone)
  */
+import type { CompensationChain } from "../journal/entry.ts";
 import type { Agent } from "./agent.ts";
+import type { Compensating } from "./compensation.ts";
 import type { Container } from "./container.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
@@ -68,6 +70,12 @@ export class Scope {
   dead = false;
   /** Was to run and could not: only the body that calls it knows its agent. */
   wanted = false;
+  /** What it has registered to be undone, and what finished scopes inside it handed up. */
+  undo: CompensationChain | null = null;
+  /** It has failed, or its run was cancelled, and what was registered is being undone. */
+  compensating: Compensating | null = null;
+  /** Its body has ended, and something inside it is still being undone. */
+  deferred: { readonly failed: boolean; readonly text: string | null } | null = null;
   controller: AbortController | null = null;
   /** Those of the body and of its branches: all are aborted when the scope no longer counts. */
   readonly controllers: AbortController[] = [];

@@ -217,6 +217,8 @@ export class MemoryStore implements Store {
     held.row.epoch++;
     held.row.owner = null;
     held.row.cancelling = true;
+    // Whatever it needed to go on: anybody can end it, or find out what undoing it needs.
+    held.row.needs = null;
     return applied;
   }
 
@@ -311,9 +313,9 @@ export class MemoryStore implements Store {
     for (const key of this.#wakes) {
       const row = this.#runs.get(key)?.row;
       if (row === undefined || !isDue(row, now)) continue;
+      if (row.needs !== null && !known.has(row.needs)) continue;
       if (row.cancelling) ending.push(row);
-      else if (known.has(row.agent) && (row.needs === null || known.has(row.needs)) && row.priority > above)
-        due.push(row);
+      else if (known.has(row.agent) && row.priority > above) due.push(row);
     }
     const turns = inFairOrder(due, this.#served, limit - ending.length);
     this.#served = turns.at(-1)?.tenant ?? this.#served;

@@ -41,7 +41,7 @@ export class DueRuns {
 
   /** Whether `take` would find anything; asked first so that idle processes do not write. */
   any(wish: ClaimWish): boolean {
-    if (this.#cancelled(1).length > 0) return true;
+    if (this.#cancelled(wish, 1).length > 0) return true;
     return this.#lines(wish.agents).some((line) =>
       wish.above < 0 ? this.#earliest(line, wish.now, 1).length > 0 : this.#tenantsOf(line, wish, "", 1).length > 0,
     );
@@ -59,7 +59,7 @@ export class DueRuns {
       if (earliest.length === glance) add(this.#byTenants(line, wish));
     }
     // To end a run takes no place of another: those that are being cancelled come first, whatever their priority.
-    const ending = this.#cancelled(wish.limit);
+    const ending = this.#cancelled(wish, wish.limit);
     const turns = inFairOrder([...found.values()], this.#served, wish.limit - ending.length);
     this.#served = turns.at(-1)?.tenant ?? this.#served;
     return [...ending, ...turns];
@@ -67,7 +67,7 @@ export class DueRuns {
 
   /** Lines this process may take from. Needed agents are few, so they are stepped through. */
   #lines(labels: readonly string[]): readonly Line[] {
-    const own = labels.map((label) => this.#agents.find(label)).filter((id) => id !== undefined);
+    const own = this.#own(labels);
     const lines: Line[] = own.map((agent) => [0, agent]);
     for (const [needs] of rows<readonly [id: number]>(this.#sql.needed)) {
       if (own.includes(needs)) for (const agent of own) lines.push([needs, agent]);
@@ -79,8 +79,13 @@ export class DueRuns {
     return dueRuns(this.#sql.earliest, needs, agent, now, limit);
   }
 
-  #cancelled(limit: number): readonly DueRun[] {
-    return dueRuns(this.#sql.cancelled, limit);
+  /** They go to any process; one that is being undone, and needs an agent for it, to those that have it. */
+  #cancelled({ agents, now }: ClaimWish, limit: number): readonly DueRun[] {
+    return dueRuns(this.#sql.cancelled, now, JSON.stringify(this.#own(agents)), limit);
+  }
+
+  #own(labels: readonly string[]): readonly number[] {
+    return labels.map((label) => this.#agents.find(label)).filter((id) => id !== undefined);
   }
 
   /** A share of each tenant that has something due, highest priority first, until there is enough. */
@@ -154,7 +159,8 @@ function prepareAll(db: DatabaseSync) {
       `${due} indexed by run_turn where ${line} and priority = ?3 and tenant = ?4 and wake <= ?5 order by wake, key limit ?6`,
     ),
     cancelled: query(
-      `${due} indexed by run_cancelled where owner is null and wake is not null and cancelling = 1 order by wake, key limit ?1`,
+      `${due} indexed by run_cancelled where owner is null and wake is not null and cancelling = 1
+         and wake <= ?1 and (needs = 0 or needs in (select value from json_each(?2))) order by wake, key limit ?3`,
     ),
     // Both step from one distinct value to the next instead of reading every run.
     needed: query(

@@ -135,8 +135,11 @@ function prepareAll(db: DatabaseSync) {
     poked: query(`select key, priority from run where owner = ? and wake <= ? order by wake limit ?`),
     owned: query(`select key from run where owner = ?`),
     nextWake: query(
-      `select min((select min(wake) from run where needs = 0 and agent = agent.id and owner is null and wake is not null
-         and cancelling = 0 and wake > ?1)) from agent`,
+      `select min(wake) from (
+         select (select min(wake) from run where needs = 0 and agent = agent.id and owner is null and wake is not null
+           and cancelling = 0 and wake > ?1) as wake from agent
+         union all
+         select min(wake) from run where owner is null and wake is not null and cancelling = 1 and wake > ?1)`,
     ),
   };
 }

@@ -378,7 +378,9 @@ function prepareAll(db: DatabaseSync) {
        where key = ?1 and wake is not case when exists (select 1 from inbox where run = ?1) then 0 end`,
     ),
 
-    cancel: statement(`update run set epoch = epoch + 1, owner = null, cancelling = 1, wake = 0 where key = ?`),
+    cancel: statement(
+      `update run set epoch = epoch + 1, owner = null, cancelling = 1, needs = 0, wake = 0 where key = ?`,
+    ),
     evict: statement(
       `update run set owner = null, epoch = epoch + 1, wake = ?1, parked = ?2,
          status = case status when ${statusCodes.running} then ${statusCodes.waiting} else status end

@@ -150,6 +150,13 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
       return;
     case "op-cancelled":
       return cancelNode(node, entry.at);
+    case "compensating":
+      for (const child of scope.children)
+        if (child !== node && child.endedAt === undefined) cancelNode(child, entry.at);
+      node.startedAt = entry.at;
+      return;
+    case "compensation-registered":
+      return endNode(node, { ...entry, body: undefined, input: entry.body }, "completed");
     case "emitted":
     case "child-started":
     case "result":

@@ -6,7 +6,17 @@
  */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, type AttemptContext, done, type Entry, human, next, tool, workflow } from "../../src/index.ts";
+import {
+  type Agent,
+  type AgentFailure,
+  type AttemptContext,
+  done,
+  type Entry,
+  human,
+  next,
+  tool,
+  workflow,
+} from "../../src/index.ts";
 import { Counts, Lab, type Life } from "./lab.ts";
 
 /** The outside world of one scenario: what was done to it, by idempotency key. */
@@ -236,6 +246,30 @@ const scenarios: Readonly<Record<string, Body>> = {
     return flow("parent", [child, failing], async (_input, ctx) => {
       const [a, b, c] = [await ctx.start(child, "a"), await ctx.start(child, "b"), await ctx.start(failing, 0)];
       return [await b.outcome(), await c.outcome().catch((error: Error) => error.message), await a.outcome()];
+    });
+  },
+  "what is undone": ({ read, pay, write, blind, flaky, person }) => {
+    const leg = flow("leg", [read, pay, write, blind], async (id, ctx) => {
+      const text = String(id);
+      await ctx.run(read, text);
+      await ctx.compensate(pay, `un-${text}`);
+      await ctx.compensate(blind, `un-${text}`);
+      return text;
+    });
+    const doomed = flow("doomed", [leg, pay, write, flaky, person], async (_input, ctx) => {
+      await ctx.run(leg, "a");
+      await ctx.map(["b", "c"], leg, { concurrency: 1 });
+      await ctx.loop<number, null>(0, async (turn, inner) => {
+        if (turn === 3) return done(null);
+        await inner.compensate(turn === 1 ? person : write, `turn ${turn}`);
+        return next(turn + 1);
+      });
+      await ctx.compensate(flaky, "z");
+      throw new Error("in vain");
+    });
+    return flow("undone", [doomed, read], async (_input, ctx) => {
+      const end = await ctx.run(doomed, 0).catch((error: AgentFailure) => error.details["compensation"]);
+      return [end, await ctx.run(read, "after")];
     });
   },
   "approval, retries and timeouts": ({ flaky, slow, approver }) => {

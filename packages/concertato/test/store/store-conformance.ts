@@ -650,6 +650,25 @@ export function storeConformance(
         ...more,
       });
 
+      test("a cancelled run that is given back waits for its wake, and for the agent it needs; cancelled anew, for nobody", async () => {
+        const self = await store.join();
+        await made(store, "r1", { owner: self });
+        await commitOne(store, cancel("r1"));
+        const [taken] = await store.claim(self, 1, [], 9);
+        const [row] = await store.inbox(present(taken).key, 9);
+        await commitOne(store, append(present(taken), { consumed: [present(row).rowId] }));
+        const undoing = { ...present(taken), seq: present(taken).seq + 1 };
+        await commitOne(store, release(undoing, { status: "waiting", wake: 500, needs: "undo@1" }));
+        expect(await store.nextWake(0)).toBe(500);
+        expect(await store.claim(self, 499, ["undo@1"], 9)).toEqual([]);
+        expect(await store.claim(self, 500, ["desk@1"], 9)).toEqual([]);
+        const [again] = await store.claim(self, 500, ["undo@1"], 9);
+        expect(again).toMatchObject({ id: "r1", cancelling: true, needs: null });
+        await commitOne(store, release(present(again), { status: "waiting", wake: null, needs: "undo@1" }));
+        await commitOne(store, cancel("r1"));
+        expect(await store.claim(self, 500, [], 9)).toMatchObject([{ id: "r1", cancelling: true }]);
+      });
+
       test("a run with work left is given back with what it says", async () => {
         const run = await made(store, "r1", { owner: await store.join() });
         expect(reason(await commitOne(store, release(run, { status: "waiting", needs: "tool@3" })))).toBe("applied");
