@@ -9,9 +9,8 @@ import { appended } from "../kernel/short-list.ts";
 import { usageOf } from "./ledger.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import { countUndone } from "./compensation.ts";
 import { undoingNote } from "./compensation-chain.ts";
-import { itemEnded } from "./map-execution.ts";
+import { deliver, deliverTurn } from "./delivery.ts";
 import { startAttempt } from "./outside-work.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import { continueEnd } from "./scope-end.ts";
@@ -228,11 +227,11 @@ export class Committer {
       case "child-started":
         // The new run belongs to nobody yet; any process may take it.
         this.#engine.ownership.sweepSoon();
-        if (operation !== null) deliver(this.#engine, operation, written);
+        if (operation !== null && !written.delivered) deliver(this.#engine, operation, written);
         return;
       case "result":
       case "scope-ended":
-        if (operation !== null) deliver(this.#engine, operation, written);
+        if (operation !== null && !written.delivered) deliver(this.#engine, operation, written);
         return;
       case "compensation-registered":
         // Its payload is for whoever undoes; the body hears that it is registered.
@@ -241,7 +240,7 @@ export class Committer {
       case "compensating":
         return continueEnd(this.#engine, written.scope);
       case "loop-advanced":
-        if (operation !== null) deliverTurn(this.#engine, operation, written);
+        if (operation !== null && !written.delivered) deliverTurn(this.#engine, operation, written);
         return;
       case "intent":
         // Not given up between writing and commit; its effect may begin now, and not before.
@@ -329,7 +328,7 @@ function nextPatch(run: LiveRun): RunPatch | undefined {
 }
 
 function stirs(out: readonly Written[]): boolean {
-  for (const written of out) if (stirring.has(written.kind)) return true;
+  for (const written of out) if (stirring.has(written.kind) && !written.delivered) return true;
   return false;
 }
 
@@ -364,41 +363,4 @@ function waitKind(operation: Operation): string {
   // A question of an agent that only the calling body knows.
   if (operation.opened && operation.verb === "run") return "answer";
   return operation.verb === "sleep" || operation.verb === "until" ? "timer" : "retry";
-}
-
-/** Hands a committed end to whom it concerns: the map it is an item of, or the body that awaits it. */
-function deliver(engine: Engine, operation: Operation, written: Written): void {
-  if (operation.state === "cancelled") return;
-  if (operation.scope.run.undoings.size > 0) countUndone(operation);
-  operation.state = "done";
-  operation.child = null;
-  operation.map = null;
-  if (operation.itemOf !== null) return itemEnded(engine, operation, written.failed, written.text);
-  const { scope } = operation;
-  scope.log = appended(scope.log, {
-    operation,
-    kind: "result",
-    failed: written.failed,
-    text: written.text,
-    at: written.stored.at,
-    seq: written.stored.seq,
-  });
-  engine.enqueue(scope);
-}
-
-function deliverTurn(engine: Engine, operation: Operation, written: Written): void {
-  const { scope } = operation;
-  if (operation.state === "cancelled") return;
-  // Earlier turns are over: nothing of them is needed again.
-  const prefix = `${operation.key}/`;
-  for (const key of scope.operations.keys()) if (key.startsWith(prefix)) scope.operations.delete(key);
-  scope.log = appended(scope.log, {
-    operation,
-    kind: "turn",
-    failed: false,
-    text: written.text,
-    at: written.stored.at,
-    seq: written.stored.seq,
-  });
-  engine.enqueue(scope);
 }

@@ -22,6 +22,7 @@ import { WallDeadlines } from "./wall-deadlines.ts";
 import { depart, leaveWhenDone, noWorker } from "./departure.ts";
 import { Committer } from "./committer.ts";
 import { Container } from "./container.ts";
+import { comesNext, deliverTurn } from "./delivery.ts";
 import type { StubFunctions } from "./fork-description.ts";
 import { launch } from "./launch.ts";
 import { endScope } from "./scope-end.ts";
@@ -358,7 +359,7 @@ export class Engine {
     return true;
   }
 
-  /** A loop's turn ended: the next begins when its state is committed, or the loop ends here. */
+  /** A loop's turn ended: the next begins with the stored state, or the loop ends here. */
   turnEnded(loop: LoopState, failed: boolean, value: unknown): void {
     const { operation } = loop;
     const { scope } = operation;
@@ -395,11 +396,12 @@ export class Engine {
     const { operation } = loop;
     const { scope } = operation;
     if (!operation.live) return;
+    const next = comesNext(scope.run);
     ensureStarted(scope);
     const flags = loop.flags.size === 0 ? "" : `,"flags":${JSON.stringify([...loop.flags])}`;
     const continued = appends === null ? "" : `,"appends":${JSON.stringify(appends)}`;
     const skipped = needsTurnBefore(appends) ? loop.turn : loop.container;
-    scope.run.write("loop-advanced", scope, {
+    const written = scope.run.write("loop-advanced", scope, {
       op: operation.key,
       meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}${usageMeta(operation)}${undoMeta(scope.undo)}}`,
       text,
@@ -408,6 +410,9 @@ export class Engine {
       jump: skipped.jumpFrom(scope.run.nextSeq + 1),
     });
     loop.turn = new Container(loop.container);
+    if (!next) return;
+    written.delivered = true;
+    deliverTurn(this, operation, written);
   }
 
   // --- ends that nobody asked for ---------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ export interface Written {
   readonly operation: Operation | null;
   readonly scope: Scope;
   readonly container: Container | null;
+  /** Whom it concerns has it already. */
+  delivered: boolean;
 }
 
 /** What an entry says beside its kind. */
@@ -203,6 +205,7 @@ export class LiveRun {
       operation: draft.operation ?? null,
       scope,
       container,
+      delivered: false,
     };
     this.out = appended(this.out, written);
     this.engine.markDirty(this);

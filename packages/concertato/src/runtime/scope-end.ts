@@ -9,6 +9,7 @@ import { usageOf } from "./ledger.ts";
 import { cancelOperation, cancelScope } from "./cancellation.ts";
 import { beginCompensation, callCompensation, compensatedFailure } from "./compensation.ts";
 import { chainOf, emptyChain, handUp, undoesInside, undoesWithin, undoneBy } from "./compensation-chain.ts";
+import { comesNext, deliver } from "./delivery.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
@@ -116,11 +117,12 @@ function writeScopeEnd(
 ): void {
   const { run } = scope;
   const { scope: parent } = operation;
+  const next = comesNext(run) && operation.itemOf === null;
   ensureStarted(parent);
   const written = scope.seq > 0;
   const end = run.nextSeq + 1;
   const undo = chain.count === 0 ? {} : { undo: handUp(parent, chain, end) };
-  run.write("scope-ended", parent, {
+  const ended = run.write("scope-ended", parent, {
     op: operation.key,
     name: operation.name,
     meta: metaText({
@@ -137,6 +139,9 @@ function writeScopeEnd(
     container: operation.itemOf === null ? operation.container : operation.itemOf.container,
     jump: written ? (scope.container?.jumpFrom(end) ?? null) : null,
   });
+  if (!next) return;
+  ended.delivered = true;
+  deliver(run.engine, operation, ended);
 }
 
 /** Its body has ended, and something inside it is still being undone: it ends after that. Nothing else goes on. */

@@ -22,7 +22,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 9291,
     keptBytes: 295,
-    heapBytes: 11669,
+    heapBytes: 11677,
   },
   "write step": {
     statements: {
@@ -34,19 +34,19 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 18705,
     keptBytes: 586,
-    heapBytes: 21205,
+    heapBytes: 21222,
   },
   "nested workflow of one step": {
     statements: {
-      begin: 2,
-      commit: 2,
+      begin: 1,
+      commit: 1,
       "insert into entry": 3,
       "insert into mark": 0.05,
-      "update run": 2,
+      "update run": 1,
     },
-    logBytes: 19776,
+    logBytes: 12566,
     keptBytes: 856,
-    heapBytes: 25798,
+    heapBytes: 21767,
   },
   "map item": {
     statements: {
@@ -60,19 +60,19 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 2348,
     keptBytes: 248,
-    heapBytes: 5399,
+    heapBytes: 5400,
   },
   "loop turn of one step": {
     statements: {
-      begin: 2,
-      commit: 2,
+      begin: 1,
+      commit: 1,
       "insert into entry": 2,
       "insert into mark": 0.03,
-      "update run": 2,
+      "update run": 1,
     },
-    logBytes: 18519,
+    logBytes: 10588,
     keptBytes: 553,
-    heapBytes: 20500,
+    heapBytes: 16596,
   },
   "read step of 10 runs at once": {
     statements: {
@@ -83,7 +83,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 2575,
     keptBytes: 292,
-    heapBytes: 8809,
+    heapBytes: 8816,
   },
   "run that asks a person": {
     statements: {
@@ -95,7 +95,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 2678,
     keptBytes: 1141,
-    heapBytes: 56417,
+    heapBytes: 56492,
   },
 };
 
