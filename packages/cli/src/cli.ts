@@ -11,6 +11,7 @@ import { exitCodeOf, exitCodes } from "./cli-error.ts";
 import { answerWait, decide } from "./commands/answer.ts";
 import { cancelRun } from "./commands/cancel.ts";
 import { listRuns } from "./commands/ls.ts";
+import { type PruneChoice, pruneRuns } from "./commands/prune.ts";
 import { showRun } from "./commands/show.ts";
 import { openChosen } from "./find-store.ts";
 import type { Display } from "./views/display.ts";
@@ -75,6 +76,7 @@ function buildProgram(world: CliWorld): Command {
   const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
   addReading(program, inApp);
   addSteering(program, inApp);
+  addUpkeep(program, inApp);
   return program;
 }
 
@@ -127,6 +129,21 @@ function addSteering(program: Command, inApp: InApp): void {
     .description("cancel a run")
     .option("--reason <text>", "why, kept with the run")
     .action((run: string, options: { reason?: string }) => inApp((context) => cancelRun(context, run, options.reason)));
+}
+
+function addUpkeep(program: Command, inApp: InApp): void {
+  program
+    .command("prune")
+    .description("delete finished runs that are old enough, and give their space back")
+    .requiredOption("--older-than <age>", "only runs that ended so long ago: 12h, 30d")
+    .option(
+      "--status <statuses>",
+      "only runs that ended so: completed, failed, cancelled, stopped; several with commas",
+    )
+    .option("--agent <name>", "only runs of this agent")
+    .option("--keep-last <n>", "the newest so many stay, however old they are")
+    .option("--limit <n>", "at most so many")
+    .action((choice: PruneChoice) => inApp((context) => pruneRuns(context, choice)));
 }
 
 /** Who sits here, as far as the system knows; containers often do not. */

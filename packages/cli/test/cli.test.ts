@@ -146,6 +146,26 @@ test("ls names run, agent, status and who is asked", async () => {
   expect(out).toMatch(new RegExp(`${runId} +order@1 +\\? waiting +\\S+.* boss`));
 });
 
+test("prune deletes finished runs that are old enough, and no others", async () => {
+  const waiting = await left(order, { item: "lamp" });
+  const failed = await left(broken, {});
+  expect((await cli("prune", "--older-than", "1h")).out).toContain("0 runs were deleted.");
+  expect((await cli("prune", "--older-than", "0s", "--status", "completed")).out).toContain("0 runs were deleted.");
+  expect((await cli("prune", "--older-than", "0s", "--keep-last", "1")).out).toContain("0 runs were deleted.");
+  const { out } = await cli("--json", "prune", "--older-than", "0s", "--status", "failed,stopped", "--agent", "broken");
+  expect(JSON.parse(out)).toEqual({ runs: 1, more: false });
+  const { out: list } = await cli("ls");
+  expect([list.includes(waiting), list.includes(failed)]).toEqual([true, false]);
+});
+
+test("prune says what it cannot take", async () => {
+  await left(broken, {});
+  expect(await cli("prune")).toMatchObject({ code: 2, error: expect.stringContaining("--older-than") });
+  expect(await cli("prune", "--older-than", "old")).toMatchObject({ code: 1, error: expect.stringContaining("30s") });
+  expect(await cli("prune", "--older-than", "1d", "--status", "open")).toMatchObject({ code: 2 });
+  expect(await cli("prune", "--older-than", "1d", "--keep-last", "few")).toMatchObject({ code: 2 });
+});
+
 test("ls filters by status and says when there is nothing", async () => {
   await left(order, { item: "lamp" });
   expect((await cli("ls", "--status", "failed")).out).toContain("No run is failed.");

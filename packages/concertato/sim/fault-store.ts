@@ -9,6 +9,8 @@ import type {
   InboxRow,
   OwnerRow,
   PokedRun,
+  PrunePage,
+  PruneQuery,
   ReadEntry,
   RunQuery,
   RunRow,
@@ -218,6 +220,14 @@ export class FaultStore implements Store {
 
   inbox(run: number, limit: number): Promise<readonly InboxRow[]> {
     return this.#read((store) => store.inbox(run, limit));
+  }
+
+  prune(query: PruneQuery): Promise<PrunePage> {
+    return this.#read(() => this.#disk.apply((store) => store.prune(query)));
+  }
+
+  reclaim(): Promise<boolean> {
+    return this.#read(() => this.#disk.apply((store) => store.reclaim()));
   }
 
   readMeta(name: string): Uint8Array | undefined {

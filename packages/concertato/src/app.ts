@@ -30,6 +30,7 @@ import {
   unclaimedSummaryOf,
   type WaitSummary,
 } from "./run-summary.ts";
+import { prune, type Pruned, type PruneOptions, type Retention } from "./retention.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -94,17 +95,24 @@ export class App implements AsyncDisposable {
   readonly #principal: string | undefined;
   readonly #worker: boolean;
   readonly #watchers: Watchers;
+  readonly #retention: Retention | undefined;
   #closed = false;
 
   /** Use `open()`. */
   constructor(
     engine: Engine,
-    options: { readonly tenant: string; readonly principal: string | undefined; readonly worker: boolean },
+    options: {
+      readonly tenant: string;
+      readonly principal: string | undefined;
+      readonly worker: boolean;
+      readonly retention?: Retention | undefined;
+    },
   ) {
     this.#engine = engine;
     this.#tenant = options.tenant;
     this.#principal = options.principal;
     this.#worker = options.worker;
+    this.#retention = options.retention;
     this.#watchers = new Watchers(engine, options.worker);
   }
 
@@ -466,10 +474,25 @@ export class App implements AsyncDisposable {
     }
   }
 
+  /**
+   * Deletes finished runs that ended long enough ago, with all that is theirs, and gives their space on the disk back. Never a
+   * run that is not finished, never one whose parent is not. What was deleted is gone: its id is not found any more, and a
+   * start key it had may be used for another run.
+   * @throws ConcertatoError `runtime/duration` for an age that is none, `agent/input-invalid` for another wrong option
+   */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    this.#open();
+    return prune(this.#engine.store, this.#engine.world, options, {
+      background: false,
+      stopped: () => this.#closed,
+    });
+  }
+
   /** Gives ownership back and closes. Work under way is told to stop and goes on where the app is opened next. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#retention?.stop();
     await this.#engine.ownership.drain();
     this.#engine.halt();
     this.#watchers.close();

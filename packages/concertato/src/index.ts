@@ -21,6 +21,7 @@ export type { Json } from "./kernel/json.ts";
 export type { Clock, World } from "./kernel/world.ts";
 export { open, run } from "./open.ts";
 export type { OpenOptions } from "./open.ts";
+export type { Pruned, PruneOptions, RetentionOptions } from "./retention.ts";
 export { realWorld } from "./real-world.ts";
 export type {
   Agent,

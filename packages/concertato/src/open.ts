@@ -6,6 +6,7 @@ import { realWorld } from "./real-world.ts";
 import type { Agent, Argument } from "./runtime/agent.ts";
 import { Engine } from "./runtime/engine.ts";
 import { clearCodec } from "./store/clear-codec.ts";
+import { Retention, type RetentionOptions } from "./retention.ts";
 import { MemoryStore } from "./store/memory-store.ts";
 
 /** How an app is opened. Everything has a default. */
@@ -26,6 +27,8 @@ export interface OpenOptions {
   readonly warmBytes?: number;
   /** Runs at work at once; more stay in the store until some rest, the urgent ones first. Default 1,000. */
   readonly maxActive?: number;
+  /** Finished runs are deleted by themselves after so long. Default: never. Only workers do it. */
+  readonly retention?: RetentionOptions;
   /** Told of faults that belong to no run. Default: one line on standard error. */
   readonly onReport?: (error: unknown) => void;
   readonly world?: World;
@@ -53,8 +56,10 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
   });
   for (const agent of options.agents ?? []) engine.register(agent);
   const worker = options.role !== "client";
-  const app = new App(engine, { tenant, principal: options.principal, worker });
+  const retention = options.retention === undefined || !worker ? undefined : new Retention(engine, options.retention);
+  const app = new App(engine, { tenant, principal: options.principal, worker, retention });
   if (worker) await engine.ownership.join();
+  retention?.start();
   return app;
 }
 

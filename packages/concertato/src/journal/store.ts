@@ -226,6 +226,29 @@ export interface RunQuery {
   readonly limit?: number;
 }
 
+/** Which finished runs may go. Asked page by page, from the oldest on. */
+export interface PruneQuery {
+  readonly status: FinalStatus;
+  /** Only runs that ended before this, in ms since 1970. */
+  readonly endedBefore: number;
+  /** Only keys after this one: 0, then what the page before answered as `next`. */
+  readonly after: number;
+  /** Keys from this one on stay. Absent: none does for its key. */
+  readonly keepFrom?: number;
+  /** Name of the agent, without version. */
+  readonly agent?: string;
+  readonly tenant?: string;
+  /** At most so many are deleted. */
+  readonly limit: number;
+}
+
+export interface PrunePage {
+  /** How many were deleted. */
+  readonly runs: number;
+  /** Where the next page begins; null when no further run of this status is old enough. */
+  readonly next: number | null;
+}
+
 export interface Store {
   /** For messages: "memory", or the file. */
   readonly name: string;
@@ -276,6 +299,14 @@ export interface Store {
   blobs(run: number, hashes: readonly string[]): Awaitable<ReadonlyMap<string, string | Uint8Array>>;
   /** Inbox rows in order of arrival. */
   inbox(run: number, limit: number): Awaitable<readonly InboxRow[]>;
+
+  /**
+   * Deletes a page of finished runs, each with all that is its own: entries, messages, large payloads that no other run
+   * refers to. Never a run that is not final, never one whose parent is not. Its id and start key are free again.
+   */
+  prune(query: PruneQuery): Awaitable<PrunePage>;
+  /** Gives some of the space of deleted runs back, in a few milliseconds. True while there is more to give back. */
+  reclaim(): Awaitable<boolean>;
 
   /** A small value of the store itself (wrapped keys, schema marks). */
   readMeta(name: string): Awaitable<Uint8Array | undefined>;

@@ -15,6 +15,8 @@ import {
   type NewRun,
   type OwnerRow,
   type PokedRun,
+  type PrunePage,
+  type PruneQuery,
   type ReadEntry,
   type RunQuery,
   type RunRow,
@@ -418,6 +420,45 @@ export class MemoryStore implements Store {
 
   inbox(run: number, limit: number): readonly InboxRow[] {
     return this.#runs.get(run)?.inbox.slice(0, limit) ?? [];
+  }
+
+  prune(query: PruneQuery): PrunePage {
+    let deleted = 0;
+    for (const [key, { row }] of this.#runs) {
+      if (key <= query.after || row.status !== query.status || row.updatedAt >= query.endedBefore) continue;
+      if (query.keepFrom !== undefined && key >= query.keepFrom) continue;
+      if (query.tenant !== undefined && row.tenant !== query.tenant) continue;
+      if (query.agent !== undefined && !row.agent.startsWith(`${query.agent}@`)) continue;
+      if (this.#hasOpenParent(row)) continue;
+      this.#delete(row);
+      if (++deleted >= query.limit) return { runs: deleted, next: key };
+    }
+    return { runs: deleted, next: null };
+  }
+
+  #hasOpenParent({ parent }: RunRow): boolean {
+    const held = parent === null ? undefined : this.#byId.get(parent);
+    return held !== undefined && !isFinal(held.row.status);
+  }
+
+  #delete(row: RunRow): void {
+    const gone = this.#runs.get(row.key);
+    this.#runs.delete(row.key);
+    this.#byId.delete(row.id);
+    if (row.startKey !== null) this.#byStartKey.delete(`${row.tenant}\n${row.startKey}`);
+    for (const hash of gone?.blobs ?? [])
+      if (!this.#refersTo(row.tenant, hash)) this.#blobs.delete(blobName(row.tenant, hash));
+    this.#token++;
+  }
+
+  #refersTo(tenant: string, hash: string): boolean {
+    for (const { row, blobs } of this.#runs.values()) if (row.tenant === tenant && blobs.has(hash)) return true;
+    return false;
+  }
+
+  /** What is deleted here is gone at once. */
+  reclaim(): boolean {
+    return false;
   }
 
   readMeta(name: string): Uint8Array | undefined {

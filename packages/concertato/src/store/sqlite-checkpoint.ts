@@ -65,6 +65,11 @@ export class Checkpointer {
     else if (length >= this.#beginAt) this.#begin();
   }
 
+  /** Moves the log into the file now, long or not, without making anybody wait. */
+  soon(): void {
+    if (this.#running === undefined && !this.#closed) this.#begin();
+  }
+
   #begin(): void {
     this.#running = this.#checkpoint()
       .catch((error: unknown) => this.#failed(error))

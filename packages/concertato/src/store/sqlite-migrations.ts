@@ -18,7 +18,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { blobTables, dueIndexes } from "./sqlite-tables.ts";
+import { blobTables, deletedRunTable, dueIndexes } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -37,6 +37,7 @@ const steps: readonly Step[] = [
       `drop index run_due`,
       dueIndexes,
       blobTables,
+      deletedRunTable,
     ],
   },
 ];

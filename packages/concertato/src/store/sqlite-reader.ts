@@ -142,12 +142,13 @@ export class StoreReader {
 
 /**
  * Entries ?3 < seq <= ?2 of run ?1, last first. It starts at the first mark at or behind the page, or at the head
- * when there is none, and walks back: never more than one mark's distance of entries that are not wanted.
+ * when there is none, and walks back: never more than one mark's distance of entries that are not wanted. Marks of a
+ * deleted run may still be there; it has no journal all the same.
  */
 const pageSql = `
 with recursive walk (ref) as (
   select coalesce(
-    (select ref from mark where run = ?1 and seq >= ?2 order by seq limit 1),
+    (select ref from mark where run = ?1 and seq >= ?2 and exists (select 1 from run where key = ?1) order by seq limit 1),
     (select head from run where key = ?1))
   union all
   select e.prev from walk cross join entry e on e.ref = walk.ref where e.seq > ?3 + 1 and e.prev > 0

@@ -17,6 +17,8 @@ import type {
   ChangeResult,
   Durability,
   InboxRow,
+  PrunePage,
+  PruneQuery,
   OwnerRow,
   PokedRun,
   ReadEntry,
@@ -31,6 +33,7 @@ import { Checkpointer } from "./sqlite-checkpoint.ts";
 import { isBusy, isDeviceFailure, toStoreError, unavailable } from "./sqlite-errors.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
 import { OwnerTable } from "./sqlite-owners.ts";
+import { Pruner } from "./sqlite-pruner.ts";
 import { StoreReader } from "./sqlite-reader.ts";
 import { openConnection } from "./sqlite-schema.ts";
 import { ChangeWriter } from "./sqlite-writer.ts";
@@ -65,6 +68,9 @@ const repairPausesMs = [100, 200, 500, 1_000, 2_000, 5_000] as const;
 
 const openTimeoutMs = 10_000;
 
+/** Pages that a slice of deleting changes, roughly. */
+const sweptRows = 64;
+
 /** One open connection with everything prepared on it. Replaced as a whole by a repair. */
 interface Session {
   readonly db: DatabaseSync;
@@ -75,6 +81,7 @@ interface Session {
   readonly writer: ChangeWriter;
   readonly reader: StoreReader;
   readonly owners: OwnerTable;
+  readonly pruner: Pruner;
   readonly writeMeta: StatementSync;
   readonly checkpointer: Checkpointer;
   /** Opened by the first commit that asks for `full`. */
@@ -128,6 +135,7 @@ class SqliteStore implements Store {
       commit: db.prepare("commit"),
       writer: new ChangeWriter(db, agents),
       reader: new StoreReader(db, agents),
+      pruner: new Pruner(db),
       owners: new OwnerTable(db, agents, file),
       writeMeta: db.prepare("insert into meta (name, value) values (?, ?) on conflict do nothing"),
       checkpointer: new Checkpointer({
@@ -326,6 +334,46 @@ class SqliteStore implements Store {
     const { reader } = this.#working();
     this.#token = this.#readNow(() => reader.changeToken()) ?? this.#token;
     return this.#token;
+  }
+
+  // ── deleting ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Looking comes first, so that a page without anything to delete does not write. */
+  prune(query: PruneQuery): Awaitable<PrunePage> {
+    const { pruner } = this.#working();
+    const nothing = this.#readNow(() => pruner.nothing(query));
+    if (nothing !== undefined) return nothing;
+    return this.#write((session) => {
+      const page = session.pruner.prune(query);
+      session.writer.noteVolume(4 * page.runs, 0);
+      return page;
+    });
+  }
+
+  async reclaim(): Promise<boolean> {
+    const { pruner, checkpointer } = this.#working();
+    if (this.#readNow(() => pruner.anyLeft) === false) return false;
+    const swept = await this.#write((session) => {
+      const found = session.pruner.sweep();
+      if (found) session.writer.noteVolume(sweptRows, 0);
+      return found;
+    });
+    if (swept) return true;
+    const more = await this.#lane.run(() => this.#shrink());
+    // Pages leave the file itself when the log is moved into it.
+    if (!more) checkpointer.soon();
+    return more;
+  }
+
+  #shrink(): boolean {
+    const session = this.#working();
+    try {
+      const more = session.pruner.shrink();
+      session.checkpointer.wrote(sweptRows, 0);
+      return more;
+    } catch (error) {
+      throw this.#rolledBack(session, error);
+    }
   }
 
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────

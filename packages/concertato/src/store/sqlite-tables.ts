@@ -35,6 +35,16 @@ create index blob_ref_blob on blob_ref (blob);
 `;
 
 /**
+ * Runs that were deleted and whose entries still lie there: they go in slices, from the last one back. Since schema 2.
+ */
+export const deletedRunTable: string = `
+create table deleted_run (
+  run integer primary key,
+  head integer not null                -- entry.ref of the last entry left, 0 when there is none
+) strict;
+`;
+
+/**
  * Columns that every append touches or that a walk reads come first, so SQLite does not parse what lies behind them.
  * `run.key`, `inbox.id` and `owner.id` are never used twice, because processes remember them.
  */
@@ -115,4 +125,4 @@ create table meta (
   name text primary key,
   value blob not null
 ) strict, without rowid;
-${blobTables}`;
+${blobTables}${deletedRunTable}`;

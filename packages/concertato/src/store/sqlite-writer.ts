@@ -78,6 +78,12 @@ export class ChangeWriter {
     return volume;
   }
 
+  /** Counts what others wrote in the transaction. */
+  noteVolume(rowCount: number, bytes: number): void {
+    this.#rows += rowCount;
+    this.#bytes += bytes;
+  }
+
   apply(change: Change): ChangeResult {
     this.#rows++;
     switch (change.kind) {

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { StoredEntry } from "../../src/journal/entry.ts";
+import type { FinalStatus, StoredEntry } from "../../src/journal/entry.ts";
 import type {
   Awaitable,
   Change,
@@ -12,6 +12,8 @@ import type {
   InboxSend,
   NewBlob,
   NewRun,
+  PrunePage,
+  PruneQuery,
   RunRow,
   Store,
 } from "../../src/journal/store.ts";
@@ -1079,6 +1081,147 @@ export function storeConformance(
         expect(await bodies(run, "a")).toEqual({});
         await commitOne(store, append(run, { blobs: [blob("a", "applied")] }));
         expect(await bodies(run, "a")).toEqual({ a: "applied" });
+      });
+    });
+
+    describe("prune", () => {
+      /** A finished run: created at `at`, ended a little later. */
+      const finished = async (
+        id: string,
+        at: number,
+        more: Partial<NewRun> = {},
+        status: FinalStatus = "completed",
+      ): Promise<RunRow> => {
+        const run = await made(store, id, { at, owner: 1, ...more });
+        await commitOne(store, append(run, { patch: { status, at: at + 10 } }));
+        return read(store, id);
+      };
+      const query = (more: Partial<PruneQuery> = {}): PruneQuery => ({
+        status: "completed",
+        endedBefore: 1_000,
+        after: 0,
+        limit: 100,
+        ...more,
+      });
+      const left = async (): Promise<string[]> => (await store.runs({})).map(({ id }) => id).reverse();
+      const reclaimAll = async (): Promise<number> => {
+        let slices = 0;
+        while (await store.reclaim()) if (++slices > 10_000) throw new Error("There is no end of what is given back.");
+        return slices;
+      };
+
+      test("deletes runs that ended long enough ago, whole, and nothing of others", async () => {
+        const old = await finished("old", 100, { startKey: "ticket" });
+        const young = await finished("young", 995);
+        const open = await made(store, "open", { at: 1 });
+        expect(await store.prune(query())).toEqual({ runs: 1, next: null });
+        expect(await left()).toEqual(["young", "open"]);
+        expect([await store.run("old"), await store.runByKey(old.key)]).toEqual([undefined, undefined]);
+        expect([await store.entries(old.key, 0, 10), await store.replay(old.key)]).toEqual([[], []]);
+        expect([await read(store, "young"), await read(store, "open")]).toEqual([young, open]);
+        await reclaimAll();
+        expect([await store.entries(old.key, 0, 10), await store.replay(old.key)]).toEqual([[], []]);
+        expect([seqs(await store.replay(young.key)), seqs(await store.replay(open.key))]).toEqual([[1, 2], [1]]);
+      });
+
+      test("frees the id and the start key", async () => {
+        const old = await finished("old", 100, { startKey: "ticket" });
+        await store.prune(query());
+        expect(await commitOne(store, send("old", inboxSend("s", 1)))).toEqual({ ok: false, reason: "missing" });
+        const again = await made(store, "old", { startKey: "ticket" });
+        expect(again.key).toBeGreaterThan(old.key);
+        await reclaimAll();
+        expect(seqs(await store.replay(again.key))).toEqual([1]);
+      });
+
+      test("takes one status, one agent, one tenant", async () => {
+        await finished("failed", 100, {}, "failed");
+        await finished("other-agent", 100, { agent: "clerk@1" });
+        await finished("other-tenant", 100, { tenant: "other" });
+        await finished("meant", 100);
+        await finished("second-version", 100, { agent: "desk@2" });
+        expect(await store.prune(query({ agent: "desk", tenant: "acme" }))).toEqual({ runs: 2, next: null });
+        expect(await left()).toEqual(["failed", "other-agent", "other-tenant"]);
+      });
+
+      test("leaves a run whose parent is not finished, whatever became of the run", async () => {
+        const owner = await store.join();
+        const parent = await made(store, "parent", { at: 1, owner });
+        await finished("child", 100, { parent: "parent" });
+        await finished("orphan", 100, { parent: "gone" });
+        expect((await store.prune(query())).runs).toBe(1);
+        expect(await left()).toEqual(["parent", "child"]);
+        await commitOne(store, append(parent, { patch: { status: "completed", at: 50 } }));
+        expect((await store.prune(query())).runs).toBe(2);
+      });
+
+      test("goes in pages, from the oldest on, and stops where told", async () => {
+        for (let index = 1; index <= 7; index++) await finished(`r${index}`, 100 + index);
+        const stay = await read(store, "r6");
+        const first = await store.prune(query({ limit: 2, keepFrom: stay.key }));
+        expect([first.runs, await left()]).toEqual([2, ["r3", "r4", "r5", "r6", "r7"]]);
+        const second = await store.prune(
+          query({ limit: 10, after: present(first.next ?? undefined), keepFrom: stay.key }),
+        );
+        expect([second, await left()]).toEqual([{ runs: 3, next: null }, ["r6", "r7"]]);
+      });
+
+      test("looks past those it leaves, however many there are", async () => {
+        const owner = await store.join();
+        await made(store, "parent", { at: 1, owner });
+        for (let index = 0; index < 450; index++) await finished(`child-${index}`, 100, { parent: "parent" });
+        await finished("last", 100);
+        let deleted = 0;
+        for (let after: number | null = 0; after !== null; ) {
+          const page: PrunePage = await store.prune(query({ after }));
+          deleted += page.runs;
+          after = page.next;
+        }
+        expect([deleted, await store.run("last")]).toEqual([1, undefined]);
+      });
+
+      test("frees large payloads with the last run that refers to them", async () => {
+        const blob = (hash: string): NewBlob => ({ hash, body: `body of ${hash}` });
+        const runs = [await made(store, "a", { at: 100, owner: await store.join() })];
+        runs.push(await made(store, "b", { at: 100, owner: await store.join() }));
+        for (const run of runs) {
+          const blobs = [blob("shared"), blob(`only ${run.id}`)];
+          await commitOne(
+            store,
+            append(run, { blobs, patch: { status: run.id === "a" ? "completed" : "failed", at: 100 } }),
+          );
+        }
+        const [a, b] = [present(runs[0]), present(runs[1])];
+        await store.prune(query());
+        await reclaimAll();
+        expect((await store.blobs(a.key, ["shared", "only a"])).size).toBe(0);
+        expect(Object.fromEntries(await store.blobs(b.key, ["shared", "only b"]))).toEqual({
+          shared: "body of shared",
+          "only b": "body of only b",
+        });
+        // What nobody referred to is gone: the same name may stand for another body now.
+        const next = await made(store, "c", { owner: await store.join() });
+        await commitOne(store, append(next, { blobs: [{ hash: "only a", body: "new" }, blob("shared")] }));
+        expect(Object.fromEntries(await store.blobs(next.key, ["only a", "shared"]))).toEqual({
+          "only a": "new",
+          shared: "body of shared",
+        });
+      });
+
+      test("long journals go whole, and what is written meanwhile stays whole", async () => {
+        const owner = await store.join();
+        const long = await made(store, "long", { at: 100, owner }, entries(1, 1_000));
+        const live = await made(store, "live", { owner });
+        await commitOne(store, append(long, { patch: { status: "completed", at: 100 } }));
+        expect((await store.prune(query())).runs).toBe(1);
+        let { seq } = live;
+        do {
+          expect(reason(await commitOne(store, append({ ...live, seq })))).toBe("applied");
+          seq++;
+          expect(await store.entries(long.key, 0, 100)).toEqual([]);
+        } while (await store.reclaim());
+        expect(seqs(await store.replay(live.key))).toEqual(seqs(entries(1, seq)));
+        expect(seqs(await store.entries(live.key, 0, 10_000))).toEqual(seqs(entries(1, seq)));
       });
     });
 
