@@ -17,6 +17,9 @@ import {
 import { type Agent, agentId } from "./runtime/agent.ts";
 import { cancelNames } from "./runtime/cancelled-run.ts";
 import type { Engine } from "./runtime/engine.ts";
+import type { SendOptions } from "./runtime/context.ts";
+import { mailLimit } from "./runtime/mail-limit.ts";
+import { mailSeal } from "./runtime/mail-sending.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
@@ -398,6 +401,41 @@ export class App implements AsyncDisposable {
       name: `signal:${name}`,
       body: this.#seal(row, value, `signal ${name}`),
       at: this.#engine.world.clock.now(),
+    });
+  }
+
+  /**
+   * Sends a letter to a channel of a run, which takes it with `ctx.receive`. It is in the run's mailbox when this resolves.
+   * @param options.limit so many letters may lie in the channel unread. Default 100
+   * @throws ConcertatoError `mailbox/full` when so many do (send again later), `run/not-found`, `run/already-finished`
+   * @example
+   * await app.send(job.runId, "orders", { id: "A1" });
+   */
+  async send(runId: string, channel: string, value?: unknown, options: SendOptions = {}): Promise<void> {
+    const limit = mailLimit(options.limit);
+    const text = encodeJson(value, `letter for ${channel}`);
+    const { tenant } = await this.#row(runId);
+    const letter = {
+      channel,
+      sender: `mail#${this.#engine.world.id()}`,
+      n: 0,
+      at: this.#engine.world.clock.now(),
+      body: text === null ? null : this.#engine.codec.seal(tenant, mailSeal, text),
+    };
+    const result = await this.#engine.committer.submit({
+      kind: "mail",
+      to: runId,
+      tenant,
+      letter,
+      limit,
+      waiter: null,
+    });
+    if (result.ok) return this.#engine.ownership.sweepSoon();
+    if (result.reason !== "full") throw finished(runId);
+    throw new ConcertatoError({
+      code: "mailbox/full",
+      message: `Channel ${channel} of run ${runId} holds ${limit} unread letters; this one was not taken. Send it again when the run has received some.`,
+      details: { runId, channel, limit },
     });
   }
 

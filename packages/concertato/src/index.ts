@@ -42,6 +42,8 @@ export type {
   LoopTurn,
   MapJoin,
   MapOptions,
+  ReceiveOptions,
+  SendOptions,
   Settled,
   StepOptions,
   Thunk,

@@ -9,8 +9,11 @@ export const noted: number = 20;
 export interface WaitSummary {
   /** Address to answer: the path of the operation. */
   readonly waitId: string;
-  /** `no-worker`: no process that lives has the agent named. */
-  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt" | "no-worker";
+  /**
+   * `no-worker`: no process that lives has the agent named. `mail`: a letter, which any run or client may send;
+   * `mailbox`: room in a channel of another run.
+   */
+  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt" | "no-worker" | "mail" | "mailbox";
   readonly name: string;
   readonly since: number;
   readonly until?: number;

@@ -14,6 +14,8 @@
  *   map                            [map-started, items as above], result
  *   start                          child-started, (later, for its outcome) result
  *   loop                           [inner entries, loop-advanced]*; its end is a pure function of what was delivered
+ *   receive                        wait-opened, [signal-refused]*, result
+ *   send                           send-opened, result
  *   emit, log                      emitted
  *   compensate                     compensation-registered
  *   any of them, lost a race       op-cancelled
@@ -48,6 +50,7 @@ export const entryKinds = {
   forked: 22,
   "compensation-registered": 28,
   compensating: 29,
+  "send-opened": 20,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -124,7 +127,9 @@ export interface EntryMeta {
    * stand in the turns before. "" is the state itself.
    */
   readonly appends?: Readonly<Record<string, number>>;
-  /** `map-started`: at most so many at once. */
+  /** `send-opened`: the run it goes to. */
+  readonly to?: string;
+  /** `map-started`: at most so many at once; `send-opened`: so many letters may lie in the channel. */
   readonly limit?: number;
   /** `map-started`: what decides the map. */
   readonly join?: "all" | "settle" | "any" | "first" | "count";
@@ -173,6 +178,8 @@ export type Verb =
   | "until"
   | "wait"
   | "emit"
+  | "send"
+  | "receive"
   | "log"
   | "map"
   | "start"

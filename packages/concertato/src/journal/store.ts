@@ -68,9 +68,21 @@ export interface InboxSend {
   readonly sender: string;
   /** Counts up per sender; delivery is in this order per sender. */
   readonly n: number;
-  readonly kind: "signal" | "child-ended" | "cancel";
+  /** `mail`: a letter that a receive asked for. `room`: a channel that was full has room again. */
+  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room";
   /** Name of the signal, or the operation's address. */
   readonly name: string;
+  readonly body: string | Uint8Array | null;
+  readonly at: number;
+}
+
+/** A message for a channel of a run. It lies in the run's mail until a receive asks for it. */
+export interface Letter {
+  readonly channel: string;
+  /** Who sent it, for this channel; unique in itself where `n` is 0. */
+  readonly sender: string;
+  /** Counts up per sender and channel: one that was accepted before counts as done. 0: sent once, by nobody who repeats it. */
+  readonly n: number;
   readonly body: string | Uint8Array | null;
   readonly at: number;
 }
@@ -146,6 +158,13 @@ export type Change =
       readonly patch?: RunPatch;
       /** Inbox rows that these entries admit; deleted here. `wake` then becomes 0 if rows remain, else null; also for an empty list. */
       readonly consumed?: readonly number[];
+      /**
+       * Channels that open receives ask one letter each of: the oldest that lies there becomes an inbox row (kind `mail`,
+       * named after the channel) in this transaction, or the next to come does in the transaction that brings it.
+       */
+      readonly listens?: readonly string[];
+      /** Channels that receives were given up on: each takes back one that was asked for and has not come. */
+      readonly ignores?: readonly string[];
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
       readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
       /** Child runs; one whose id exists already is left as it is. */
@@ -159,6 +178,18 @@ export type Change =
     }
   /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
   | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }
+  /**
+   * Anybody's letter. Refused as `missing` (also for a run of another tenant), `finished`, or `full` when `limit` letters
+   * lie in the channel; then the run `waiter` gets an inbox row of kind `room` once one of them has gone or the run ended.
+   */
+  | {
+      readonly kind: "mail";
+      readonly to: string;
+      readonly tenant: string;
+      readonly letter: Letter;
+      readonly limit: number;
+      readonly waiter: string | null;
+    }
   /**
    * Anybody's cancel: raises the epoch, clears the owner, sets `cancelling` and wake 0. From its commit on no entry of
    * the old owner is accepted. Refused as `missing` or `finished`.
@@ -198,7 +229,7 @@ export type Change =
   /** Anybody's: another priority; an owner is poked. Refused as `missing` or `finished`. */
   | { readonly kind: "prioritise"; readonly to: string; readonly priority: number };
 
-export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy";
+export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy" | "full";
 
 export type ChangeResult =
   | {

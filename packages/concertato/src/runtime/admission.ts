@@ -5,10 +5,11 @@
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { InboxRow } from "../journal/store.ts";
 import type { Engine } from "./engine.ts";
+import { mailSeal, offerAgain } from "./mail-sending.ts";
 import { doubtResolved } from "./outside-work.ts";
 import { acceptAnswer } from "./waits.ts";
 import type { LiveRun } from "./live-run.ts";
-import type { Operation } from "./operation.ts";
+import { innermost, type Operation } from "./operation.ts";
 import { validateNow } from "./validation.ts";
 
 /** Rows read at once. */
@@ -40,6 +41,12 @@ export async function admitInbox(engine: Engine, run: LiveRun): Promise<boolean>
 
 /** False when a body must run first; admission goes on after its drain. */
 function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
+  if (row.kind === "room") {
+    consume(engine, run, row);
+    offerAgain(engine, run, row.name);
+    return true;
+  }
+  if (row.kind === "mail") return admitLetter(engine, run, row);
   if (row.n <= (run.admitted.get(row.sender) ?? 0)) {
     consume(engine, run, row);
     return true;
@@ -63,13 +70,35 @@ function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
   const from = JSON.stringify([row.sender, row.n]);
   if (waiting !== undefined) answerWait(run, waiting, text, from);
   else if (row.kind === "signal" && row.name.startsWith("answer:")) answerDoubt(run, doubtful, text, from);
-  else if (row.kind !== "cancel") keep(run, channel, text, from);
+  else if (row.kind !== "cancel") keep(run, channel, text, `"from":${from}`);
+  return true;
+}
+
+/** The store hands each letter over once, so its sender needs no mark. */
+function admitLetter(engine: Engine, run: LiveRun, row: InboxRow): boolean {
+  const channel = `mail:${row.name}`;
+  const waiting = run.waits.get(channel)?.find((operation) => operation.live);
+  if (waiting !== undefined && needsBody(waiting)) {
+    run.admitAgain = true;
+    engine.enqueue(waiting.scope);
+    return false;
+  }
+  consume(engine, run, row);
+  const text = row.body === null ? null : engine.codec.open(run.tenant, mailSeal, row.body);
+  const [sender = ""] = row.sender.split(">");
+  const causes = `"causes":${JSON.stringify([sender])}`;
+  if (waiting === undefined) keep(run, channel, text, causes);
+  else if (!acceptAnswer(waiting, text, `,${causes}`)) {
+    refuse(run, waiting, text, causes);
+    // What it asked for is used up.
+    run.listens.push(row.name);
+  }
   return true;
 }
 
 /** Nobody waits for it yet: it is kept, in the journal and for the wait that will come. */
-function keep(run: LiveRun, channel: string, text: string | null, from: string): void {
-  const { stored } = run.write("signal", run.root, { name: channel, meta: `{"from":${from}}`, text });
+function keep(run: LiveRun, channel: string, text: string | null, whence: string): void {
+  const { stored } = run.write("signal", run.root, { name: channel, meta: `{${whence}}`, text });
   const kept = run.buffer.get(channel) ?? [];
   kept.push({ seq: stored.seq, text, at: stored.at });
   run.buffer.set(channel, kept);
@@ -87,21 +116,24 @@ function channelOfRow(row: InboxRow): string {
 
 /** The schema of a named signal is in the body; a person's is in the agent. */
 function needsBody(operation: Operation): boolean {
-  if (operation.wait?.kind === "signal") return !operation.attached;
+  if (operation.wait?.kind === "signal" || operation.wait?.kind === "mail") return !operation.attached;
   return operation.wait === null && !operation.attached;
 }
 
 function answerWait(run: LiveRun, operation: Operation, text: string | null, from: string): void {
   if (acceptAnswer(operation, text, `,"from":${from}`)) return;
-  refuse(run, operation, text, from);
+  refuse(run, operation, text, `"from":${from}`);
 }
 
-function refuse(run: LiveRun, operation: Operation | undefined, text: string | null, from: string): void {
+function refuse(run: LiveRun, operation: Operation | undefined, text: string | null, whence: string): void {
   const scope = operation?.scope ?? run.root;
+  // One letter that nobody can read must not keep a loop of thousands from being passed over.
+  const container = operation?.wait?.kind === "mail" ? innermost(operation) : null;
   run.write("signal-refused", scope, {
+    container,
     op: operation?.key ?? "",
     name: operation?.name ?? "",
-    meta: `{"from":${from}}`,
+    meta: `{${whence}}`,
     text,
   });
 }
@@ -117,7 +149,8 @@ function doubtAt(run: LiveRun, row: InboxRow): Operation | undefined {
 /** An answer by address that no wait is open for: a person's word on an effect in doubt, or too late. */
 function answerDoubt(run: LiveRun, operation: Operation | undefined, text: string | null, from: string): void {
   const answer = decodeJson(text) as { happened?: unknown; output?: unknown } | undefined;
-  if (operation === undefined || typeof answer?.happened !== "boolean") return refuse(run, operation, text, from);
+  if (operation === undefined || typeof answer?.happened !== "boolean")
+    return refuse(run, operation, text, `"from":${from}`);
   try {
     const checked = answer.happened
       ? validateNow(operation.work?.output, answer.output, `output of ${operation.name}`)
@@ -125,6 +158,6 @@ function answerDoubt(run: LiveRun, operation: Operation | undefined, text: strin
     doubtResolved(operation, answer.happened, encodeJson(checked, `output of ${operation.name}`), `,"from":${from}`);
   } catch {
     // What does not fit the tool's output is not its result; the doubt stays.
-    refuse(run, operation, text, from);
+    refuse(run, operation, text, `"from":${from}`);
   }
 }

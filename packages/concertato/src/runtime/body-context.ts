@@ -18,6 +18,8 @@ import type {
   LoopTurn,
   MapJoin,
   MapOptions,
+  ReceiveOptions,
+  SendOptions,
   Settled,
   StepOptions,
   Thunk,
@@ -28,6 +30,7 @@ import { MapState, type RecordedJoin } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
 import { checkedRetry } from "./retry-policy.ts";
 import type { Scope } from "./scope.ts";
+import { mailLimit } from "./mail-limit.ts";
 import { isPatched } from "./patch-flags.ts";
 import { tell } from "./told.ts";
 import { tooFewSucceeded } from "./too-few-succeeded.ts";
@@ -233,6 +236,29 @@ export class BodyContext implements Context {
     operation.wait = {
       kind: "signal",
       validate: validator(schema, `signal ${name}`, "agent/input-invalid"),
+      withinMs,
+      onTimeout: undefined,
+    };
+    return this.#promise(operation) as Promise<T & Json>;
+  }
+
+  send(to: string, channel: string, value?: unknown, options: SendOptions = {}): Promise<void> {
+    const text = encodeJson(value, `letter for ${channel}`);
+    const limit = mailLimit(options.limit);
+    const operation = this.#issue("send", channel, "");
+    if (operation === null) return never();
+    operation.inputText ??= text;
+    operation.sending ??= { to, limit, n: 0, offered: false, again: false };
+    return this.#promise(operation) as Promise<void>;
+  }
+
+  receive<T>(channel: string, schema?: Schema<T>, options: ReceiveOptions = {}): Promise<T & Json> {
+    const withinMs = options.within === undefined ? undefined : durationMs(options.within);
+    const operation = this.#issue("receive", channel, "");
+    if (operation === null) return never();
+    operation.wait = {
+      kind: "mail",
+      validate: validator(schema, `letter in ${channel}`, "agent/input-invalid"),
       withinMs,
       onTimeout: undefined,
     };

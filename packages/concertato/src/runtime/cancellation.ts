@@ -4,7 +4,8 @@ import { usageMeta } from "./ledger.ts";
 import { chainUnder, compensationKey, handUp, undoesUnder, undoesWithin, undoMeta } from "./compensation-chain.ts";
 import { Container } from "./container.ts";
 import { ensureStarted } from "./results.ts";
-import { channelOf } from "./waits.ts";
+import { sendEnded } from "./mail-sending.ts";
+import { closeWait } from "./waits.ts";
 import { innermost, type Operation } from "./operation.ts";
 import type { Scope } from "./scope.ts";
 
@@ -23,7 +24,8 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   if (operation.attached && operation.awaited) scope.awaiting--;
   stopWork(operation);
   run.pending.delete(operation);
-  if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
+  if (operation.opened && operation.wait !== null) closeWait(operation);
+  if (operation.sending !== null) sendEnded(engine, operation);
   if (operation.child !== null) dropScope(engine, operation.child);
   if (operation.map !== null) dropItems(engine, operation);
   // What a loser had used by now is spent all the same; its stretch tells it where it has an end of its own.

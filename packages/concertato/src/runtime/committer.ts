@@ -11,6 +11,7 @@ import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { undoingNote } from "./compensation-chain.ts";
 import { deliver, deliverTurn } from "./delivery.ts";
+import { offerLetter } from "./mail-sending.ts";
 import { startAttempt } from "./outside-work.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import { continueEnd } from "./scope-end.ts";
@@ -30,6 +31,8 @@ interface Share {
   readonly written: readonly Written[];
   readonly consumed: readonly number[];
   readonly patch: RunPatch | undefined;
+  /** It asked for letters: what lay there is in inboxes now, and who waited for room may send. */
+  readonly listened: boolean;
 }
 
 interface Batch {
@@ -57,6 +60,7 @@ const stirring = new Set<string>([
   "loop-advanced",
   "intent",
   "run-ended",
+  "send-opened",
 ]);
 
 export class Committer {
@@ -206,6 +210,7 @@ export class Committer {
       this.#publish(one, run);
       this.#applied(one, run);
     }
+    if (share.listened) this.#engine.ownership.sweepSoon();
     this.#engine.ownership.rested(run);
     // An item of a map may have been the last thing under way: no body was drained, and the row must still say so.
     this.touch(run);
@@ -246,6 +251,9 @@ export class Committer {
         // Not given up between writing and commit; its effect may begin now, and not before.
         if (operation?.live === true) startAttempt(this.#engine, operation);
         return;
+      case "send-opened":
+        if (operation?.live === true) offerLetter(this.#engine, operation);
+        return;
       case "run-ended":
         return this.#engine.ownership.ended(run, written);
       case "diverged":
@@ -269,12 +277,13 @@ const storedOf = ({ stored }: Written): StoredEntry => stored;
 /** Moves what a run wants to commit into a batch. False when there is nothing. */
 function takeShare(run: LiveRun, batches: Batches, durability: Durability): boolean {
   const patch = nextPatch(run);
-  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined) return false;
+  const listened = run.listens.length > 0 || run.ignores.length > 0;
+  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened) return false;
   // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
   const consumed = run.consumed.length === 0 ? nothing : run.consumed;
   const { out } = run;
   const entries = out.map(storedOf);
-  const share: Share = { run, written: out, consumed, patch };
+  const share: Share = { run, written: out, consumed, patch, listened };
   const change: Building = { kind: "append", run: run.key, epoch: run.epoch, expectedSeq: run.seq, entries };
   if (patch !== undefined) change.patch = patch;
   if (run.consumed.length > 0) {
@@ -288,6 +297,12 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
   if (run.blobs.length > 0) {
     change.blobs = run.blobs;
     run.blobs = [];
+  }
+  if (listened) {
+    change.listens = run.listens;
+    change.ignores = run.ignores;
+    run.listens = [];
+    run.ignores = [];
   }
   if (run.creates.length > 0) {
     change.creates = run.creates;
@@ -360,6 +375,7 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
 function waitKind(operation: Operation): string {
   if (operation.inDoubt) return "in-doubt";
   if (operation.wait !== null) return operation.wait.kind;
+  if (operation.verb === "send") return "mailbox";
   // A question of an agent that only the calling body knows.
   if (operation.opened && operation.verb === "run") return "answer";
   return operation.verb === "sleep" || operation.verb === "until" ? "timer" : "retry";

@@ -64,6 +64,16 @@ export interface WaitOptions {
   readonly request?: Json;
 }
 
+export interface SendOptions {
+  /** So many letters may lie in the channel unread. With that many there, the sender waits. Default 100. */
+  readonly limit?: number;
+}
+
+export interface ReceiveOptions {
+  /** Fails with `agent/timeout` when nothing came. Default: waits for ever. */
+  readonly within?: Duration;
+}
+
 /** A run started by this one, with a journal of its own. */
 export interface ChildHandle<Output> {
   readonly runId: string;
@@ -185,6 +195,24 @@ export interface Context {
   /** Starts a run of its own and goes on; the handle can wait for it. */
   start<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<ChildHandle<Output>>;
 
+  /**
+   * Sends a letter to a channel of another run of the tenant. Resolves when the other run's mailbox has taken it: once,
+   * whatever crashes, and in the order of the calls. While the channel is full it waits (back-pressure).
+   * Fails with `run/not-found` or `run/already-finished` when nobody will ever receive it.
+   * @param to id of the run
+   * @param value plain JSON
+   * @example
+   * await ctx.send(worker.runId, "orders", { id: "A1" }, { limit: 10 });
+   */
+  send(to: string, channel: string, value?: unknown, options?: SendOptions): Promise<void>;
+  /**
+   * Takes the oldest letter of a channel of this run, or waits for the next. One that does not fit the schema is set
+   * aside in the journal and the wait goes on.
+   * @example
+   * const order = await ctx.receive("orders", z.object({ id: z.string() }), { within: "1h" });
+   */
+  receive<T>(channel: string, schema: Schema<T>, options?: ReceiveOptions): Promise<T>;
+  receive(channel: string, schema?: undefined, options?: ReceiveOptions): Promise<Json>;
   /**
    * Tells subscribers something: an entry of kind `emitted` with this name and value, seen once by everybody who reads
    * `job.events()`, whatever crashes. Returns at once; its order among the body's other entries is the order of the calls.

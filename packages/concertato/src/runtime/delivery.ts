@@ -7,6 +7,7 @@
 import { appended } from "../kernel/short-list.ts";
 import { countUndone } from "./compensation.ts";
 import type { Engine } from "./engine.ts";
+import { sendEnded } from "./mail-sending.ts";
 import { itemEnded } from "./map-execution.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
@@ -25,6 +26,7 @@ export function deliver(engine: Engine, operation: Operation, written: Written):
   if (operation.state === "cancelled") return;
   if (operation.scope.run.undoings.size > 0) countUndone(operation);
   operation.state = "done";
+  if (operation.sending !== null) sendEnded(engine, operation);
   operation.child = null;
   operation.map = null;
   if (operation.itemOf !== null) return itemEnded(engine, operation, written.failed, written.text);

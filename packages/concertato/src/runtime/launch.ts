@@ -5,6 +5,7 @@
 import { registerCompensation } from "./compensation.ts";
 import type { Engine } from "./engine.ts";
 import { launchMap } from "./map-execution.ts";
+import { launchSend } from "./mail-sending.ts";
 import { callScope, startChild } from "./nested-call.ts";
 import type { Operation } from "./operation.ts";
 import { launchWork } from "./outside-work.ts";
@@ -21,6 +22,7 @@ export function launch(engine: Engine, operation: Operation): void {
       return setTimer(engine, operation);
     case "wait":
     case "outcome":
+    case "receive":
       return openWait(operation);
     case "map":
       return launchMap(engine, operation);
@@ -31,6 +33,8 @@ export function launch(engine: Engine, operation: Operation): void {
     case "run":
     case "step":
       return launchCall(engine, operation);
+    case "send":
+      return launchSend(engine, operation);
     case "emit":
     case "log":
     case "loop":

@@ -82,6 +82,9 @@ export class LiveRun {
   blobs: NewBlob[] = [];
   /** Hashes of large payloads that the run refers to already, where this process knows it. */
   blobsKnown: Set<string> | null = null;
+  /** Channels of receives that open with the next commit, and of those that are given up with it. */
+  listens: string[] = [];
+  ignores: string[] = [];
   finalPatch: RunPatch | null = null;
   /** What the run used; null while nothing was. */
   ledger: Ledger | null = null;
@@ -126,6 +129,8 @@ export class LiveRun {
   /** Highest n admitted per sender. */
   readonly admitted: Map<string, number> = new Map();
   readonly consuming: Set<number> = new Set();
+  /** Letters on their way, by run and channel they go to: the first is under way, the others wait for it. */
+  readonly sending: Map<string, Operation[]> = new Map();
   /** Pending operations with a deadline or a place in lists: what it is waiting for. */
   readonly pending: Set<Operation> = new Set();
   /** What people are asked has changed since the row was last written. */

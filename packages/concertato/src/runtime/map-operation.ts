@@ -81,8 +81,9 @@ export class MapState {
 
   /** How the map ends, as soon as that is certain. It depends on the ends of items alone, in the order of the journal. */
   get verdict(): MapVerdict | null {
-    const [failed] = this.#failed;
-    const [succeeded] = this.#succeeded;
+    // By index: taking a list apart makes an iterator, and this is asked after every item.
+    const failed = this.#failed[0];
+    const succeeded = this.#succeeded[0];
     switch (this.join) {
       case "all":
         if (failed !== undefined) return { failed: true, text: this.outcomes[failed] ?? null };

@@ -12,6 +12,7 @@ import type { Agent, LeafBody } from "./agent.ts";
 import type { AttemptHandle } from "./attempt.ts";
 import type { Container } from "./container.ts";
 import type { LoopState } from "./loop-operation.ts";
+import type { Sending } from "./mail-sending.ts";
 import type { MapState } from "./map-operation.ts";
 import type { Scope } from "./scope.ts";
 import type { TimerEntry } from "./timer-heap.ts";
@@ -30,8 +31,8 @@ export interface Work {
 
 /** What an operation waits for from outside. */
 export interface Wait {
-  /** "answer" for a person's answer by address, "signal" for a named signal, "child" for the end of a run. */
-  readonly kind: "answer" | "signal" | "child";
+  /** "answer" for a person's answer by address, "signal" for a named signal, "mail" for a letter, "child" for the end of a run. */
+  readonly kind: "answer" | "signal" | "mail" | "child";
   readonly validate: Validator | undefined;
   readonly withinMs: number | undefined;
   readonly onTimeout: ((input: unknown) => unknown) | undefined;
@@ -64,6 +65,8 @@ export class Operation {
   inputOf = 0;
   work: Work | null = null;
   wait: Wait | null = null;
+  /** The letter that `ctx.send` has on its way. */
+  sending: Sending | null = null;
   /** The wait's entry is in the journal. */
   opened = false;
   /** Its deadline passed before the body that knows its agent was there. */

@@ -423,6 +423,8 @@ export class Ownership {
     run.out = [];
     run.consumed = [];
     run.sends = [];
+    run.listens = [];
+    run.ignores = [];
     run.creates = [];
     run.blobs = [];
     run.blobsKnown = null;

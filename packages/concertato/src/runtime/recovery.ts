@@ -15,6 +15,7 @@ import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemOperation, resumeMap } from "./map-execution.ts";
 import { retryNow } from "./outside-work.ts";
+import { offerLetter, restoreSending, sendEnded } from "./mail-sending.ts";
 import { itemText } from "./results.ts";
 import { channelOf, timerFired, waitTimedOut } from "./waits.ts";
 import { LiveRun } from "./live-run.ts";
@@ -104,6 +105,8 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "timer-set":
     case "wait-opened":
       return readOpened(reading);
+    case "send-opened":
+      return readSendOpened(reading);
     case "signal":
       return readSignal(reading);
     case "map-started":
@@ -114,6 +117,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       return readCancelled(reading);
     case "signal-refused":
       if (meta.signal !== undefined) dropBuffered(run, meta.signal);
+      if (meta.causes !== undefined) operationOf(reading);
       return;
     case "emitted":
       scope.told = true;
@@ -228,6 +232,7 @@ function readEnd(reading: Reading, text: string | null): void {
   const given = operation.state === "cancelled";
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
   if (meta.signal !== undefined) dropBuffered(run, meta.signal);
+  if (operation.sending !== null) sendEnded(reading.engine, operation);
   if (meta.from !== undefined || meta.signal !== undefined) Container.pin(innermost(operation));
   run.pending.delete(operation);
   operation.state = given ? "cancelled" : "done";
@@ -266,6 +271,7 @@ function forgetScope(run: LiveRun, scope: Scope): void {
 function forgetOperation(run: LiveRun, operation: Operation): void {
   run.pending.delete(operation);
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
+  if (operation.sending !== null) sendEnded(run.engine, operation);
   if (run.undoings.size > 0 && undoesUnder(operation)) return forgetAround(run, operation);
   forgetInside(run, operation);
 }
@@ -366,13 +372,25 @@ function readOpened(reading: Reading): void {
   // A named signal's schema is known to the body alone; admission runs the body first.
   if (operation.wait === null && operation.verb !== "run") {
     operation.wait = {
-      kind: operation.verb === "outcome" ? "child" : "signal",
+      kind: waitKinds[operation.verb] ?? "signal",
       validate: undefined,
       withinMs: undefined,
       onTimeout: undefined,
     };
   }
   run.addWait(operation.wait === null ? `answer:${operation.path}` : channelOf(operation), operation);
+}
+
+const waitKinds: { readonly [verb: string]: "child" | "mail" } = { outcome: "child", receive: "mail" };
+
+function readSendOpened(reading: Reading): void {
+  const { entry, meta } = reading;
+  const operation = operationOf(reading);
+  operation.state = "pending";
+  operation.opened = true;
+  operation.since = entry.at;
+  operation.inputText = clear(reading);
+  restoreSending(operation, meta.to ?? "", meta.limit ?? 1, entry.seq);
 }
 
 function readSignal(reading: Reading): void {
@@ -488,6 +506,7 @@ function rearm(engine: Engine, operation: Operation): void {
 
 /** Sets a loaded run going. After a crash every open scope is replayed; a parked run waits for what wakes it. */
 export function resumeRun(engine: Engine, run: LiveRun, parked: boolean): void {
+  for (const [first] of run.sending.values()) if (first !== undefined) offerLetter(engine, first);
   const open = parked ? [] : [...run.scopes.values()].filter((scope) => scope.frame === "none");
   if (open.length === 0) return resumeEngineWork(engine, run);
   for (const scope of open) {

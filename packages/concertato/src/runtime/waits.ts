@@ -70,6 +70,8 @@ export function openWait(operation: Operation): void {
   }
   run.addWait(channelOf(operation), operation);
   run.pending.add(operation);
+  // The letter comes into the inbox with the commit of the entry below, or later.
+  if (wait.kind === "mail") run.listens.push(operation.name);
   ensureStarted(scope);
   const until = operation.until === null ? {} : { until: operation.until };
   const agent = operation.agent === "" ? {} : { agent: operation.agent };
@@ -88,11 +90,22 @@ export function channelOf(operation: Operation): string {
   switch (operation.wait?.kind) {
     case "signal":
       return `signal:${operation.name}`;
+    case "mail":
+      return `mail:${operation.name}`;
     case "child":
       return `child:${operation.name}`;
     default:
       return `answer:${operation.path}`;
   }
+}
+
+/** A wait that is over without its answer. A receive takes back what it asked for; if that has come, it is kept. */
+export function closeWait(operation: Operation): void {
+  const { run } = operation.scope;
+  run.removeWait(channelOf(operation), operation);
+  if (operation.wait?.kind !== "mail" || run.dead || run.finished) return;
+  run.ignores.push(operation.name);
+  run.engine.markDirty(run);
 }
 
 function takeBuffered(operation: Operation): boolean {
@@ -142,7 +155,8 @@ function acceptChildEnd(operation: Operation, text: string | null, extraMeta: st
 
 function finishWait(operation: Operation, failed: boolean, text: string | null, extraMeta: string): void {
   operation.scope.run.removeWait(channelOf(operation), operation);
-  Container.pin(innermost(operation));
+  // A letter is taken from the store once: nobody needs to see again that it came.
+  if (operation.wait?.kind !== "mail" || !operation.opened) Container.pin(innermost(operation));
   writeResult(operation, failed, text, 0, extraMeta);
 }
 
@@ -156,7 +170,7 @@ export function waitTimedOut(operation: Operation): void {
     operation.overdue = true;
     return scope.run.engine.enqueue(scope);
   }
-  scope.run.removeWait(channelOf(operation), operation);
+  closeWait(operation);
   const late = operation.until ?? 0;
   if (wait?.onTimeout !== undefined) {
     try {

@@ -18,13 +18,16 @@ import {
   type PrunePage,
   type PruneQuery,
   type ReadEntry,
+  type Refusal,
   type RunQuery,
   type RunRow,
   type RunStatus,
   type Store,
 } from "../journal/store.ts";
+import { type MailEffects, MemoryMailbox } from "./memory-mailbox.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
+type Mail = Extract<Change, { kind: "mail" }>;
 type Evict = Extract<Change, { kind: "evict" }>;
 type Release = Extract<Change, { kind: "release" }>;
 
@@ -38,9 +41,10 @@ interface MemoryRun {
   inbox: InboxRow[];
   /** Hashes of the large payloads it refers to. */
   readonly blobs: Set<string>;
+  mailbox: MemoryMailbox | null;
 }
 
-const refused = (reason: "stale" | "missing" | "finished" | "busy"): ChangeResult => ({ ok: false, reason });
+const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
 const applied: ChangeResult = { ok: true, key: 0, firstRef: 0 };
 
 /** A row with a wake that may be claimed now. */
@@ -99,6 +103,8 @@ export class MemoryStore implements Store {
         return this.#giveBack(change);
       case "prioritise":
         return this.#prioritise(change.to, change.priority);
+      case "mail":
+        return this.#offer(change);
     }
   }
 
@@ -136,7 +142,7 @@ export class MemoryStore implements Store {
       priority: run.priority ?? defaultPriority,
       needs: null,
     };
-    const held: MemoryRun = { row, entries: [], refs: [], inbox: [], blobs: new Set() };
+    const held: MemoryRun = { row, entries: [], refs: [], inbox: [], blobs: new Set(), mailbox: null };
     const firstRef = this.#write(held, entries);
     this.#runs.set(key, held);
     this.#byId.set(run.id, held);
@@ -179,14 +185,41 @@ export class MemoryStore implements Store {
       if (patch.at !== undefined) row.updatedAt = patch.at;
       if (isFinal(row.status)) {
         row.owner = null;
+        held.mailbox?.close(this.#effects(held));
+        held.mailbox = null;
         held.inbox = [];
         this.#setWake(row, null);
       }
     }
     this.#keep(held, change.blobs);
+    if (!isFinal(row.status)) this.#listen(held, change.listens ?? [], change.ignores ?? []);
     for (const child of change.creates ?? []) this.#create(child);
     for (const send of change.sends ?? []) this.#send(send.to, send.row);
     return { ok: true, key: row.key, firstRef };
+  }
+
+  #listen(held: MemoryRun, listens: readonly string[], ignores: readonly string[]): void {
+    if (listens.length > 0) held.mailbox ??= new MemoryMailbox();
+    for (const channel of ignores) held.mailbox?.ignore(channel);
+    for (const channel of listens) held.mailbox?.listen(channel, this.#effects(held));
+  }
+
+  #offer({ to, tenant, letter, limit, waiter }: Mail): ChangeResult {
+    const held = this.#byId.get(to);
+    if (!held || held.row.tenant !== tenant) return refused("missing");
+    if (isFinal(held.row.status)) return refused("finished");
+    held.mailbox ??= new MemoryMailbox();
+    return held.mailbox.offer(letter, limit, waiter, this.#effects(held)) ? applied : refused("full");
+  }
+
+  #effects(held: MemoryRun): MailEffects {
+    return {
+      deliver: (row) => this.#send(held.row.id, row),
+      room: (waiter, channel) => {
+        const sender = `room:${this.#nextRow}`;
+        this.#send(waiter, { sender, n: 1, kind: "room", name: channel, body: null, at: held.row.updatedAt });
+      },
+    };
   }
 
   #consume(held: MemoryRun, rowIds: readonly number[]): void {

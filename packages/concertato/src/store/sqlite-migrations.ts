@@ -18,7 +18,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { blobTables, deletedRunTable, dueIndexes } from "./sqlite-tables.ts";
+import { blobTables, deletedRunTable, dueIndexes, mailTables } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -38,6 +38,8 @@ const steps: readonly Step[] = [
       dueIndexes,
       blobTables,
       deletedRunTable,
+      `alter table run add column linked integer not null default 0`,
+      mailTables,
     ],
   },
 ];

@@ -31,9 +31,22 @@ const statusNames: readonly RunStatus[] = [
 ];
 
 /** Numbers are what files hold; they are never re-used. */
-export const inboxCodes: Readonly<Record<InboxSend["kind"], number>> = { signal: 1, "child-ended": 2, cancel: 3 };
+export const inboxCodes: Readonly<Record<InboxSend["kind"], number>> = {
+  signal: 1,
+  "child-ended": 2,
+  cancel: 3,
+  mail: 4,
+  room: 5,
+};
 
-const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [undefined, "signal", "child-ended", "cancel"];
+const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
+  undefined,
+  "signal",
+  "child-ended",
+  "cancel",
+  "mail",
+  "room",
+];
 
 /** Columns of `entry e`, in the order of `EntryCells`. */
 export const entryColumns = "e.seq, e.kind, e.scope, e.op, e.name, e.at, e.meta, e.body, e.jump, e.ref";

@@ -13,6 +13,40 @@ create index run_turn on run (needs, agent, priority, tenant, wake) where owner 
 create index run_cancelled on run (wake) where owner is null and wake is not null and cancelling = 1;
 `;
 
+/** Letters between runs; `run` and `waiter` are keys of runs. */
+export const mailTables = `
+create table mail (
+  id integer primary key autoincrement,
+  run integer not null,
+  channel text not null,
+  sender text not null,
+  n integer not null,
+  at integer not null,
+  body any
+) strict;
+create index mail_channel on mail (run, channel, id);
+create table mail_accepted (
+  run integer not null,
+  sender text not null,
+  n integer not null,                  -- the highest accepted
+  primary key (run, sender)
+) strict, without rowid;
+create table mail_asked (
+  run integer not null,
+  channel text not null,
+  count integer not null,              -- receives that wait for a letter
+  primary key (run, channel)
+) strict, without rowid;
+create table mail_waiter (
+  id integer primary key autoincrement,
+  run integer not null,
+  channel text not null,
+  waiter integer not null,             -- told when there is room
+  unique (run, channel, waiter)
+) strict;
+create index mail_waiter_waiter on mail_waiter (waiter);
+`;
+
 /**
  * Large payloads, once per tenant; those that no run refers to any more are deleted with the last one that did.
  * Since schema 2.
@@ -75,7 +109,8 @@ create table run (
   input_hash text not null,
   parent text,
   priority integer not null default 5,
-  needs integer not null default 0     -- agent.id that its next owner must have too, 0 for none
+  needs integer not null default 0,    -- agent.id that its next owner must have too, 0 for none
+  linked integer not null default 0    -- it has rows in the tables of mail, which go when it ends
 ) strict;
 create unique index run_start_key on run (tenant, start_key) where start_key is not null;
 ${dueIndexes}create index run_owned on run (owner, wake) where owner is not null;
@@ -115,6 +150,7 @@ create table inbox (
   unique (run, sender, n)
 ) strict;
 
+${mailTables}
 create table owner (
   id integer primary key autoincrement,
   process integer not null,            -- process id, for people

@@ -16,10 +16,12 @@ import {
   type RunRow,
 } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
+import { Mailboxes } from "./sqlite-mailboxes.ts";
 import { firstFinal, inboxCodes, rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
 import { markEvery } from "./sqlite-schema.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
+type Mail = Extract<Change, { kind: "mail" }>;
 type Evict = Extract<Change, { kind: "evict" }>;
 type Release = Extract<Change, { kind: "release" }>;
 
@@ -57,6 +59,7 @@ const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
 export class ChangeWriter {
   readonly #agents: AgentTable;
   readonly #sql: ReturnType<typeof prepareAll>;
+  readonly #mailboxes: Mailboxes;
   /**
    * Heads by run key. An entry with the seq that an append expects is committed and never changes, so a head that has
    * this seq is right however old it is; the compare on the run row decides whether the append may use it.
@@ -68,6 +71,10 @@ export class ChangeWriter {
   constructor(db: DatabaseSync, agents: AgentTable) {
     this.#agents = agents;
     this.#sql = prepareAll(db);
+    this.#mailboxes = new Mailboxes(db, (run, row) => {
+      this.#insertInboxRow(run, row);
+      this.#sql.wakeNow.run(run);
+    });
   }
 
   /** Roughly what was written since the last call, for the checkpointer. */
@@ -101,6 +108,8 @@ export class ChangeWriter {
         return this.#release(change);
       case "prioritise":
         return this.#prioritise(change.to, change.priority);
+      case "mail":
+        return this.#mail(change);
     }
   }
 
@@ -130,6 +139,7 @@ export class ChangeWriter {
     if (isFinalPatch(change.patch)) this.#clearFinished(change.run);
     else if (change.consumed !== undefined) this.#consume(change.run, change.consumed);
     if (change.blobs !== undefined) this.#keepBlobs(change.run, change.blobs);
+    if (change.ignores !== undefined || change.listens !== undefined) this.#listen(change);
     for (const child of change.creates ?? []) this.#insertRun(child);
     for (const { to, row } of change.sends ?? []) this.#send(to, row);
     return applied(change.run, firstRef);
@@ -206,6 +216,8 @@ export class ChangeWriter {
 
   /** Consumed or not: nobody will read them, and a wake that they set would be found for ever. */
   #clearFinished(run: number): void {
+    const [linked] = rows<readonly [number]>(this.#sql.linked, run);
+    if (linked?.[0] === 1) this.#mailboxes.close(run);
     this.#sql.clearInbox.run(run);
     this.#heads.delete(run);
   }
@@ -310,6 +322,20 @@ export class ChangeWriter {
     return applied(run);
   }
 
+  #mail({ to, tenant, letter, limit, waiter }: Mail): ChangeResult {
+    const [target] = rows<readonly [key: number, status: number, tenant: string]>(this.#sql.mailTarget, to);
+    if (target === undefined || target[2] !== tenant) return refused("missing");
+    if (target[1] >= firstFinal) return refused("finished");
+    return this.#mailboxes.offer(target[0], letter, limit, waiter) ? applied(target[0]) : refused("full");
+  }
+
+  /** A run that ends with this change asks for nothing any more. */
+  #listen({ run, patch, listens, ignores }: Append): void {
+    if (isFinalPatch(patch)) return;
+    for (const channel of ignores ?? []) this.#mailboxes.ignore(run, channel);
+    for (const channel of listens ?? []) this.#mailboxes.listen(run, channel);
+  }
+
   #prioritise(to: string, priority: number): ChangeResult {
     const target = this.#target(to);
     if (target === undefined) return refused("missing");
@@ -337,6 +363,8 @@ function prepareAll(db: DatabaseSync) {
   };
   return {
     head: query(`select seq, head from run where key = ?`),
+    mailTarget: query(`select key, status, tenant from run where id = ?`),
+    linked: query(`select linked from run where key = ?`),
     target: query(`select key, status from run where id = ?`),
     ownership: query(`select epoch, seq, owner from run where key = ?`),
     runById: query(`select ${runColumns} from run where id = ?`),

@@ -140,6 +140,10 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
       node.status = "waiting";
       node.wait = waitOf(entry, node);
       return;
+    case "send-opened":
+      node.startedAt ??= entry.at;
+      if (entry.body !== undefined) node.input = entry.body;
+      return;
     case "timer-set":
     case "wait-opened":
     case "in-doubt":

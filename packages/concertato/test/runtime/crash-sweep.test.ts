@@ -218,6 +218,26 @@ const scenarios: Readonly<Record<string, Body>> = {
       return [isNew, both, turns, ctx.patched("a"), ctx.patched("d")];
     });
   },
+  "letters between runs": ({ read }) => {
+    const echo = flow("echo", [read], async (to, ctx) =>
+      ctx.loop<string[], string[]>([], async (seen, turn) => {
+        if (seen.length === 3) return done(seen);
+        const text = await turn.receive("ask", z.string());
+        await turn.send(String(to), "answer", await turn.run(read, text));
+        return next([...seen, text]);
+      }),
+    );
+    return flow("asking", [echo], async (_input, ctx) => {
+      const child = await ctx.start(echo, ctx.runId);
+      const sent = ["a", "b", "c"].map((text) => ctx.send(child.runId, "ask", text, { limit: 1 }));
+      const late = await ctx.receive("nothing", undefined, { within: 3 }).catch((error: Error) => error.name);
+      const heard = [await ctx.receive("answer"), await ctx.receive("answer"), await ctx.receive("answer")];
+      await Promise.all(sent);
+      const gone = ctx.send(child.runId, "ask", "late");
+      const end = await child.outcome();
+      return [late, heard, end, await gone.catch((error: Error) => error.name).then(() => "over")];
+    });
+  },
   "a loop": ({ write, person }) =>
     flow("loop", [write, person], (_input, ctx) =>
       ctx.loop<string[], string[]>([], async (seen, turn) => {

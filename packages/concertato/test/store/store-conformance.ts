@@ -11,6 +11,7 @@ import type {
   ChangeResult,
   InboxSend,
   NewBlob,
+  Letter,
   NewRun,
   PrunePage,
   PruneQuery,
@@ -549,6 +550,153 @@ export function storeConformance(
         const tell = [{ to: "parent", row: inboxSend("child", 1, { kind: "child-ended", name: "0" }) }];
         await commitOne(store, append(child, { patch: { status: "completed" }, sends: tell }));
         expect(await store.inbox(parent.key, 9)).toMatchObject([{ sender: "child", kind: "child-ended", name: "0" }]);
+      });
+    });
+
+    describe("mail", () => {
+      let self = 0;
+      beforeEach(async () => {
+        self = await store.join();
+      });
+
+      const letter = (n: number, more: Partial<Letter> = {}): Letter => ({
+        channel: "in",
+        sender: "run_a>in",
+        n,
+        body: `"${n}"`,
+        at: 3000,
+        ...more,
+      });
+      const mail = (to: string, sent: Letter, limit = 10, waiter: string | null = null): Change => ({
+        kind: "mail",
+        to,
+        tenant: "acme",
+        letter: sent,
+        limit,
+        waiter,
+      });
+      const listen = async (run: RunRow, ...listens: string[]): Promise<RunRow> => {
+        const result = await commitOne(store, append(run, { entries: [], listens }));
+        if (!result.ok) throw new Error(result.reason);
+        return read(store, run.id);
+      };
+
+      test("a letter lies there until a receive asks for it; then it is a message like any other", async () => {
+        const run = await made(store, "r1", { owner: self });
+        expect(reason(await commitOne(store, mail("r1", letter(1))))).toBe("applied");
+        expect(await read(store, "r1")).toMatchObject({ wake: null });
+        expect(await store.inbox(run.key, 10)).toEqual([]);
+        await listen(run, "in");
+        expect(await read(store, "r1")).toMatchObject({ wake: 0 });
+        expect(await store.inbox(run.key, 10)).toMatchObject([
+          { kind: "mail", name: "in", sender: "run_a>in", n: 1, body: `"1"`, at: 3000 },
+        ]);
+      });
+
+      test("a receive that asked before is served by the letter that comes, once", async () => {
+        const run = await made(store, "r1", { owner: self });
+        await listen(run, "in", "other");
+        await commitOne(store, mail("r1", letter(1)));
+        await commitOne(store, mail("r1", letter(2)));
+        expect((await store.inbox(run.key, 10)).map(({ n }) => n)).toEqual([1]);
+        await listen(run, "in");
+        expect((await store.inbox(run.key, 10)).map(({ n }) => n)).toEqual([1, 2]);
+      });
+
+      test("letters come out in the order they went in, by channel", async () => {
+        const run = await made(store, "r1", { owner: self });
+        for (const n of [1, 2, 3]) {
+          await commitOne(store, mail("r1", letter(n)));
+          await commitOne(store, mail("r1", letter(n, { channel: "b", sender: "run_a>b" })));
+        }
+        await listen(run, "b", "in", "b");
+        expect((await store.inbox(run.key, 10)).map(({ name: channel, n }) => [channel, n])).toEqual([
+          ["b", 1],
+          ["in", 1],
+          ["b", 2],
+        ]);
+      });
+
+      test("a receive that was given up takes back what it asked for, not what has come", async () => {
+        const run = await made(store, "r1", { owner: self });
+        await listen(run, "in");
+        await commitOne(store, append(run, { entries: [], ignores: ["in", "never"] }));
+        await commitOne(store, mail("r1", letter(1)));
+        expect(await store.inbox(run.key, 10)).toEqual([]);
+        await listen(run, "in");
+        await commitOne(store, append(run, { entries: [], ignores: ["in"] }));
+        expect((await store.inbox(run.key, 10)).map(({ n }) => n)).toEqual([1]);
+      });
+
+      test("a number that was accepted before counts as done, however often it is sent and wherever it is now", async () => {
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, mail("r1", letter(5)));
+        expect(reason(await commitOne(store, mail("r1", letter(5), 1)))).toBe("applied");
+        const [lying] = await store.inbox((await listen(run, "in")).key, 10);
+        await commitOne(store, append(run, { entries: [], consumed: [present(lying).rowId] }));
+        for (const n of [5, 3]) expect(reason(await commitOne(store, mail("r1", letter(n))))).toBe("applied");
+        await listen(run, "in");
+        expect(await store.inbox(run.key, 10)).toEqual([]);
+        await commitOne(store, mail("r1", letter(5, { sender: "run_b>in" })));
+        expect(await store.inbox(run.key, 10)).toHaveLength(1);
+      });
+
+      test("without a number every letter is one of its own", async () => {
+        const run = await made(store, "r1", { owner: self });
+        for (const sender of ["x", "y", "z"]) await commitOne(store, mail("r1", letter(0, { sender })));
+        await listen(run, "in", "in", "in");
+        expect((await store.inbox(run.key, 10)).map(({ sender }) => sender)).toEqual(["x", "y", "z"]);
+      });
+
+      test("a full channel refuses, and tells who waits when there is room, once", async () => {
+        const run = await made(store, "r1", { owner: self });
+        const waiter = await made(store, "r2", { owner: self });
+        await commitOne(store, mail("r1", letter(1), 1, "r2"));
+        for (const n of [2, 2]) expect(reason(await commitOne(store, mail("r1", letter(n), 1, "r2")))).toBe("full");
+        expect(reason(await commitOne(store, mail("r1", letter(2, { channel: "b", sender: "run_a>b" }), 1)))).toBe(
+          "applied",
+        );
+        expect(await store.inbox(waiter.key, 10)).toEqual([]);
+        await listen(run, "in");
+        expect(await store.inbox(waiter.key, 10)).toMatchObject([{ kind: "room", name: "in" }]);
+        expect(await read(store, "r2")).toMatchObject({ wake: 0 });
+        expect(reason(await commitOne(store, mail("r1", letter(2), 1, "r2")))).toBe("applied");
+        await listen(await read(store, "r1"), "in");
+        expect(await store.inbox(waiter.key, 10)).toHaveLength(1);
+      });
+
+      test("whoever waits for room hears that the run has ended; a waiter that has ended is nobody", async () => {
+        const run = await made(store, "r1", { owner: self });
+        const waiter = await made(store, "r2", { owner: self });
+        const gone = await made(store, "r3", { owner: self });
+        await commitOne(store, mail("r1", letter(1)));
+        await commitOne(store, mail("r1", letter(2), 1, "r2"));
+        await commitOne(store, mail("r1", letter(1, { sender: "run_c>in" }), 1, "r3"));
+        await commitOne(store, append(gone, { patch: { status: "completed" } }));
+        await commitOne(store, append(run, { patch: { status: "completed" }, listens: ["in"] }));
+        expect(await store.inbox(waiter.key, 10)).toMatchObject([{ kind: "room", name: "in" }]);
+        expect(await store.inbox(gone.key, 10)).toEqual([]);
+        expect(reason(await commitOne(store, mail("r1", letter(2), 1, "r2")))).toBe("finished");
+      });
+
+      test("a letter to no run, or to one of another tenant, is refused as missing", async () => {
+        await made(store, "r1", { owner: self, tenant: "other" });
+        expect(reason(await commitOne(store, mail("none", letter(1))))).toBe("missing");
+        expect(reason(await commitOne(store, mail("r1", letter(1))))).toBe("missing");
+      });
+
+      test("an append that is refused asks for nothing", async () => {
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, append(run, { epoch: 9, listens: ["in"] }));
+        await commitOne(store, mail("r1", letter(1)));
+        expect(await store.inbox(run.key, 10)).toEqual([]);
+      });
+
+      test("a run that waits for a letter may leave, and the letter wakes it for anybody", async () => {
+        const run = await listen(await made(store, "r1", { owner: self }), "in");
+        expect(reason(await commitOne(store, evict(run, 5000)))).toBe("applied");
+        await commitOne(store, mail("r1", letter(1)));
+        expect(await read(store, "r1")).toMatchObject({ owner: null, wake: 0 });
       });
     });
 

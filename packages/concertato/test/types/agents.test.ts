@@ -275,6 +275,19 @@ describe("ctx", () => {
     });
   });
 
+  test("receive gives what its schema says", () => {
+    compiled(async (ctx, app) => {
+      expectTypeOf(await ctx.receive("in", z.object({ id: z.string() }))).toEqualTypeOf<{ id: string }>();
+      expectTypeOf(await ctx.receive("in")).toEqualTypeOf<Json>();
+      expectTypeOf(await ctx.send("run_1", "in", { id: "a" }, { limit: 3 })).toEqualTypeOf<void>();
+      expectTypeOf(await app.send("run_1", "in", 1)).toEqualTypeOf<void>();
+      // @ts-expect-error -- a channel has a name
+      await ctx.send("run_1");
+      // @ts-expect-error -- a limit is a number
+      await app.send("run_1", "in", 1, { limit: "3" });
+    });
+  });
+
   test("until takes a Date, a text or milliseconds", () => {
     compiled(async (ctx) => {
       await ctx.until(new Date(0));
