@@ -23,6 +23,7 @@ import { mailSeal } from "./runtime/mail-sending.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
+import { type ReplayAllOptions, type ReplayOptions, type ReplayReport, replayRun } from "./replay.ts";
 import {
   isFinalStatus,
   isQuestion,
@@ -224,6 +225,33 @@ export class App implements AsyncDisposable {
     if (!result.ok) return this.#existing<Output>(result.run, created, options.key ?? "");
     this.#engine.ownership.sweepSoon();
     return this.#job<Output>(created.id, undefined);
+  }
+
+  /**
+   * Runs today's code, or `agents` in its place, on the whole journal of a run and says whether it asks for the same. In
+   * memory: nothing is done outside, nothing is written. Finished scopes are run again too.
+   * @throws ConcertatoError `run/not-found`
+   */
+  async replay(runId: string, options: ReplayOptions = {}): Promise<ReplayReport> {
+    return replayRun(this.#engine, await this.#row(runId), options);
+  }
+
+  /** Replays many runs, newest first: before a deployment, all that are under way. */
+  async replayAll(options: ReplayAllOptions = {}): Promise<readonly ReplayReport[]> {
+    const { status = ["queued", "running", "waiting", "diverged"], agent } = options;
+    const query = { status: [status].flat() as readonly RunStatus[], ...(agent === undefined ? {} : { agent }) };
+    const reports: ReplayReport[] = [];
+    for (let before: number | undefined; ; ) {
+      this.#open();
+      const rows = await this.#engine.store.runs({
+        ...query,
+        limit: page,
+        ...(before === undefined ? {} : { before }),
+      });
+      for (const row of rows) reports.push(await replayRun(this.#engine, row, options));
+      before = rows.at(-1)?.key;
+      if (rows.length < page) return reports;
+    }
   }
 
   /** A run by id, to watch or await. It may be of any process; that it exists is found out on use. */

@@ -2,6 +2,9 @@
 export { App } from "./app.ts";
 export type { Job, ListOptions, Outcome, Question, RunTree, StartOptions } from "./app.ts";
 export type { ForkEffects, ForkOptions } from "./fork.ts";
+export type { ExcerptLine } from "./journal/excerpt.ts";
+export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
+export type { ReplayWarning } from "./runtime/replay-direction.ts";
 export type { RunSummary, WaitSummary } from "./run-summary.ts";
 export { human } from "./agents/human.ts";
 export type { HumanOptions } from "./agents/human.ts";

@@ -14,6 +14,8 @@ export interface RecordedEnd {
   readonly text: string | null;
   /** Whoever forked put the payload there: no code gives it. */
   readonly edited: boolean;
+  /** Of a loop's turn whose state has histories: how many items of the turn before come first. */
+  readonly appends: Readonly<Record<string, number>> | null;
 }
 
 /** One operation of a journal. */
@@ -45,6 +47,7 @@ export class Recording {
   readonly turns: ReadonlyMap<string, RecordedEnd>;
   /** How the run's own body ended; undefined while it had not, and when the run was ended from outside. */
   readonly end: RecordedEnd | undefined;
+  readonly #flags: ReadonlySet<string>;
 
   /**
    * @param entries a whole journal, or its beginning, in order of seq
@@ -56,6 +59,12 @@ export class Recording {
     this.operations = fold.operations;
     this.turns = fold.turns;
     this.end = fold.end;
+    this.#flags = fold.flags;
+  }
+
+  /** Whether the code of a scope was found patched there. */
+  hasFlag(scope: string, owner: string, flag: string): boolean {
+    return this.#flags.has(`${scope}\n${owner}\n${flag}`);
   }
 }
 
@@ -63,6 +72,7 @@ class Fold {
   readonly operations = new Map<string, Draft>();
   readonly turns = new Map<string, RecordedEnd>();
   end: RecordedEnd | undefined;
+  readonly flags = new Set<string>();
   readonly #textOf: (entry: StoredEntry) => string | null;
   /** Paths of scopes by the seq of their start. */
   readonly #scopes = new Map<number, string>([[1, "0"]]);
@@ -82,7 +92,9 @@ class Fold {
       return;
     }
     const scope = this.#scopes.get(entry.scope);
-    if (scope === undefined || entry.op === "") return;
+    if (scope === undefined) return;
+    if (kind === "patched") this.flags.add(`${scope}\n${entry.op}\n${entry.name}`);
+    if (kind === "patched" || entry.op === "") return;
     const path = `${scope}.${entry.op}`;
     const operation = this.operations.get(path) ?? this.#begin(path, entry, meta);
     if (kind === "scope-started") this.#scopes.set(entry.seq, path);
@@ -128,7 +140,14 @@ class Fold {
 
   #ended(entry: StoredEntry, meta: EntryMeta): RecordedEnd {
     const [text] = this.#lines(entry);
-    return { seq: entry.seq, at: entry.at, failed: meta.failed === true, text, edited: meta.edited === true };
+    return {
+      seq: entry.seq,
+      at: entry.at,
+      failed: meta.failed === true,
+      text,
+      edited: meta.edited === true,
+      appends: meta.appends ?? null,
+    };
   }
 
   #lines(entry: StoredEntry): readonly [text: string | null, input: string | undefined] {

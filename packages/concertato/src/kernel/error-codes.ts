@@ -39,6 +39,7 @@ export const errorCodes = {
   "run/already-finished": { retryable: false, remedy: "A finished run does not change; start a new one." },
   "run/cancelled": { retryable: false, remedy: "The run was cancelled; start a new one." },
   "run/key-conflict": { retryable: false, remedy: "Use another key, or start with the same input." },
+  "run/no-agent": { retryable: false, remedy: "Give the agent, in the version of the run." },
   "run/not-found": { retryable: false, remedy: "List the runs and use one of their ids." },
   "run/not-waiting": { retryable: false, remedy: "Show the run to see what it is waiting for." },
   "run/priority": { retryable: false, remedy: "Use a whole number from 0 (whenever there is time) to 9 (first)." },

@@ -369,6 +369,7 @@ export class BodyContext implements Context {
     if (known !== undefined) return this.#attach(known, verb, name, agent);
     const operation = new Operation(scope, key, verb, name, agent, this.#container);
     operation.attached = true;
+    if (scope.run.direction !== null) scope.run.direction.issued?.(operation);
     scope.operations.set(key, operation);
     scope.fresh = appended(scope.fresh, operation);
     if (operation.awaited) scope.awaiting++;

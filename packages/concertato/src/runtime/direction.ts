@@ -5,6 +5,7 @@
 import type { LoopState } from "./loop-operation.ts";
 import type { StoredState } from "./loop-state.ts";
 import type { Operation } from "./operation.ts";
+import type { Scope } from "./scope.ts";
 
 export interface Direction {
   /** True when nothing is begun for this operation: its end comes from a recording, or not at all. */
@@ -13,6 +14,10 @@ export interface Direction {
   holdsEnd(operation: Operation, failed: boolean, text: string | null, write: EndWriter): boolean;
   /** The same for the end of a loop's turn. */
   holdsTurn(loop: LoopState, state: StoredState, write: (state: StoredState) => void): boolean;
+  /** What `ctx.patched` answers, where the recording decides it. `owner` is the loop's turn that asks. */
+  flag(scope: Scope, owner: string, flag: string): boolean | undefined;
+  /** Told of every operation when its body issues it. */
+  issued?(operation: Operation): void;
   /** Writes the held end that was recorded first. False when none is held, or the run is not at rest. */
   releaseNext(): boolean;
 }

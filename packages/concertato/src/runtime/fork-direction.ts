@@ -15,10 +15,12 @@ import type { ForkDescription, ForkMode, StubFunctions } from "./fork-descriptio
 import type { LiveRun } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import type { StoredState } from "./loop-state.ts";
-import { innermost, type Operation } from "./operation.ts";
-import { ensureStarted, finish, finishText, writeResult } from "./results.ts";
+import type { Operation, Work } from "./operation.ts";
+import { finish, finishText } from "./results.ts";
+import { writeRecorded } from "./recorded-end.ts";
 import { RecordedOrder } from "./recorded-order.ts";
 import { sameInput } from "./same-input.ts";
+import type { Scope } from "./scope.ts";
 import { endRun } from "./scope-end.ts";
 import { validateNow } from "./validation.ts";
 import { channelOf, openWait } from "./waits.ts";
@@ -55,13 +57,18 @@ export class ForkDirection implements Direction {
     const recorded = this.#source.recording.operations.get(operation.path);
     if (mode === "recorded" && recorded?.end !== undefined && isSame(operation, recorded))
       return this.#serve(operation, recorded, recorded.end);
-    if (mode === "live" || this.#elsewhere(operation) === "live") return this.#live();
+    if (mode === "live" || this.#elsewhere(operation) === "live") return this.#live(operation);
     return this.#stop(operation, recorded);
   }
 
   holdsEnd(operation: Operation, failed: boolean, text: string | null, write: EndWriter): boolean {
+    if (this.#order.releasing) return false;
+    if (this.#modeOf(operation) !== undefined) {
+      this.#run.pinnedAt = null;
+      return false;
+    }
     const end = this.#source.recording.operations.get(operation.path)?.end;
-    if (this.#order.releasing || end === undefined || this.#modeOf(operation) !== undefined) return false;
+    if (end === undefined) return false;
     this.#order.hold(end, () => write(failed, text));
     return true;
   }
@@ -73,6 +80,11 @@ export class ForkDirection implements Direction {
     return true;
   }
 
+  /** A fork runs today's code, except where the original is known to have taken the new path too. */
+  flag(scope: Scope, owner: string, flag: string): boolean | undefined {
+    return this.#source.recording.hasFlag(scope.path, owner, flag) ? true : undefined;
+  }
+
   releaseNext(): boolean {
     return this.#order.releaseNext();
   }
@@ -82,18 +94,19 @@ export class ForkDirection implements Direction {
     const { effects, people, time } = this.#description;
     if (operation.verb === "sleep" || operation.verb === "until") return time;
     if (operation.verb === "start") return effects.write;
-    if (operation.work !== null) return effects[classOf(operation)];
+    if (operation.work !== null) return effects[classOf(operation.work)];
     return operation.wait === null ? undefined : people;
   }
 
   #elsewhere(operation: Operation): "live" | "stop" {
     if (operation.verb === "start") return this.#description.elsewhere.write;
-    return operation.work === null ? "live" : this.#description.elsewhere[classOf(operation)];
+    return operation.work === null ? "live" : this.#description.elsewhere[classOf(operation.work)];
   }
 
-  /** From here on something happens anew, and it happens now. */
-  #live(): false {
-    this.#run.pinnedAt = null;
+  /** Something happens anew, and it happens now: reads and sleeps when they end, as a race may have given them up before. */
+  #live({ work, verb }: Operation): false {
+    const later = verb === "sleep" || verb === "until" || (work !== null && classOf(work) === "read");
+    if (!later) this.#run.pinnedAt = null;
     return false;
   }
 
@@ -120,7 +133,7 @@ export class ForkDirection implements Direction {
       return this.#serve(operation, recorded, recorded.end);
     const ended = children.get(operation.name);
     if (ended !== undefined) return this.#promise(operation, ended);
-    if (!startedBy(recording, operation.name)) return this.#live();
+    if (!startedBy(recording, operation.name)) return this.#live(operation);
     return this.#stop(operation, recorded);
   }
 
@@ -187,8 +200,7 @@ export class ForkDirection implements Direction {
   }
 }
 
-function classOf({ work }: Operation): "read" | "write" | "irreversible" {
-  const effect = work?.leaf.effect ?? "irreversible";
+function classOf({ leaf: { effect } }: Work): "read" | "write" | "irreversible" {
   return effect === "pure" ? "read" : effect;
 }
 
@@ -208,22 +220,4 @@ function startedBy(recording: Recording, runId: string): boolean {
   for (const { verb, end } of recording.operations.values())
     if (verb === "start" && end?.text === JSON.stringify({ runId })) return true;
   return false;
-}
-
-/** Takes over an end that was recorded elsewhere. */
-function writeRecorded(operation: Operation, end: RecordedEnd): void {
-  const { scope } = operation;
-  if (operation.opened && operation.verb !== "sleep" && operation.verb !== "until")
-    scope.run.removeWait(channelOf(operation), operation);
-  if (operation.verb !== "start" || end.failed)
-    return writeResult(operation, end.failed, end.text, 0, `,"recorded":${end.seq}`);
-  ensureStarted(scope);
-  scope.run.write("child-started", scope, {
-    op: operation.key,
-    name: operation.name,
-    meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)},"recorded":${end.seq}}`,
-    text: end.text,
-    operation,
-    container: innermost(operation),
-  });
 }

@@ -1,5 +1,6 @@
 /** Reads what a fork needs beside its own journal: what was decided when it was made, and what its original recorded. */
-import { entryKinds, type StoredEntry } from "../journal/entry.ts";
+import { entryKinds } from "../journal/entry.ts";
+import { readRecording } from "../journal/read-recording.ts";
 import { openPayload, readBlobs } from "../journal/large-payload.ts";
 import { type RecordedEnd, Recording } from "../journal/recording.ts";
 import type { PayloadCodec, ReadEntry, RunRow, Store } from "../journal/store.ts";
@@ -15,8 +16,6 @@ export interface LoadedFork {
   readonly description: ForkDescription;
   readonly source: ForkSource;
 }
-
-const page = 1_000;
 
 /** Undefined for a run that is no fork: told from its first entry alone. */
 export async function loadFork(
@@ -47,30 +46,6 @@ async function readSource(store: Store, codec: PayloadCodec, runId: string, unti
   return { recording, children: await childEnds(store, codec, recording) };
 }
 
-/** @param until seq of the last entry that counts. Default: all there are */
-export async function readRecording(
-  store: Store,
-  codec: PayloadCodec,
-  row: RunRow,
-  until: number = row.seq,
-): Promise<Recording> {
-  await codec.prepare(row.tenant);
-  const entries = await readEntries(store, row.key, until);
-  const blobs = await readBlobs(store, codec, row, entries);
-  return new Recording(entries, (entry) => openPayload(codec, row, entry, blobs));
-}
-
-/** The entries of a run up to a sequence number, whatever jumps lead over them. */
-export async function readEntries(store: Store, key: number, until: number): Promise<readonly StoredEntry[]> {
-  const entries: StoredEntry[] = [];
-  while (entries.length < until) {
-    const more = await store.entries(key, entries.length, Math.min(page, until - entries.length));
-    if (more.length === 0) break;
-    entries.push(...more);
-  }
-  return entries;
-}
-
 async function childEnds(
   store: Store,
   codec: PayloadCodec,
@@ -91,6 +66,7 @@ async function childEnds(
       failed: row.status !== "completed",
       text,
       edited: false,
+      appends: null,
     });
   }
   return ends;

@@ -12,8 +12,8 @@ import type { Scope } from "./scope.ts";
 export function isPatched(scope: Scope, loop: LoopState | null, container: Container | null, flag: string): boolean {
   const known = decided(scope, loop, flag);
   if (known !== undefined) return known;
-  const fresh = !replaying(scope);
   const owner = turnOf(loop);
+  const fresh = scope.run.direction?.flag(scope, owner, flag) ?? !replaying(scope);
   decide(scope, owner, flag, fresh);
   if (fresh) {
     ensureStarted(scope);
