@@ -43,7 +43,7 @@ const stampFile = join(root, "node_modules", ".concertato-lock");
 const supported = { from: 24, below: 27 };
 
 /** TypeScript is run from source: the workspace's packages export it under this condition. */
-const nodeFlags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+const nodeFlags = ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"];
 
 /** What to run, and which packages it needs: those a user gets, the development tools too, or none. */
 const commands = {

@@ -1,16 +1,16 @@
 import { defineConfig } from "vitest/config";
 
 /** Packages are tested from their TypeScript source, by Vite and by the Node that runs the tests. */
-const conditions = ["source", "module", "node", "development|production"];
+const conditions = ["concertato-source", "module", "node", "development|production"];
 
 export default defineConfig({
   resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: ["source", "node"] } },
+  ssr: { resolve: { conditions, externalConditions: ["concertato-source", "node"] } },
   test: {
     // Test files share a process: several times faster, and a module that keeps global state is found out.
     isolate: false,
     pool: "forks",
-    execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"],
+    execArgv: ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [

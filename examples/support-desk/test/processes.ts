@@ -12,7 +12,7 @@ import { isAlive, until } from "./until.ts";
 
 const deskProgram = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const cliProgram = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url));
-const nodeFlags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+const nodeFlags = ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"];
 
 export interface Ended {
   readonly code: number | null;

@@ -328,7 +328,7 @@ test("payloads under a key are read with the key beside the database, and refuse
 test("the program itself: help, exit codes, nothing on standard output when it fails", () => {
   const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
   const start = (...args: readonly string[]) =>
-    spawnSync(process.execPath, ["--conditions=source", "--disable-warning=ExperimentalWarning", program, ...args], {
+    spawnSync(process.execPath, ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", program, ...args], {
       cwd: folder,
       encoding: "utf8",
       env: { ...process.env, CONCERTATO_DB: "" },

@@ -15,7 +15,7 @@ const beat = 2;
 /** Longest wait until a stopped writer has come out of its last system call, in ms. */
 const restMs = 5_000;
 
-const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+const flags = ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"];
 
 export interface WriterProcessOptions {
   /** Address of the script. */

@@ -98,7 +98,7 @@ export class Child {
   }
 }
 
-const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+const flags = ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"];
 
 function here(script: string): string {
   return fileURLToPath(new URL(script, import.meta.url));

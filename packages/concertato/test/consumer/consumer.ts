@@ -1,6 +1,6 @@
 /**
  * A user's program, compiled against the published types by every TypeScript we support. It is never run, and it is not
- * given the `source` condition: it sees what npm would have installed.
+ * given the `concertato-source` condition: it sees what npm would have installed.
  */
 import { type ConcertatoError, open, run, tool, workflow } from "concertato";
 import { z } from "zod";

@@ -61,11 +61,11 @@ test("nothing a user installs runs a script while it is installed", () => {
   expect(scripted).toEqual([]);
 });
 
-test("no library takes the `source` condition for itself", () => {
+test("no library takes the `concertato-source` condition for itself", () => {
   const folders = installed.map(([path]) => path).filter((path) => existsSync(join(root, path, "package.json")));
   const clashing = folders.filter((path) => {
     const { exports } = JSON.parse(read(`${path}/package.json`)) as { exports?: unknown };
-    return exports !== undefined && JSON.stringify(exports).includes('"source":');
+    return exports !== undefined && JSON.stringify(exports).includes('"concertato-source":');
   });
   expect(clashing).toEqual([]);
 });

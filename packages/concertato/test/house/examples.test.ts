@@ -28,7 +28,7 @@ for (const page of pages) {
       writeFileSync(file, code);
       const output = execFileSync(
         process.execPath,
-        ["--conditions=source", "--disable-warning=ExperimentalWarning", file],
+        ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", file],
         // An example that keeps a file keeps it here.
         { encoding: "utf8", cwd: folder, timeout: 60_000 },
       );

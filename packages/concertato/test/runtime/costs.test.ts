@@ -110,7 +110,7 @@ beforeAll(() => {
   const output = execFileSync(
     process.execPath,
     [
-      "--conditions=source",
+      "--conditions=concertato-source",
       "--disable-warning=ExperimentalWarning",
       "--expose-gc",
       "--max-opt=0",

@@ -220,7 +220,7 @@ describe("a file of schema 1", () => {
       const before = killedWhileWriting(copy);
       const { stdout, signal } = spawnSync(
         process.execPath,
-        ["--conditions=source", "--disable-warning=ExperimentalWarning", program, copy, String(at)],
+        ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", program, copy, String(at)],
         { encoding: "utf8" },
       );
       outcomes.push(signal ?? stdout.trim());
