@@ -328,11 +328,15 @@ test("payloads under a key are read with the key beside the database, and refuse
 test("the program itself: help, exit codes, nothing on standard output when it fails", () => {
   const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
   const start = (...args: readonly string[]) =>
-    spawnSync(process.execPath, ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", program, ...args], {
-      cwd: folder,
-      encoding: "utf8",
-      env: { ...process.env, CONCERTATO_DB: "" },
-    });
+    spawnSync(
+      process.execPath,
+      ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", program, ...args],
+      {
+        cwd: folder,
+        encoding: "utf8",
+        env: { ...process.env, CONCERTATO_DB: "" },
+      },
+    );
   expect(start("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("approve") });
   expect(start("frobnicate")).toMatchObject({ status: 2, stdout: "" });
   expect(start("ls")).toMatchObject({ status: 1, stdout: "" });
