@@ -9,6 +9,7 @@ import type { App } from "concertato";
 import { Command, CommanderError } from "commander";
 import { exitCodeOf, exitCodes } from "./cli-error.ts";
 import { answerWait, decide } from "./commands/answer.ts";
+import { backUp } from "./commands/backup.ts";
 import { cancelRun } from "./commands/cancel.ts";
 import { listRuns } from "./commands/ls.ts";
 import { type PruneChoice, pruneRuns } from "./commands/prune.ts";
@@ -76,7 +77,7 @@ function buildProgram(world: CliWorld): Command {
   const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
   addReading(program, inApp);
   addSteering(program, inApp);
-  addUpkeep(program, inApp);
+  addUpkeep(program, inApp, world.directory);
   return program;
 }
 
@@ -131,7 +132,12 @@ function addSteering(program: Command, inApp: InApp): void {
     .action((run: string, options: { reason?: string }) => inApp((context) => cancelRun(context, run, options.reason)));
 }
 
-function addUpkeep(program: Command, inApp: InApp): void {
+function addUpkeep(program: Command, inApp: InApp, directory: string): void {
+  program
+    .command("backup")
+    .argument("<file>", "a file that does not exist yet")
+    .description("copy the database into a new file, while it is used")
+    .action((file: string) => inApp((context) => backUp(context, directory, file)));
   program
     .command("prune")
     .description("delete finished runs that are old enough, and give their space back")

@@ -158,6 +158,13 @@ test("prune deletes finished runs that are old enough, and no others", async () 
   expect([list.includes(waiting), list.includes(failed)]).toEqual([true, false]);
 });
 
+test("backup copies the database, once", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("backup", "copy.db")).toMatchObject({ code: 0, out: expect.stringMatching(/copy\.db, \d+ kB/) });
+  expect((await cli("--db", "copy.db", "ls")).out).toContain(runId);
+  expect(await cli("backup", "copy.db")).toMatchObject({ code: 1, error: expect.stringContaining("never replaces") });
+});
+
 test("prune says what it cannot take", async () => {
   await left(broken, {});
   expect(await cli("prune")).toMatchObject({ code: 2, error: expect.stringContaining("--older-than") });

@@ -230,6 +230,10 @@ export class FaultStore implements Store {
     return this.#read(() => this.#disk.apply((store) => store.reclaim()));
   }
 
+  backup(path: string): never {
+    return this.#disk.truth.backup(path);
+  }
+
   readMeta(name: string): Uint8Array | undefined {
     return this.#disk.truth.readMeta(name);
   }

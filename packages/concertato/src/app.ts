@@ -8,6 +8,7 @@ import { EntryReader } from "./journal/entry-reader.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
 import {
   type Awaitable,
+  type BackupDone,
   type ChangeResult,
   defaultPriority,
   type InboxSend,
@@ -552,6 +553,19 @@ export class App implements AsyncDisposable {
       background: false,
       stopped: () => this.#closed,
     });
+  }
+
+  /**
+   * Copies the database into a new file while it is used. The copy holds everything that was acknowledged before the call, and
+   * of each run the beginning of its journal without a gap; it is on the disk when this resolves. Writers do not wait for it.
+   * To restore, stop every process and open the copy: an effect that was under way is in doubt there, as after a crash; of
+   * effects that took place after the backup it knows nothing (docs/guides/upkeep.md).
+   * @param path a file that does not exist yet, in a folder that does
+   * @throws ConcertatoError `store/exists`, `store/full`, `store/unavailable`, `store/unsupported` for an app in memory
+   */
+  async backup(path: string): Promise<BackupDone> {
+    this.#open();
+    return this.#engine.store.backup(path);
   }
 
   /** Gives ownership back and closes. Work under way is told to stop and goes on where the app is opened next. */

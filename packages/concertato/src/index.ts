@@ -13,7 +13,7 @@ export type { ApprovalRequest, Approver, Decision, ToolOptions } from "./agents/
 export { workflow } from "./agents/workflow.ts";
 export type { WorkflowBody, WorkflowOptions } from "./agents/workflow.ts";
 export type { Effect, Entry, EntryKind, EntryMeta, FinalStatus, Usage } from "./journal/entry.ts";
-export type { Durability, PayloadCodec, RunStatus, Store } from "./journal/store.ts";
+export type { BackupDone, Durability, PayloadCodec, RunStatus, Store } from "./journal/store.ts";
 export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
 export { AgentFailure, ConcertatoError } from "./kernel/errors.ts";

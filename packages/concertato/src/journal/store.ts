@@ -280,6 +280,12 @@ export interface PrunePage {
   readonly next: number | null;
 }
 
+export interface BackupDone {
+  readonly path: string;
+  /** Size of the copy. */
+  readonly bytes: number;
+}
+
 export interface Store {
   /** For messages: "memory", or the file. */
   readonly name: string;
@@ -338,6 +344,12 @@ export interface Store {
   prune(query: PruneQuery): Awaitable<PrunePage>;
   /** Gives some of the space of deleted runs back, in a few milliseconds. True while there is more to give back. */
   reclaim(): Awaitable<boolean>;
+
+  /**
+   * Copies the whole store into a new file, while it is used: what was committed before the call, and of each run a prefix.
+   * Durable when it resolves. A store that is not a file refuses with `store/unsupported`.
+   */
+  backup(path: string): Awaitable<BackupDone>;
 
   /** A small value of the store itself (wrapped keys, schema marks). */
   readMeta(name: string): Awaitable<Uint8Array | undefined>;

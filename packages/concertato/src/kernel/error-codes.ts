@@ -54,10 +54,12 @@ export const errorCodes = {
     remedy: "Pass a Date, milliseconds since 1970, or an ISO text with its zone.",
   },
   "runtime/too-many-operations": { retryable: false, remedy: "Put endless work into ctx.loop." },
+  "store/exists": { retryable: false, remedy: "Name a file that does not exist yet, or remove that one." },
   "store/full": { retryable: true, remedy: "Free disk space; work resumes by itself." },
   "store/locked": { retryable: true, remedy: "Another program holds the database file; close it." },
   "store/newer-schema": { retryable: false, remedy: "Upgrade Concertato; the file was written by a newer version." },
   "store/not-a-database": { retryable: false, remedy: "Point at a file made by Concertato, or at a new path." },
+  "store/unsupported": { retryable: false, remedy: "Open the app on a file; this store cannot do that." },
   "store/unavailable": {
     retryable: true,
     remedy: "The store did not answer; the outcome is read again before going on.",

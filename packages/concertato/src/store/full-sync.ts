@@ -100,7 +100,7 @@ export class FullSync {
 }
 
 /** Makes the names of new files durable. Windows has no such call and needs none. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === "win32") return;
   const fd = await openFile(directory, "r");
   try {

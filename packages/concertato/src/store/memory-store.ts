@@ -2,6 +2,7 @@
  * The Store in memory: the reference for the contract's meaning, and what `run()` uses. It answers at once.
  * It survives nothing; `full` and `normal` are the same here. The simulator builds crashes on top of it.
  */
+import { ConcertatoError } from "../kernel/errors.ts";
 import type { StoredEntry } from "../journal/entry.ts";
 import { inFairOrder } from "../journal/claim-order.ts";
 import {
@@ -492,6 +493,13 @@ export class MemoryStore implements Store {
   /** What is deleted here is gone at once. */
   reclaim(): boolean {
     return false;
+  }
+
+  backup(_path: string): never {
+    throw new ConcertatoError({
+      code: "store/unsupported",
+      message: "A store in memory has no file to copy. Open the app on a file to make backups of it.",
+    });
   }
 
   readMeta(name: string): Uint8Array | undefined {

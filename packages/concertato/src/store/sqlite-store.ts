@@ -13,6 +13,7 @@ import { setTimeout } from "node:timers/promises";
 import { ConcertatoError } from "../kernel/errors.ts";
 import type {
   Awaitable,
+  BackupDone,
   Change,
   ChangeResult,
   Durability,
@@ -29,6 +30,7 @@ import type {
 import { retryWhileBusy } from "./busy-retry.ts";
 import { type DataSync, FullSync } from "./full-sync.ts";
 import { AgentTable } from "./sqlite-agents.ts";
+import { backupFile } from "./sqlite-backup.ts";
 import { Checkpointer } from "./sqlite-checkpoint.ts";
 import { isBusy, isDeviceFailure, toStoreError, unavailable } from "./sqlite-errors.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
@@ -374,6 +376,11 @@ class SqliteStore implements Store {
     } catch (error) {
       throw this.#rolledBack(session, error);
     }
+  }
+
+  /** Committed is what the write-ahead log has, so a reader of its own sees it; no writer waits. */
+  backup(path: string): Promise<BackupDone> {
+    return backupFile(this.#working().file, path);
   }
 
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,14 @@ const owner = await store.join();
 
 /** Straight to the pipe: what is printed was acknowledged before, and survives the kill that follows. */
 function print(line: string | number): void {
-  writeSync(1, `${line}\n`);
+  for (;;) {
+    try {
+      return void writeSync(1, `${line}\n`);
+    } catch (error) {
+      // The reader is busy and the pipe full: what was acknowledged waits to be told.
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+    }
+  }
 }
 
 async function createRun(on: Store, id: string): Promise<number> {
