@@ -469,6 +469,37 @@ export class App implements AsyncDisposable {
   }
 
   /**
+   * Takes a diverged run up again: after its code was restored or mended in some process, or its journal was restored from a
+   * backup. Any process that has its agent takes it; one that has the wrong code parks it again. A run that is not
+   * diverged is left as it is.
+   * @throws ConcertatoError `run/not-found`, `run/already-finished`
+   */
+  async retry<Output = unknown>(runId: string): Promise<Job<Output>> {
+    const row = await this.#row(runId);
+    if (isFinalStatus(row.status)) throw finished(runId);
+    if (row.status === "diverged") {
+      const { clock } = this.#engine.world;
+      // Refused: somebody else took it up in between.
+      await this.#engine.committer.submit({
+        kind: "release",
+        run: row.key,
+        epoch: row.epoch,
+        seq: row.seq,
+        status: "queued",
+        note: null,
+        wake: 0,
+        parked: false,
+        needs: null,
+        at: clock.now(),
+        anew: true,
+      });
+      this.#watchers.forget(runId);
+      this.#engine.ownership.sweepSoon();
+    }
+    return this.job<Output>(runId);
+  }
+
+  /**
    * Cancels a run. When this resolves, no later step of it will be recorded; work under way is told to stop. What it had
    * registered with `ctx.compensate` is undone, last first, and then it ends as `cancelled`; `run.undoing` of lists says
    * how far that has come. Cancelling a run again while it undoes changes nothing.

@@ -55,6 +55,11 @@ export class Watchers {
     return this.#ends.get(runId);
   }
 
+  /** A run that was parked goes on: that was not its end. */
+  forget(runId: string): void {
+    this.#ends.delete(runId);
+  }
+
   /** Wakes everybody, for the last time. */
   close(): void {
     this.#closed = true;

@@ -10,6 +10,11 @@ export function inputReference(seq: number): string {
   return `${reference}${seq}`;
 }
 
+/** The entry that a second line names; undefined for one that is the input itself. */
+export function referredSeq(line: string): number | undefined {
+  return line.startsWith(reference) ? Number(line.slice(reference.length)) : undefined;
+}
+
 /**
  * One entry. An input that stands in another entry is named (`inputOf`) and absent; `EntryReader` finds it.
  * @param text the payload in clear, both lines (`openPayload`)

@@ -4,6 +4,7 @@
  */
 import type { EntryKind, EntryMeta, StoredEntry, Verb } from "./entry.ts";
 import { entryKindName } from "./entry.ts";
+import { referredSeq } from "./read-entry.ts";
 
 /** An entry that handed something to a body. */
 export interface RecordedEnd {
@@ -36,7 +37,7 @@ export interface RecordedOperation {
 type Draft = { -readonly [K in keyof RecordedOperation]: RecordedOperation[K] };
 
 /** Kinds whose payload is what the operation was called with. */
-const asks: ReadonlySet<EntryKind> = new Set(["scope-started", "intent", "wait-opened", "in-doubt"]);
+const asks: ReadonlySet<EntryKind> = new Set(["scope-started", "intent", "wait-opened", "in-doubt", "send-opened"]);
 
 /** Kinds that end an operation. */
 const ends: ReadonlySet<EntryKind> = new Set(["result", "scope-ended", "child-started"]);
@@ -54,7 +55,7 @@ export class Recording {
    * @param textOf the payload of an entry in clear, both lines
    */
   constructor(entries: readonly StoredEntry[], textOf: (entry: StoredEntry) => string | null) {
-    const fold = new Fold(textOf);
+    const fold = new Fold(entries, textOf);
     for (const entry of entries) fold.add(entry);
     this.operations = fold.operations;
     this.turns = fold.turns;
@@ -73,13 +74,15 @@ class Fold {
   readonly turns = new Map<string, RecordedEnd>();
   end: RecordedEnd | undefined;
   readonly flags = new Set<string>();
+  readonly #entries: readonly StoredEntry[];
   readonly #textOf: (entry: StoredEntry) => string | null;
   /** Paths of scopes by the seq of their start. */
   readonly #scopes = new Map<number, string>([[1, "0"]]);
   /** Items of maps by the map's path: their operations do not repeat them. */
   readonly #items = new Map<string, readonly unknown[]>();
 
-  constructor(textOf: (entry: StoredEntry) => string | null) {
+  constructor(entries: readonly StoredEntry[], textOf: (entry: StoredEntry) => string | null) {
+    this.#entries = entries;
     this.#textOf = textOf;
   }
 
@@ -134,8 +137,16 @@ class Fold {
 
   #ends(operation: Draft, entry: StoredEntry, meta: EntryMeta): void {
     const [, input] = this.#lines(entry);
-    if (input !== undefined) operation.input = input;
+    if (input !== undefined) operation.input = this.#resolved(input);
     operation.end = this.#ended(entry, meta);
+  }
+
+  /** An input may stand in an earlier entry. */
+  #resolved(input: string): string | null | undefined {
+    const seq = referredSeq(input);
+    if (seq === undefined) return input;
+    const entry = this.#entries[seq - 1];
+    return entry === undefined ? undefined : this.#lines(entry)[0];
   }
 
   #ended(entry: StoredEntry, meta: EntryMeta): RecordedEnd {

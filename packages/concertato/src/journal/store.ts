@@ -225,6 +225,8 @@ export type Change =
       readonly parked: boolean;
       readonly needs: string | null;
       readonly at: number;
+      /** A diverged run is tried again: it gets this `status` too. Without, it stays diverged. */
+      readonly anew?: boolean;
     }
   /** Anybody's: another priority; an owner is poked. Refused as `missing` or `finished`. */
   | { readonly kind: "prioritise"; readonly to: string; readonly priority: number };

@@ -430,7 +430,7 @@ export class Engine {
     const { run } = scope;
     const recorded = `${operation.verb} ${operation.agent === "" ? operation.name : operation.agent}`.trim();
     const message = `The journal of run ${run.id} has "${recorded}" at ${operation.path}, the code of ${scope.agentId} has "${found}". Restore the code the run was started with, or start a new version of the agent for new runs.`;
-    this.ownership.park(run, {
+    this.ownership.parkDiverged(run, operation.path, found, {
       code: "journal/divergence",
       message,
       path: operation.path,

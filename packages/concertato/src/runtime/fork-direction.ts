@@ -93,13 +93,13 @@ export class ForkDirection implements Direction {
   #modeOf(operation: Operation): ForkMode | undefined {
     const { effects, people, time } = this.#description;
     if (operation.verb === "sleep" || operation.verb === "until") return time;
-    if (operation.verb === "start") return effects.write;
+    if (operation.verb === "start" || operation.verb === "send") return effects.write;
     if (operation.work !== null) return effects[classOf(operation.work)];
     return operation.wait === null ? undefined : people;
   }
 
   #elsewhere(operation: Operation): "live" | "stop" {
-    if (operation.verb === "start") return this.#description.elsewhere.write;
+    if (operation.verb === "start" || operation.verb === "send") return this.#description.elsewhere.write;
     return operation.work === null ? "live" : this.#description.elsewhere[classOf(operation.work)];
   }
 

@@ -7,6 +7,9 @@ import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/
 import type { StopTimer } from "../kernel/world.ts";
 import type { FinalStatus } from "../journal/entry.ts";
 import { readBlobs } from "../journal/large-payload.ts";
+import { excerptAround } from "../journal/excerpt.ts";
+import { Recording } from "../journal/recording.ts";
+import type { Json } from "../kernel/json.ts";
 import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
 import { usageOf } from "./ledger.ts";
@@ -415,19 +418,28 @@ export class Ownership {
   /** Sets a run aside with the reason in its journal; it keeps its place and is tried again by the next process. */
   park(run: LiveRun, failure: FailureRecord): void {
     if (run.dead || run.finished) return;
-    run.finished = true;
-    // Nothing of it counts any more: no drain, no end, no answer of an attempt may write after the last entry.
-    for (const scope of [...run.scopes.values()]) cancelScope(scope);
-    // Entries on their way to the store keep their numbers.
-    run.nextSeq -= run.out.length;
-    run.out = [];
-    run.consumed = [];
-    run.sends = [];
-    run.listens = [];
-    run.ignores = [];
-    run.creates = [];
-    run.blobs = [];
-    run.blobsKnown = null;
+    silence(run);
+    this.#writeParked(run, failure);
+  }
+
+  /**
+   * The same, with the recorded operations around the place. They are read anew, because a run in memory forgets what was
+   * delivered. Crash before they are: the next owner comes to the same place.
+   */
+  parkDiverged(run: LiveRun, path: string, found: string, failure: FailureRecord): void {
+    if (run.dead || run.finished) return;
+    silence(run);
+    excerptOf(this.#engine, run, path, found).then(
+      (excerpt) => {
+        if (!run.dead) this.#writeParked(run, { ...failure, details: { ...failure.details, excerpt } });
+      },
+      () => {
+        if (!run.dead) this.#writeParked(run, failure);
+      },
+    );
+  }
+
+  #writeParked(run: LiveRun, failure: FailureRecord): void {
     const text = JSON.stringify(failure);
     if (text === run.divergedText) return this.#parkAgain(run, failure, text);
     const written = run.write("diverged", run.root, { meta: '{"failed":true}', text, failed: true });
@@ -566,4 +578,26 @@ function damagedRecord(row: RunRow, error: unknown): FailureRecord {
     retryable: false,
     details: { runId: row.id },
   };
+}
+
+/** Nothing of a run counts any more: no drain, no end, no answer of an attempt may write after the last entry. */
+function silence(run: LiveRun): void {
+  run.finished = true;
+  for (const scope of [...run.scopes.values()]) cancelScope(scope);
+  // Entries on their way to the store keep their numbers.
+  run.nextSeq -= run.out.length;
+  run.out = [];
+  run.consumed = [];
+  run.sends = [];
+  run.listens = [];
+  run.ignores = [];
+  run.creates = [];
+  run.blobs = [];
+  run.blobsKnown = null;
+}
+
+/** Names and places only: payloads stay sealed. */
+async function excerptOf(engine: Engine, run: LiveRun, path: string, found: string): Promise<readonly Json[]> {
+  const recording = new Recording(await engine.store.replay(run.key), () => null);
+  return excerptAround(recording, path, found).map((line) => ({ ...line }));
 }

@@ -362,6 +362,8 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
 function readOpened(reading: Reading): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
+  // A mailbox belongs to the run that asked for it: a fork asks for its own.
+  if (entry.seq <= run.inherited && operation.verb === "receive") return;
   operation.state = "pending";
   operation.opened = true;
   operation.since = entry.at;
@@ -384,8 +386,10 @@ function readOpened(reading: Reading): void {
 const waitKinds: { readonly [verb: string]: "child" | "mail" } = { outcome: "child", receive: "mail" };
 
 function readSendOpened(reading: Reading): void {
-  const { entry, meta } = reading;
+  const { run, entry, meta } = reading;
   const operation = operationOf(reading);
+  // Another run's letter.
+  if (entry.seq <= run.inherited) return;
   operation.state = "pending";
   operation.opened = true;
   operation.since = entry.at;

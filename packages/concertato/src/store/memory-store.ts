@@ -285,7 +285,7 @@ export class MemoryStore implements Store {
     row.note = change.note;
     row.needs = change.needs;
     row.updatedAt = change.at;
-    if (row.status !== "diverged") row.status = change.status;
+    if (row.status !== "diverged" || change.anew === true) row.status = change.status;
     this.#setWake(row, held.inbox.length > 0 ? 0 : change.wake);
     return applied;
   }

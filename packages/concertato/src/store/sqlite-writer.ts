@@ -313,10 +313,21 @@ export class ChangeWriter {
     return refused(nowEpoch !== epoch || nowSeq !== seq || owner === null ? "stale" : "busy");
   }
 
-  #release({ run, epoch, seq, status, note, wake, parked, needs, at }: Release): ChangeResult {
+  #release({ run, epoch, seq, status, note, wake, parked, needs, at, anew = false }: Release): ChangeResult {
     const needed = needs === null ? 0 : this.#agents.idOf(needs);
     const { release } = this.#sql;
-    const values = [wake, Number(parked), statusCodes[status], note, needed, at, run, epoch, seq] as const;
+    const values = [
+      wake,
+      Number(parked),
+      statusCodes[status],
+      note,
+      needed,
+      at,
+      run,
+      epoch,
+      seq,
+      Number(anew),
+    ] as const;
     if (release.run(...values).changes !== 1) return refused("stale");
     this.#heads.delete(run);
     return applied(run);
@@ -424,7 +435,7 @@ function prepareAll(db: DatabaseSync) {
     release: statement(
       `update run set owner = null, epoch = epoch + 1, parked = ?2, note = ?4, needs = ?5, updated_at = ?6,
          wake = case when exists (select 1 from inbox where run = ?7) then 0 else ?1 end,
-         status = case status when ${statusCodes.diverged} then status else ?3 end
+         status = case when status = ${statusCodes.diverged} and not ?10 then status else ?3 end
        where key = ?7 and epoch = ?8 and seq = ?9 and owner is not null and status < ${firstFinal}`,
     ),
     prioritise: statement(

@@ -4,6 +4,9 @@ import { z } from "zod";
 import { type Context, human, tool, workflow } from "../../src/index.ts";
 import type { Store } from "../../src/journal/store.ts";
 import type { MemoryStore } from "../../src/store/memory-store.ts";
+import { App } from "../../src/app.ts";
+import { Engine } from "../../src/runtime/engine.ts";
+import { clearCodec } from "../../src/store/clear-codec.ts";
 import { gate, Lab } from "./lab.ts";
 
 const echo = tool({
@@ -341,5 +344,158 @@ describe("agents that a process does not have", () => {
       status: "diverged",
       failure: { details: { recorded: "run gone@1", found: "run echo@1" } },
     });
+  });
+});
+
+describe("a parked run's failure", () => {
+  test("holds the recorded operations around the place, marked like a diff, without payloads", async () => {
+    const secret = "a secret text";
+    const long: Body = async (ctx) => {
+      for (let index = 0; index < 5; index++) await ctx.run(echo, secret);
+      return ctx.run(asked, secret);
+    };
+    const changedAt: Body = async (ctx) => {
+      for (let index = 0; index < 4; index++) await ctx.run(echo, secret);
+      await ctx.sleep(1);
+      return ctx.run(asked, secret);
+    };
+    const { lab, runId } = await changed(long, changedAt);
+    const end = await lab.app.job(runId).outcome();
+    expect(end).toMatchObject({
+      failure: {
+        path: "0.4",
+        details: {
+          excerpt: [
+            { mark: " ", seq: 3, path: "0.1", operation: "run echo@1" },
+            { mark: " ", seq: 4, path: "0.2", operation: "run echo@1" },
+            { mark: " ", seq: 5, path: "0.3", operation: "run echo@1" },
+            { mark: "-", seq: 6, path: "0.4", operation: "run echo@1" },
+            { mark: "+", path: "0.4", operation: "sleep" },
+            { mark: " ", seq: 7, path: "0.5", operation: "run asked@1" },
+          ],
+        },
+      },
+    });
+    expect(JSON.stringify(end)).not.toContain(secret);
+  });
+
+  test("is written once, however often the same wrong code tries again", async () => {
+    const { lab, runId, second } = await changed(original, async () => "nothing");
+    const entries = lab.row(runId).seq;
+    for (let tries = 0; tries < 3; tries++) {
+      await second.app.retry(runId);
+      await lab.world.settle();
+      expect(lab.row(runId)).toMatchObject({ status: "diverged", seq: entries });
+    }
+  });
+});
+
+describe("app.retry", () => {
+  test("takes a parked run up again in the process that runs, once its code is mended", async () => {
+    const { lab, runId, second } = await changed(original, async () => "nothing");
+    second.engine.register(desk(original));
+    const job = await second.app.retry(runId);
+    expect(await settled(lab, job.result())).toBe("a yes");
+    expect(lab.kinds(runId)).toContain("diverged");
+    await expect(second.app.retry(runId)).rejects.toMatchObject({ code: "run/already-finished" });
+    expect(await second.app.replay(runId)).toMatchObject({ status: "same" });
+  });
+
+  test("of a client hands it to whoever has the code", async () => {
+    const { lab, runId, second } = await changed(original, async () => "nothing");
+    second.engine.register(desk(original));
+    const client = new App(new Engine({ store: lab.store, world: lab.world, codec: clearCodec, pollMs: 0 }), {
+      tenant: "acme",
+      principal: "tester",
+      worker: false,
+    });
+    await client.retry(runId);
+    await second.app.settle();
+    expect(lab.row(runId).status).toBe("completed");
+  });
+
+  test("of a run whose journal was damaged goes on when it can be read again", async () => {
+    const lab = new Lab();
+    const { life, job } = await lab.begin(desk(original), 0);
+    life.crash();
+    let broken = true;
+    const torn = new Proxy<Store>(lab.store, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        if (name !== "replay") return value.bind(target) as unknown;
+        return async (key: number) => (await target.replay(key)).slice(0, broken ? 1 : undefined);
+      },
+    });
+    const second = await lab.open([desk(original)], { store: torn });
+    await lab.world.settle();
+    await second.app.answer(job.runId, await lab.question(job.runId).catch(() => "0.1"), "yes").catch(() => undefined);
+    await lab.world.settle();
+    expect(lab.row(job.runId)).toMatchObject({ status: "diverged" });
+    broken = false;
+    await second.app.retry(job.runId);
+    await lab.world.settle();
+    if (lab.row(job.runId).status !== "completed") await lab.answer(job.runId, "yes");
+    expect(await lab.app.job(job.runId).result()).toBe("a yes");
+  });
+
+  test("of a run that is not parked changes nothing", async () => {
+    const lab = new Lab();
+    const { life, job } = await lab.begin(desk(original), 0);
+    const before = lab.row(job.runId);
+    await life.app.retry(job.runId);
+    await lab.world.settle();
+    expect(lab.row(job.runId)).toEqual(before);
+    await expect(life.app.retry("run_none")).rejects.toMatchObject({ code: "run/not-found" });
+  });
+});
+
+/** Lets everything follow, then gives the value. */
+async function settled<T>(lab: Lab, value: Promise<T>): Promise<T> {
+  await lab.world.settle();
+  return value;
+}
+
+describe("another input than the recorded one", () => {
+  const pay = tool({ ...describeEcho(), name: "pay", effect: "write" });
+  const child = workflow({ name: "child" }, (input: unknown) => input);
+  const held = workflow({ name: "held", uses: [asked] }, async (input: unknown, ctx) => [
+    input,
+    await ctx.run(asked, "?"),
+  ]);
+  const body =
+    (text: string): Body =>
+    async (ctx) => {
+      const read = await ctx.run(echo, text);
+      const written = await ctx.run(pay, text);
+      const stepped = await ctx.step("step", () => text, { effect: "read" });
+      const mapped = await ctx.map([text], echo);
+      const started = await (await ctx.start(child, text)).outcome();
+      const [all, one] = await Promise.all([ctx.map([text], held), ctx.run(held, text)]);
+      return [read, written, stepped, mapped, started, all, one];
+    };
+
+  test("is no divergence, for run, step, map and start: the recorded results count", async () => {
+    const lab = new Lab();
+    const agents = (text: string) =>
+      workflow({ name: "desk", uses: [pay, child, held] }, (_input, ctx) => body(text)(ctx));
+    const { life, job } = await lab.begin(agents("old"), 0);
+    life.crash();
+    await lab.open([agents("new")]);
+    await lab.world.settle();
+    for (const { waitId } of await lab.waits(job.runId)) await lab.app.answer(job.runId, waitId, "yes");
+    await lab.world.settle();
+    expect(await lab.app.job(job.runId).result()).toEqual([
+      "old",
+      "old",
+      "old",
+      ["old"],
+      "old",
+      [["old", "yes"]],
+      ["old", "yes"],
+    ]);
+    const report = await lab.app.replay(job.runId);
+    expect(report.status).toBe("same");
+    expect(report.warnings.map(({ path, what }) => `${what} ${path}`)).toContain("input 0.1");
   });
 });

@@ -835,6 +835,20 @@ export function storeConformance(
         expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
       });
 
+      test("a diverged run stays so, unless it is to be tried anew", async () => {
+        const self = await store.join();
+        for (const [id, anew] of [
+          ["r1", false],
+          ["r2", true],
+        ] as const) {
+          const run = await made(store, id, { owner: self });
+          await commitOne(store, append(run, { entries: [], patch: { status: "diverged", note: "wrong code" } }));
+          await commitOne(store, release(run, { note: null, ...(anew ? { anew } : {}) }));
+          expect(await read(store, id)).toMatchObject({ status: anew ? "queued" : "diverged", owner: null, wake: 0 });
+        }
+        expect(await store.claim(self, 1, ["desk@1"], 9)).toHaveLength(2);
+      });
+
       test("a message keeps it due, and does not keep it from leaving", async () => {
         const run = await made(store, "r1", { owner: await store.join() });
         await commitOne(store, send("r1", inboxSend("s", 1)));
