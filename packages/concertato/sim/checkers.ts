@@ -99,6 +99,7 @@ export class Checkers {
       this.#checkEnd(row, journal);
       this.#checkAccounts(row, journal);
     }
+    this.#checkTold(rows, journals);
     this.#checkStarts(client, rows);
     this.#checkCancels(client, rows);
     this.#checkEffects(effects, journals, rows);
@@ -162,9 +163,29 @@ export class Checkers {
         `run ${row.id} is ${row.status}${row.note === null ? "" : ` ${row.note}`}, owner ${row.owner}, wake ${row.wake}, parked ${row.parked}, last: ${JSON.stringify(last)}`,
       );
     }
-    const program = decodeJson(textOf(journal[0]?.entry)) as Program;
-    const wrong = misfit(program, decodeJson(textOf(journal.at(-1)?.entry)));
+    const program = decodeJson(this.#textOf(journal[0]?.entry, row.id)) as Program;
+    const wrong = misfit(program, decodeJson(this.#textOf(journal.at(-1)?.entry, row.id)));
     if (wrong !== null) this.violate("output", `run ${row.id}: ${wrong}`);
+  }
+
+  /** What a body tells is in the journal once, and all of it where the body went on. */
+  #checkTold(rows: readonly RunRow[], journals: ReadonlyMap<string, readonly Seen[]>): void {
+    const told = new Map<string, number>();
+    for (const [runId, journal] of journals) {
+      for (const { entry, kind } of journal) {
+        if (kind !== "emitted" || entry.name !== "told") continue;
+        const what = String(decodeJson(this.#textOf(entry, runId)));
+        told.set(what, (told.get(what) ?? 0) + 1);
+      }
+    }
+    for (const [what, times] of told) if (times > 1) this.violate("told-twice", `${what}: ${times} times`);
+    for (const row of rows) {
+      if (row.status !== "completed") continue;
+      const output = this.#textOf(journals.get(row.id)?.at(-1)?.entry, row.id) ?? "";
+      for (const [, mark] of output.matchAll(/"told":"([^"]+)"/g))
+        for (const when of ["before", "after"])
+          if (!told.has(`${mark} ${when}`)) this.violate("not-told", `run ${row.id}: ${mark} ${when}`);
+    }
   }
 
   /** Acknowledged starts exist; one run per key. */
@@ -196,6 +217,18 @@ export class Checkers {
       else if (row.seq !== entries + 1)
         this.violate("after-cancel", `run ${runId} had ${entries} entries at its cancel and has ${row.seq}`);
     }
+  }
+
+  /** The first line of an entry's payload, also where it is kept as a blob. */
+  #textOf(entry: StoredEntry | undefined, runId: string): string | null {
+    if (entry === undefined || typeof entry.body !== "string") return null;
+    const line = entry.body.split("\n")[0] ?? null;
+    if (line === null || !line.startsWith("@")) return line;
+    const hash = metaOf(entry).blobs?.[Number(line.slice(1))] ?? "";
+    const run = this.#disk.truth.run(runId)?.key ?? 0;
+    const text = this.#disk.truth.blobs(run, [hash]).get(hash);
+    if (text === undefined) this.violate("blob-lost", `run ${runId} seq ${entry.seq}: ${hash}`);
+    return text === undefined ? null : String(text);
   }
 
   #checkEffects(effects: Effects, journals: ReadonlyMap<string, readonly Seen[]>, rows: readonly RunRow[]): void {
@@ -265,11 +298,6 @@ function liesIn(entries: readonly StoredEntry[], entry: StoredEntry, end: Stored
 
 function metaOf(entry: StoredEntry): EntryMeta {
   return (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
-}
-
-function textOf(entry: StoredEntry | undefined): string | null {
-  if (entry === undefined || typeof entry.body !== "string") return null;
-  return entry.body.split("\n")[0] ?? null;
 }
 
 /** The address of an entry in its run, through the scopes it lies in. */

@@ -10,10 +10,16 @@ import type { Node } from "./node.ts";
 import type { Program } from "./words/word.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** A start and what became known of it. */
-export interface StartRecord {
-  readonly key: string;
+/** What a run is started with. */
+export interface Commission {
   readonly program: Program;
+  readonly tenant: string;
+  readonly priority: number;
+}
+
+/** A start and what became known of it. */
+export interface StartRecord extends Commission {
+  readonly key: string;
   acknowledged: string | null;
 }
 
@@ -37,7 +43,7 @@ export class Client {
   readonly #disk: Disk;
   readonly #effects: Effects;
   readonly #nodes: readonly Node[];
-  readonly #write: (count: number, size: number) => Program;
+  readonly #write: (count: number, size: number) => Commission;
 
   /** @param write what the run with this number is to do */
   constructor(
@@ -45,7 +51,7 @@ export class Client {
     disk: Disk,
     effects: Effects,
     nodes: readonly Node[],
-    write: (count: number, size: number) => Program,
+    write: (count: number, size: number) => Commission,
   ) {
     this.#schedule = schedule;
     this.#disk = disk;
@@ -70,7 +76,7 @@ export class Client {
   start(size: number): void {
     const record: StartRecord = {
       key: `k${this.starts.length}`,
-      program: this.#write(this.starts.length, size),
+      ...this.#write(this.starts.length, size),
       acknowledged: null,
     };
     this.starts.push(record);
@@ -85,12 +91,19 @@ export class Client {
   #submitStart(record: StartRecord): void {
     const node = this.#node();
     if (!node?.app || !node.tree) return;
-    node.app.start(node.tree, record.program, { key: record.key }).then(
+    const { program, key, tenant, priority } = record;
+    node.app.start(node.tree, program, { key, tenant, priority }).then(
       (job) => {
         record.acknowledged = job.runId;
       },
       () => undefined,
     );
+  }
+
+  prioritise(runId: string, priority: number): void {
+    this.#node()
+      ?.app?.prioritise(runId, priority)
+      .catch(() => undefined);
   }
 
   /** Runs that have not ended, by the truth of the disk. */

@@ -16,6 +16,10 @@ export interface NodeSetup {
   readonly effects: Effects;
   readonly warmBytes: number;
   readonly refusals: number;
+  readonly maxActive: number;
+  readonly largeFrom: number;
+  /** The revision of the code that processes start with from now on. */
+  readonly deployed: { readonly revision: number };
   readonly onReport: (error: unknown) => void;
 }
 
@@ -58,14 +62,23 @@ export class Node {
   }
 
   start(): void {
-    const { schedule, disk, effects, warmBytes, refusals, onReport } = this.#setup;
+    const { schedule, disk, effects, warmBytes, refusals, maxActive, largeFrom, onReport } = this.#setup;
     const process: Process = { name: `${this.name}.${++this.#lives}`, alive: true, pausedUntil: 0, skew: this.skew };
     const store = new FaultStore(disk, process);
     const world = schedule.world(process, (error) => {
       if (!ConcertatoError.is(error, "store/unavailable")) onReport(error);
     });
-    const engine = new Engine({ store, world, codec: clearCodec, warmBytes, pollMs: 100, sweepMs: 300 });
-    const tree = treeAgent(new Ledger(effects, schedule, process, refusals));
+    const engine = new Engine({
+      store,
+      world,
+      codec: clearCodec,
+      warmBytes,
+      maxActive,
+      largeFrom,
+      pollMs: 100,
+      sweepMs: 300,
+    });
+    const tree = treeAgent(new Ledger(effects, schedule, process, refusals), this.#setup.deployed.revision);
     engine.register(tree as Agent);
     const app = new App(engine, { tenant: "sim", principal: "client", worker: true });
     this.#life = { process, store, engine, app, tree };

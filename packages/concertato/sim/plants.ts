@@ -289,4 +289,31 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: "looked-at-for-ever",
+    rule: "a run whose row somebody changed is looked at once",
+    edits: [{ file: "runtime/ownership.ts", find: "      run.poked = true;\n", replace: "" }],
+  },
+  {
+    name: "told-twice",
+    rule: "what a body tells is told once, whatever crashes",
+    edits: [
+      {
+        file: "runtime/recovery.ts",
+        find: '      scope.told = true;\n      operationOf(reading).state = "done";\n',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "change-forgotten",
+    rule: "a body that once found its code changed finds it changed again",
+    edits: [
+      {
+        file: "runtime/recovery.ts",
+        find: '    case "patched":\n      return readPatched(reading);',
+        replace: '    case "patched":\n      return;',
+      },
+    ],
+  },
 ];

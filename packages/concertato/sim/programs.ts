@@ -34,11 +34,12 @@ function word(name: string) {
 }
 
 /** The interpreter of programs, of one simulated process: the same code, acting outside through that process. */
-export function treeAgent(ledger: Ledger): Agent<unknown, unknown> {
+export function treeAgent(ledger: Ledger, revision: number): Agent<unknown, unknown> {
   const tools = Object.fromEntries(Object.entries(deeds).map(([name, deed]) => [name, deedTool(name, deed, ledger)]));
   const person = human({ name: "person", output: anything<string>() });
   const stage: Stage = {
     ledger,
+    revision,
     tools,
     person,
     get tree() {

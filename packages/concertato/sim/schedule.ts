@@ -21,6 +21,9 @@ interface Event {
   run: (() => void) | null;
 }
 
+/** Rounds of microtasks and drains that one event may set off. */
+const mostRounds = 10_000;
+
 export class Schedule {
   readonly random: Random;
   now = 0;
@@ -61,9 +64,11 @@ export class Schedule {
     return true;
   }
 
-  /** Waits until no microtask and no drain is left. */
+  /** Waits until no microtask and no drain is left. @throws Error when that never comes: something wakes itself for ever */
   async settle(): Promise<void> {
+    let rounds = 0;
     do {
+      if (++rounds > mostRounds) throw new Error(`No rest after ${mostRounds} rounds at ${this.now}.`);
       this.#touched = false;
       await new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
     } while (this.#drains > 0 || this.#touched);

@@ -1,6 +1,6 @@
 /** One seed: an app of several processes on one failing disk, its clients, its crashes; then calm, then the checkers. */
 import { Checkers } from "./checkers.ts";
-import { Client } from "./client.ts";
+import { Client, type Commission } from "./client.ts";
 import { Disk } from "./fault-store.ts";
 import { Effects } from "./ledger.ts";
 import { Node } from "./node.ts";
@@ -33,6 +33,8 @@ const patienceMs = 90_000;
 /** A seed is worth its name with so many events; calm ones are given more to do. */
 const leastEvents = 150;
 const leastCrashes = 2;
+/** A seed that has gone through so many has something in it that never rests. */
+const mostEvents = 50_000;
 
 /** How a seed is run. */
 export interface SimulationOptions {
@@ -67,6 +69,7 @@ class Simulation {
   readonly #crowd: boolean;
   /** Chance that a signal is sent to a run that does not wait for one. */
   readonly #strays: number;
+  readonly #deployed = { revision: 1 };
   #crashes = 0;
 
   constructor(seed: number, tracing: boolean, generation: number) {
@@ -97,6 +100,9 @@ class Simulation {
       effects: this.#effects,
       warmBytes: random.pick(apart ? [0, 1_000, 2_000, 4_000, 1_000_000] : [0, 2_000, 1_000_000]),
       refusals: random.pick([0, 0.2]),
+      maxActive: generation < 4 ? 1_000 : random.pick([1, 2, 1_000, 1_000]),
+      largeFrom: generation < 4 ? 32_768 : random.pick([100, 400, 32_768]),
+      deployed: this.#deployed,
       onReport: (error: unknown) =>
         this.#checkers.violate(
           "report",
@@ -104,12 +110,26 @@ class Simulation {
         ),
     };
     for (let index = 0; index < 2 + random.below(2); index++) this.#nodes.push(new Node(`n${index}`, setup));
-    const write = (count: number, size: number) =>
-      randomProgram(apart ? new Random(seed * 64 + count) : random, size, generation);
+    const write = (count: number, size: number): Commission => {
+      const pen = apart ? new Random(seed * 64 + count) : random;
+      const program = randomProgram(pen, size, generation);
+      if (generation < 4) return { program, tenant: "sim", priority: 5 };
+      return { program, tenant: pen.pick(["sim", "other"]), priority: pen.pick([1, 5, 5, 9]) };
+    };
     this.#client = new Client(this.#schedule, this.#disk, this.#effects, this.#nodes, write);
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#live();
+    } catch (error) {
+      // What wakes itself for ever is stopped, so that the next seed has its turn.
+      for (const node of this.#nodes) node.crash();
+      this.#checkers.violate("no-rest", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  async #live(): Promise<void> {
     for (const node of this.#nodes) node.start();
     await this.#schedule.settle();
     this.#plan();
@@ -140,6 +160,7 @@ class Simulation {
       for (let index = 0; index < 12; index++) this.#at(random.next() * 200, "start", () => this.#client.start(0));
     for (let index = 0; index < 8; index++) this.#at(moment(), "message", () => this.#message());
     if (random.chance(0.3)) this.#at(moment(), "cancel", () => this.#cancel());
+    if (this.#generation > 3) this.#planMore(moment);
     for (let index = 0; index < 2 + random.below(3); index++) this.#at(moment(), "crash", () => this.#crash());
     if (this.#zombies) this.#at(moment(), "pause", () => this.#pause());
     if (this.#jumps)
@@ -148,6 +169,27 @@ class Simulation {
           random.pick(this.#nodes).jump(random.pick([3_600_000, -7_200_000, 500, -500])),
         );
     if (this.#powerCuts) this.#at(moment(), "power cut", () => this.#cutPower());
+  }
+
+  /** What the first three generations did not have. */
+  #planMore(moment: () => number): void {
+    const random = this.#random;
+    if (random.chance(0.4)) this.#at(moment(), "deploy", () => this.#deploy());
+    for (let index = random.below(3); index > 0; index--)
+      this.#at(moment(), "prioritise", () => {
+        const open = this.#client.openRuns();
+        if (open.length > 0) this.#client.prioritise(random.pick(open).runId, random.below(10));
+      });
+  }
+
+  /** All processes end, and start again with the next revision of the code. */
+  #deploy(): void {
+    this.#deployed.revision = 2;
+    for (const node of this.#nodes) {
+      if (node.alive) this.#crashes++;
+      node.crash();
+      this.#schedule.after(this.#random.next() * 200, null, () => this.#restart(node));
+    }
   }
 
   #message(): void {
@@ -221,7 +263,7 @@ class Simulation {
     };
     serve();
     const deadline = this.#schedule.now + patienceMs;
-    while (this.#schedule.now < deadline) {
+    while (this.#schedule.now < deadline && this.#schedule.count < mostEvents) {
       if (this.#quiet()) {
         if (this.#schedule.count >= leastEvents) break;
         this.#client.start(8);

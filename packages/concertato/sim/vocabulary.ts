@@ -6,6 +6,7 @@ import { derived } from "./words/derived.ts";
 import { call, deeds, reads, step } from "./words/effects.ts";
 import { any, failing, join, settle } from "./words/joins.ts";
 import { all, attempts, contest, hops, loop, map, race, scope, sequence, start } from "./words/structure.ts";
+import { patched, tell } from "./words/told.ts";
 import { ask, sleep, until, wait, within } from "./words/waits.ts";
 import type { Program, Word } from "./words/word.ts";
 
@@ -15,6 +16,7 @@ export const words: Readonly<Record<string, Word<Program>>> = {
   ...{ step, reads, sleep, until, wait, within, ask, derived },
   ...{ sequence, scope, start, map, attempts, hops, loop, all, race, contest },
   ...{ any, failing, settle, join },
+  ...{ tell, patched },
 };
 
 /** Names are drawn evenly; one that stands twice is drawn twice as often. */
@@ -38,7 +40,12 @@ const third: Vocabulary = {
   trees: [...second.trees, "any", "settle", "join"],
 };
 
-const generations: readonly Vocabulary[] = [first, second, third];
+const fourth: Vocabulary = {
+  leaves: third.leaves,
+  trees: [...third.trees, "tell", "patched"],
+};
+
+const generations: readonly Vocabulary[] = [first, second, third, fourth];
 
 /** The generation of programs and plans that new seeds are made with. */
 export const presentGeneration: number = generations.length;

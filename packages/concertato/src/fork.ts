@@ -6,7 +6,7 @@ import { fingerprint } from "./kernel/derive.ts";
 import { ConcertatoError } from "./kernel/errors.ts";
 import { decodeJson, encodeJson, type Json } from "./kernel/json.ts";
 import { type EntryMeta, entryKinds, type StoredEntry } from "./journal/entry.ts";
-import { blobsOf, byReference, largeFrom, sealBlob } from "./journal/large-payload.ts";
+import { blobsOf, byReference, sealBlob } from "./journal/large-payload.ts";
 import type { NewBlob, NewRun, RunRow } from "./journal/store.ts";
 import { readEntries } from "./journal/read-recording.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
@@ -149,9 +149,9 @@ class ForkWriter {
     const { blobs: _blobs, size: _size, ...meta } = metaOf(entry);
     if (text === null) return { ...entry, meta: metaText(meta), body: null, jump: null };
     const kept =
-      text.length < largeFrom
+      text.length < this.#engine.largeFrom
         ? { plain: text, meta: metaText(meta), texts: new Map<string, string>() }
-        : byReference(codec, tenant, text, null, metaText(meta));
+        : byReference(codec, tenant, this.#engine.largeFrom, text, null, metaText(meta));
     for (const [hash, large] of kept.texts) this.#made.push(sealBlob(codec, tenant, hash, large));
     return { ...entry, meta: kept.meta, body: codec.seal(tenant, this.#id, kept.plain), jump: null };
   }

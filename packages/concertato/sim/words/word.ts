@@ -23,6 +23,8 @@ export interface Soil {
 /** What a body acts with, in one process. */
 export interface Stage {
   readonly ledger: Ledger;
+  /** Which revision of the code this process runs. */
+  readonly revision: number;
   /** The agents that reach outside, by name. */
   readonly tools: Readonly<Record<string, Agent<number, number>>>;
   readonly person: Agent<unknown, string>;

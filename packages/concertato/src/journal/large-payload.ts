@@ -25,19 +25,21 @@ const none: BlobTexts = new Map();
 
 /**
  * Puts references in the place of large lines.
+ * @param from length from which on a line is large
  * @param text first line of the body
  * @param input second line; null when there is none
  */
 export function byReference(
   codec: PayloadCodec,
   tenant: string,
+  from: number,
   text: string | null,
   input: string | null,
   meta: string | null,
 ): Referring {
   const texts = new Map<string, string>();
   const line = (value: string): string => {
-    if (value.length < largeFrom) return value;
+    if (value.length < from) return value;
     const hash = codec.hash(tenant, value);
     texts.set(hash, value);
     return `@${[...texts.keys()].indexOf(hash)}`;

@@ -278,7 +278,8 @@ const storedOf = ({ stored }: Written): StoredEntry => stored;
 function takeShare(run: LiveRun, batches: Batches, durability: Durability): boolean {
   const patch = nextPatch(run);
   const listened = run.listens.length > 0 || run.ignores.length > 0;
-  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened) return false;
+  const { poked } = run;
+  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened && !poked) return false;
   // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
   const consumed = run.consumed.length === 0 ? nothing : run.consumed;
   const { out } = run;
@@ -286,9 +287,11 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
   const share: Share = { run, written: out, consumed, patch, listened };
   const change: Building = { kind: "append", run: run.key, epoch: run.epoch, expectedSeq: run.seq, entries };
   if (patch !== undefined) change.patch = patch;
-  if (run.consumed.length > 0) {
+  if (run.consumed.length > 0 || poked) {
+    // Also an empty list: a row that was changed without a message has been seen.
     change.consumed = consumed;
     run.consumed = [];
+    run.poked = false;
   }
   if (run.sends.length > 0) {
     change.sends = run.sends;

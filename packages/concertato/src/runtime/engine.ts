@@ -10,6 +10,7 @@
 import { type ConcertatoError, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
+import { largeFrom } from "../journal/large-payload.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId } from "./agent.ts";
 import { usageMeta } from "./ledger.ts";
@@ -50,6 +51,8 @@ export interface EngineOptions {
   readonly sweepMs?: number;
   /** Runs at work at once; more stay in the store until some rest. Default 1,000. */
   readonly maxActive?: number;
+  /** Payloads from this length on, in characters, are kept as blobs. Default 32 Ki; smaller ones serve tests. */
+  readonly largeFrom?: number;
 }
 
 /** Told of every committed entry of a run. */
@@ -62,6 +65,7 @@ export class Engine {
   readonly world: World;
   readonly store: Store;
   readonly codec: PayloadCodec;
+  readonly largeFrom: number;
   readonly committer: Committer;
   readonly ownership: Ownership;
   /** Runs in memory, by key. */
@@ -91,6 +95,7 @@ export class Engine {
     this.world = options.world;
     this.store = options.store;
     this.codec = options.codec;
+    this.largeFrom = options.largeFrom ?? largeFrom;
     this.#deadlines = new Deadlines(options.world);
     this.#wallDeadlines = new WallDeadlines(options.world);
     this.committer = new Committer(this);

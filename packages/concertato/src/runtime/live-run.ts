@@ -4,7 +4,7 @@
  */
 import type { EntryKind, StoredEntry } from "../journal/entry.ts";
 import { entryKinds } from "../journal/entry.ts";
-import { byReference, largeFrom, sealBlob } from "../journal/large-payload.ts";
+import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { InboxSend, NewBlob, NewRun, RunPatch, RunRow } from "../journal/store.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
@@ -135,6 +135,8 @@ export class LiveRun {
   readonly pending: Set<Operation> = new Set();
   /** What people are asked has changed since the row was last written. */
   askedAnew = false;
+  /** Somebody changed its row; the next append says that this was seen. */
+  poked = false;
   admitting = false;
   admitAgain = false;
   /** Where the ends of its operations come from, in a fork or a replay. */
@@ -183,8 +185,8 @@ export class LiveRun {
     let plain = input === null ? text : `${text ?? ""}\n${input}`;
     let meta = draft.meta ?? null;
     this.weight += 96 + (plain === null ? 0 : plain.length);
-    if (plain !== null && plain.length >= largeFrom) {
-      const referring = byReference(this.engine.codec, this.tenant, text, input, meta);
+    if (plain !== null && plain.length >= this.engine.largeFrom) {
+      const referring = byReference(this.engine.codec, this.tenant, this.engine.largeFrom, text, input, meta);
       this.#keepBlobs(referring.texts);
       ({ plain } = referring);
       ({ meta } = referring);

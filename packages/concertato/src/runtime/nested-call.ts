@@ -3,7 +3,7 @@ import { derivedId, fingerprint } from "../kernel/derive.ts";
 import { toFailureRecord } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
 import { type StoredEntry, entryKinds } from "../journal/entry.ts";
-import { byReference, largeFrom, sealBlob } from "../journal/large-payload.ts";
+import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
@@ -107,9 +107,9 @@ export function firstEntries(
     ...(agentOwner === undefined ? {} : { agentOwner }),
     ...(parent === null ? {} : { causes: [parent] }),
   });
-  const large = inputText !== null && inputText.length >= largeFrom;
+  const large = inputText !== null && inputText.length >= engine.largeFrom;
   const kept = large
-    ? byReference(engine.codec, tenant, inputText, null, meta)
+    ? byReference(engine.codec, tenant, engine.largeFrom, inputText, null, meta)
     : { plain: inputText, meta, texts: noTexts };
   const entry: StoredEntry = {
     seq: 1,

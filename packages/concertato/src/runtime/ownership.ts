@@ -346,6 +346,7 @@ export class Ownership {
       const run = this.#engine.runs.get(poked.key);
       if (run === undefined) continue;
       run.priority = poked.priority;
+      run.poked = true;
       this.admit(run);
     }
   }

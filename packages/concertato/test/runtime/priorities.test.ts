@@ -43,6 +43,18 @@ onBothStores("runs that stand in line", (place) => {
     expect(order).toEqual(["second", "first"]);
   });
 
+  test("that rest are looked at once when their priority changes, and not over and over", async () => {
+    const waiting = workflow({ name: "waiting" }, (_input, ctx) => ctx.waitFor("go"));
+    const worker = await place().open([waiting]);
+    const job = await worker.app.start(waiting, 0);
+    await place().until("at rest", async () => (await place().row(job.runId)).status === "waiting");
+    await worker.app.prioritise(job.runId, 8);
+    await place().world.advance(1_000);
+    expect(await place().row(job.runId)).toMatchObject({ priority: 8, wake: null });
+    await worker.app.signal(job.runId, "go", "went");
+    await place().until("done", async () => (await place().row(job.runId)).status === "completed");
+  });
+
   test("pass their priority on to the runs they start", async () => {
     const { order, note } = noting();
     const parent = workflow({ name: "parent", uses: [note] }, async (input, ctx) => {
