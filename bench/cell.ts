@@ -15,10 +15,19 @@ export interface Verdict {
 export interface Cell {
   /** Untimed; before every repetition, also the warm-up ones. */
   readonly prepare?: () => Promise<void>;
-  /** One repetition. Answers how many units (steps, or runs of a map) it did. */
-  readonly repeat: () => Promise<number>;
+  /** One repetition. Answers how many units (steps, or runs of a map) it did, with their time where it knows better. */
+  readonly repeat: () => Promise<number | Timed>;
   /** Closes, and reads back what all repetitions left behind. */
   readonly check: () => Promise<Verdict>;
+  /** Further figures, taken after the check. */
+  readonly figures?: () => Promise<Readonly<Record<string, number>>>;
+}
+
+/** Units of a repetition that took place in another process, in all. */
+export interface Timed {
+  readonly units: number;
+  readonly wallUs: number;
+  readonly cpuUs: number;
 }
 
 /** How a cell is measured. */

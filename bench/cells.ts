@@ -1,4 +1,4 @@
-/** Every cell by name, with how often it is repeated. Sized so that a whole suite stays under 90 seconds. */
+/** Every cell by name, with how often it is repeated. Sized so that a suite stays under three minutes without `--full`. */
 import type { Cell, CellSpec } from "./cell.ts";
 import type { HandOptions } from "./floors/journal-by-hand.ts";
 import type { FanOutOptions } from "./workloads/fan-out.ts";
@@ -18,6 +18,21 @@ const fanOut =
   (options: FanOutOptions) =>
   async (folder: string): Promise<Cell> =>
     (await import("./workloads/fan-out.ts")).fanOutCell(folder, options);
+
+const cyclic =
+  (turns: number) =>
+  async (folder: string): Promise<Cell> =>
+    (await import("./workloads/cyclic.ts")).cyclicCell(folder, { turns });
+
+const restart =
+  (runs: number) =>
+  async (folder: string): Promise<Cell> =>
+    (await import("./workloads/restart.ts")).restartCell(folder, { runs });
+
+const restartFloor =
+  (runs: number) =>
+  async (folder: string): Promise<Cell> =>
+    (await import("./workloads/restart.ts")).restartFloor(folder, { runs });
 
 const floors = {
   "floor loop": {
@@ -55,6 +70,26 @@ const floors = {
     repetitions: 5,
     open: byHand({ durability: "full", perTransaction: 100, rows: 20_000, fenced: false }),
   },
+  "floor messages 5000": {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) =>
+      (await import("./floors/journal-by-hand.ts")).messagesFloor(folder, { messages: 5_000, perTransaction: 1 }),
+  },
+  "floor starting": {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) => (await import("./floors/waiting-by-hand.ts")).startingFloor(folder, { runs: 10_000 }),
+  },
+  "floor resuming": {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) =>
+      (await import("./floors/waiting-by-hand.ts")).resumingFloor(folder, { runs: 2_000, batches: 6 }),
+  },
+  "floor restart 1000": { warmups: 1, repetitions: 5, open: restartFloor(1_000) },
+  "floor restart 10000": { warmups: 1, repetitions: 5, open: restartFloor(10_000) },
+  "floor restart 100000": { warmups: 1, repetitions: 5, open: restartFloor(100_000) },
   "floor map 1000": {
     warmups: 20,
     repetitions: 15,
@@ -117,6 +152,38 @@ const contestants = {
     warmups: 1,
     repetitions: 5,
     open: sequence({ store: "full", steps: 50, together: 100, runs: 200, subscribed: false }),
+  },
+  "W4 5000": { warmups: 1, repetitions: 5, open: cyclic(5_000) },
+  "W4 50000": { warmups: 0, repetitions: 3, open: cyclic(50_000) },
+  "W4 100000": { warmups: 0, repetitions: 5, open: cyclic(100_000) },
+  "W5 starting": {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) => (await import("./workloads/waiting.ts")).startingCell(folder, { runs: 10_000 }),
+  },
+  "W5 resuming": {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) => (await import("./workloads/waiting.ts")).resumingCell(folder, { runs: 2_000, batches: 6 }),
+  },
+  "W5 starting million": {
+    warmups: 0,
+    repetitions: 1,
+    open: async (folder) => (await import("./workloads/waiting.ts")).startingCell(folder, { runs: 1_000_000 }),
+  },
+  "W5 resuming among a million": {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) =>
+      (await import("./workloads/waiting.ts")).resumingCell(folder, { runs: 2_000, batches: 6, others: 988_000 }),
+  },
+  "W9 1000": { warmups: 1, repetitions: 5, open: restart(1_000) },
+  "W9 10000": { warmups: 0, repetitions: 3, open: restart(10_000) },
+  "W9 100000": { warmups: 0, repetitions: 3, open: restart(100_000) },
+  W10: {
+    warmups: 1,
+    repetitions: 5,
+    open: async (folder) => (await import("./workloads/simulator.ts")).simulatorCell(folder, { seeds: 300 }),
   },
   "W3 memory 1000": { warmups: 10, repetitions: 9, open: fanOut({ store: "memory", items: 1_000 }) },
   "W3 memory 10000": { warmups: 4, repetitions: 7, open: fanOut({ store: "memory", items: 10_000 }) },

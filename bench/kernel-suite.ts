@@ -20,19 +20,23 @@ export interface Workload {
   readonly id: string;
   readonly title: string;
   /** What a figure is for. */
-  readonly unit: "µs/step" | "ms/run";
-  readonly floor: CellName;
+  readonly unit: "µs/step" | "ms/run" | "µs/run" | "ms/restart" | "µs/seed";
+  /** Null where there is nothing that a person would write by hand. */
+  readonly floor: CellName | null;
   readonly floorTitle: string;
   readonly contestant: CellName;
   readonly goals: (ours: Measurement, floor: Measurement) => readonly Goal[];
   /** Most of its time it waits for the disk, so CPU time says little about it. */
   readonly waits?: boolean;
+  /** Takes minutes: only with `--full`. */
+  readonly full?: boolean;
   /** Measured earlier, on another machine state and with their own adapters: not of this run. */
   readonly published: string;
 }
 
 /** A question about two workloads: does the time grow as the work does? */
 export interface Growth {
+  readonly full?: boolean;
   readonly id: string;
   readonly title: string;
   readonly small: CellName;
@@ -60,6 +64,21 @@ const milliseconds =
 const megabytes =
   (limit: number) =>
   (ours: Measurement): Goal => ({ text: `≤ ${limit} MB`, reached: ours.peakRssMb <= limit });
+
+const perSecond =
+  (rate: number) =>
+  (ours: Measurement): Goal => ({
+    text: `≥ ${rate.toLocaleString("en-US")} a second`,
+    reached: ours.wallUs <= 1e6 / rate,
+  });
+
+const keptAtMost =
+  (bytes: number, text: string) =>
+  (ours: Measurement): Goal => ({ text: `≤ ${text}`, reached: (ours.keptBytes ?? 0) <= bytes });
+
+const figureAtMost =
+  (name: string, limit: number, unit: string) =>
+  (ours: Measurement): Goal => ({ text: `${name} ≤ ${limit} ${unit}`, reached: (ours.figures?.[name] ?? 0) <= limit });
 
 const all =
   (...goals: readonly ((ours: Measurement, floor: Measurement) => Goal)[]) =>
@@ -210,9 +229,148 @@ export const workloads: readonly Workload[] = [
     goals: all(milliseconds(150)),
     published: "",
   },
+  {
+    id: "W4",
+    title: "one run of 5,000 turns, an agent and a message each",
+    unit: "ms/run",
+    floor: "floor messages 5000",
+    floorTitle: "1 insert a transaction",
+    contestant: "W4 5000",
+    goals: all(milliseconds(200), keptAtMost(2.5e6, "2.5 MB")),
+    published: "LangGraph DeltaChannel 3,110, 11 MB; Mastra 17,600",
+  },
+  {
+    id: "W4",
+    title: "the same, 50,000 turns",
+    unit: "ms/run",
+    floor: "floor messages 5000",
+    floorTitle: "5,000 of them",
+    contestant: "W4 50000",
+    goals: none,
+    published: "quadratic, or not possible",
+  },
+  {
+    id: "W4",
+    title: "the same, 100,000 turns",
+    unit: "ms/run",
+    floor: "floor messages 5000",
+    floorTitle: "5,000 of them",
+    contestant: "W4 100000",
+    goals: none,
+    published: "",
+    full: true,
+  },
+  {
+    id: "W5",
+    title: "10,000 runs started that wait for a person",
+    unit: "µs/run",
+    floor: "floor starting",
+    floorTitle: "a row, 100 a transaction",
+    contestant: "W5 starting",
+    goals: all(
+      perSecond(25_000),
+      keptAtMost(1_000, "1 kB each"),
+      figureAtMost("heapBytesEach", 50, "B"),
+      figureAtMost("readyMs", 1_000, "ms"),
+    ),
+    published: "Mastra 425; LangGraph 1,149",
+  },
+  {
+    id: "W5",
+    title: "resumed by a fresh process, answer to committed end",
+    unit: "µs/run",
+    floor: "floor resuming",
+    floorTitle: "a row, 100 a transaction",
+    contestant: "W5 resuming",
+    goals: all(perSecond(15_000)),
+    published: "Mastra 373; LangGraph 962",
+  },
+  {
+    id: "W5",
+    title: "1,000,000 runs started that wait for a person",
+    unit: "µs/run",
+    floor: "floor starting",
+    floorTitle: "a row, 100 a transaction",
+    contestant: "W5 starting million",
+    goals: all(
+      perSecond(25_000),
+      keptAtMost(1_000, "1 kB each"),
+      figureAtMost("heapBytesEach", 50, "B"),
+      figureAtMost("readyMs", 1_000, "ms"),
+    ),
+    published: "",
+    full: true,
+  },
+  {
+    id: "W5",
+    title: "resumed by a fresh process among 1,000,000",
+    unit: "µs/run",
+    floor: "floor resuming",
+    floorTitle: "a row, 100 a transaction",
+    contestant: "W5 resuming among a million",
+    goals: all(perSecond(15_000)),
+    published: "",
+    full: true,
+  },
+  {
+    id: "W9",
+    title: "killed with 1,000 open runs: start to first step",
+    unit: "ms/restart",
+    floor: "floor restart 1000",
+    floorTitle: "bare process, one statement",
+    contestant: "W9 1000",
+    goals: all(milliseconds(300)),
+    published: "",
+  },
+  {
+    id: "W9",
+    title: "the same with 10,000",
+    unit: "ms/restart",
+    floor: "floor restart 10000",
+    floorTitle: "bare process, one statement",
+    contestant: "W9 10000",
+    goals: none,
+    published: "",
+  },
+  {
+    id: "W9",
+    title: "the same with 100,000",
+    unit: "ms/restart",
+    floor: "floor restart 100000",
+    floorTitle: "bare process, one statement",
+    contestant: "W9 100000",
+    goals: all(milliseconds(1_500)),
+    published: "",
+    full: true,
+  },
+  {
+    id: "W10",
+    title: "simulator, the real kernel, one core",
+    unit: "µs/seed",
+    floor: null,
+    floorTitle: "",
+    contestant: "W10",
+    goals: all(perSecond(500)),
+    published: "",
+  },
 ];
 
 export const growths: readonly Growth[] = [
+  {
+    id: "W4",
+    title: "growth of CPU time, 5,000 to 50,000 turns",
+    small: "W4 5000",
+    large: "W4 50000",
+    timesLarger: 10,
+  },
+  {
+    id: "W4",
+    title: "growth of CPU time, 5,000 to 100,000 turns",
+    small: "W4 5000",
+    large: "W4 100000",
+    timesLarger: 20,
+    full: true,
+  },
   {
     id: "W3",
     title: "growth of CPU time in memory, 1,000 to 10,000",
@@ -243,5 +401,5 @@ export function growthGoal(
 
 /** Cells that the chosen workloads need, floor and contestant side by side, each once. */
 export function cellsOf(chosen: readonly Workload[]): readonly CellName[] {
-  return [...new Set(chosen.flatMap(({ floor, contestant }) => [floor, contestant]))];
+  return [...new Set(chosen.flatMap(({ floor, contestant }) => (floor === null ? [contestant] : [floor, contestant])))];
 }

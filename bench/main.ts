@@ -22,7 +22,10 @@ async function main(options: Options): Promise<number> {
       console.log(helpText);
       return 0;
     case "list":
-      for (const { id, title, floorTitle } of workloads) console.log(`${id.padEnd(4)} ${title} (floor: ${floorTitle})`);
+      for (const { id, title, floor, floorTitle, full } of workloads) {
+        const beside = floor === null ? "no floor" : `floor: ${floorTitle}`;
+        console.log(`${id.padEnd(4)} ${title} (${beside})${full === true ? " --full" : ""}`);
+      }
       return 0;
     case "wrong":
       console.error(`${options.reason}\n\n${helpText}`);
@@ -34,13 +37,16 @@ async function main(options: Options): Promise<number> {
 }
 
 async function kernel(options: Extract<Options, { kind: "kernel" }>): Promise<void> {
-  const chosen = workloads.filter(({ id }) => options.only.length === 0 || options.only.includes(id.toLowerCase()));
+  const wanted = ({ full = false }: { readonly full?: boolean }): boolean => options.full || !full;
+  const chosen = workloads
+    .filter(({ id }) => options.only.length === 0 || options.only.includes(id.toLowerCase()))
+    .filter(wanted);
   const scratch = makeScratch();
   try {
     const env = environment(root, scratch);
     const measured = await measureAll(cellsOf(chosen), { scratch, profile: options.profile });
     const rows = reportRows(chosen, measured);
-    const growth = growthRows(growths, measured);
+    const growth = growthRows(growths.filter(wanted), measured);
     const results = JSON.stringify({ suite: "kernel", environment: env, rows, growth }, null, 2);
     if (options.save) console.error(`saved ${save(env, results)}`);
     if (options.json) console.log(results);

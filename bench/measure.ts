@@ -1,6 +1,6 @@
 /** Measures one cell in this process: warm-up, repetitions, then the checker. Nothing else may run here. */
 import { versions } from "node:process";
-import type { CellSpec } from "./cell.ts";
+import type { Cell, CellSpec, Timed } from "./cell.ts";
 import { type HotFunction, profiled } from "./profile.ts";
 import { peakRssMb, type Usage, usage } from "./resources.ts";
 import { median } from "./statistics.ts";
@@ -21,6 +21,8 @@ export interface Measurement {
   readonly othersShare: number | null;
   readonly entriesChecked: number;
   readonly node: string;
+  /** What else the cell measured. */
+  readonly figures?: Readonly<Record<string, number>>;
   /** Where the time went, when asked for. */
   readonly hot?: readonly HotFunction[];
 }
@@ -45,7 +47,7 @@ export async function measure(spec: CellSpec, options: MeasureOptions): Promise<
   let units = 0;
   for (let index = 0; index < spec.warmups; index++) {
     await cell.prepare?.();
-    units += await cell.repeat();
+    units += unitsOf(await cell.repeat());
   }
   const samples: Sample[] = [];
   const repeatAll = async (): Promise<void> => {
@@ -60,6 +62,7 @@ export async function measure(spec: CellSpec, options: MeasureOptions): Promise<
   const peak = peakRssMb();
   for (const one of samples) units += one.units;
   const verdict = await cell.check();
+  const figures = await cell.figures?.();
   return {
     ...summaryOf(samples),
     keptBytes: verdict.keptBytes === undefined ? null : verdict.keptBytes / units,
@@ -67,18 +70,21 @@ export async function measure(spec: CellSpec, options: MeasureOptions): Promise<
     othersShare: othersShare(before, after),
     entriesChecked: verdict.entries,
     node: versions.node,
+    ...(figures === undefined ? {} : { figures }),
     ...(hot === undefined ? {} : { hot }),
   };
 }
 
-async function sample(repeat: () => Promise<number>): Promise<Sample> {
+const unitsOf = (done: number | Timed): number => (typeof done === "number" ? done : done.units);
+
+async function sample(repeat: Cell["repeat"]): Promise<Sample> {
   const before = usage(null);
-  const units = await repeat();
+  const done = await repeat();
   const after = usage(null);
   return {
-    units,
-    wallUs: after.wallUs - before.wallUs,
-    cpuUs: after.cpuUs - before.cpuUs,
+    units: unitsOf(done),
+    wallUs: typeof done === "number" ? after.wallUs - before.wallUs : done.wallUs,
+    cpuUs: typeof done === "number" ? after.cpuUs - before.cpuUs : done.cpuUs,
     writtenBytes:
       before.writtenBytes === null || after.writtenBytes === null ? null : after.writtenBytes - before.writtenBytes,
   };

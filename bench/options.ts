@@ -9,14 +9,17 @@ export type Options =
       readonly json: boolean;
       readonly save: boolean;
       readonly profile: boolean;
+      /** Also what takes minutes. */
+      readonly full: boolean;
       /** Ids of workloads, in lower case; empty: all. */
       readonly only: readonly string[];
     };
 
-export const helpText = `npm run bench -- kernel [--only W2a,W3] [--json] [--save] [--profile]
+export const helpText = `npm run bench -- kernel [--only W2a,W3] [--full] [--json] [--save] [--profile]
 npm run bench -- --list
 
   --only     these workloads
+  --full     also what takes minutes: a million waiting runs, 100,000 open runs, 100,000 turns
   --json     everything as one JSON document on standard output
   --save     keep the results in bench/results/
   --profile  also say where the time goes (the figures are then slower)`;
@@ -31,7 +34,7 @@ export function parseOptions(args: readonly string[]): Options {
   for (let index = 0; index < rest.length; index++) {
     const flag = rest[index] ?? "";
     if (flag === "--only") only = (rest[++index] ?? "").toLowerCase().split(",");
-    else if (["--json", "--save", "--profile"].includes(flag)) flags.add(flag);
+    else if (["--json", "--save", "--profile", "--full"].includes(flag)) flags.add(flag);
     else return { kind: "wrong", reason: `There is no option "${flag}".` };
   }
   const unknown = only.find((id) => !workloads.some((workload) => workload.id.toLowerCase() === id));
@@ -41,6 +44,7 @@ export function parseOptions(args: readonly string[]): Options {
     json: flags.has("--json"),
     save: flags.has("--save"),
     profile: flags.has("--profile"),
+    full: flags.has("--full"),
     only,
   };
 }

@@ -8,9 +8,10 @@ export interface ReportRow {
   readonly title: string;
   readonly unit: Workload["unit"];
   readonly floorTitle: string;
-  readonly floor: Measurement;
+  /** Null where there is none. */
+  readonly floor: Measurement | null;
   readonly ours: Measurement;
-  readonly timesFloor: number;
+  readonly timesFloor: number | null;
   /** Others were at work on either side: goals were judged by CPU time. */
   readonly noisy: boolean;
   readonly goals: readonly Goal[];
@@ -28,15 +29,14 @@ export interface GrowthRow {
 
 export function reportRows(workloads: readonly Workload[], measured: Measured): readonly ReportRow[] {
   return workloads.flatMap((workload) => {
-    const floor = measured.get(workload.floor);
+    const floor = workload.floor === null ? null : measured.get(workload.floor);
     const ours = measured.get(workload.contestant);
     if (floor === undefined || ours === undefined) return [];
     const { id, title, unit, floorTitle, published } = workload;
-    const noisy = isNoisy(floor) || isNoisy(ours);
-    const goals = noisy ? goalsWhenNoisy(workload, ours, floor) : workload.goals(ours, floor);
-    return [
-      { id, title, unit, floorTitle, floor, ours, timesFloor: ours.wallUs / floor.wallUs, noisy, goals, published },
-    ];
+    const noisy = (floor !== null && isNoisy(floor)) || isNoisy(ours);
+    const goals = noisy ? goalsWhenNoisy(workload, ours, floor ?? ours) : workload.goals(ours, floor ?? ours);
+    const timesFloor = floor === null ? null : ours.wallUs / floor.wallUs;
+    return [{ id, title, unit, floorTitle, floor, ours, timesFloor, noisy, goals, published }];
   });
 }
 

@@ -39,10 +39,10 @@ export function timesText(rows: readonly ReportRow[], growths: readonly GrowthRo
     row.title,
     row.floorTitle,
     row.unit,
-    time(row, row.floor),
+    row.floor === null ? "" : time(row, row.floor),
     time(row, row.ours),
-    row.timesFloor.toFixed(2),
-    (row.ours.cpuUs / row.floor.cpuUs).toFixed(2),
+    row.timesFloor?.toFixed(2) ?? "",
+    row.floor === null ? "" : (row.ours.cpuUs / row.floor.cpuUs).toFixed(2),
     goalsText(row.goals, row.noisy),
     row.published,
   ]);
@@ -75,20 +75,24 @@ export function resourcesText(rows: readonly ReportRow[]): string {
     "kept B",
     "checked",
     "others",
+    "",
   ];
   const body = rows.map((row) => [
     row.id,
     row.title,
     `${short(scaled(row, row.ours.cpuUs))} ${row.unit}`,
-    short(scaled(row, row.floor.cpuUs)),
+    row.floor === null ? "" : short(scaled(row, row.floor.cpuUs)),
     `${short(scaled(row, row.ours.fastestUs))}–${short(scaled(row, row.ours.slowestUs))}`,
     row.ours.peakRssMb.toFixed(0),
-    row.floor.peakRssMb.toFixed(0),
+    row.floor?.peakRssMb.toFixed(0) ?? "",
     bytes(row.ours.writtenBytes),
-    bytes(row.floor.writtenBytes),
+    bytes(row.floor?.writtenBytes ?? null),
     bytes(row.ours.keptBytes),
     `${grouped(row.ours.entriesChecked)} entries`,
     noise(row),
+    Object.entries(row.ours.figures ?? {})
+      .map(([name, value]) => `${name} ${short(value)}`)
+      .join(", "),
   ]);
   return columns([head, ...body], [3, 5, 6, 7, 8, 9, 10, 11]);
 }
@@ -115,7 +119,7 @@ function verdict(reached: boolean | null): string {
 
 /** How much of the core went to others while this row was measured, on either side. */
 function noise(row: ReportRow): string {
-  const share = Math.max(row.ours.othersShare ?? 0, row.floor.othersShare ?? 0);
+  const share = Math.max(row.ours.othersShare ?? 0, row.floor?.othersShare ?? 0);
   return row.noisy ? `NOISY ${(share * 100).toFixed(0)} %` : `${(share * 100).toFixed(0)} %`;
 }
 
@@ -124,7 +128,7 @@ function time(row: ReportRow, { wallUs }: Measurement): string {
 }
 
 function scaled(row: ReportRow, us: number): number {
-  return row.unit === "ms/run" ? us / 1000 : us;
+  return row.unit.startsWith("ms") ? us / 1000 : us;
 }
 
 function short(value: number): string {

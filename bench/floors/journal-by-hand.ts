@@ -75,7 +75,8 @@ export class HandJournal {
   #writeRow(run: number): void {
     const before = this.#seq[run] ?? 0;
     const input = payload(before);
-    const body = `${JSON.stringify(stepped(input))}\n${JSON.stringify(input)}`;
+    // As Concertato stores a step of a chain: its input is the output before it, and is named.
+    const body = `${JSON.stringify(stepped(input))}\n=${before}`;
     const seq = before + 1;
     const { lastInsertRowid } = this.#insert.run(
       this.#head[run] ?? 0,
@@ -114,6 +115,25 @@ export async function journalFloor(folder: string, options: HandOptions): Promis
     repeat: async () => {
       journal.write(options.rows);
       return options.rows;
+    },
+    check: async () => journal.check(),
+  };
+}
+
+/** A conversation: one message after the other, each in a transaction; a unit is the whole. */
+export async function messagesFloor(
+  folder: string,
+  options: { readonly messages: number; readonly perTransaction: number },
+): Promise<Cell> {
+  const journal = new HandJournal(folder, {
+    durability: "normal",
+    perTransaction: options.perTransaction,
+    fenced: false,
+  });
+  return {
+    repeat: async () => {
+      journal.write(options.messages);
+      return 1;
     },
     check: async () => journal.check(),
   };
