@@ -15,7 +15,7 @@ import {
   type RunRow,
   type RunStatus,
 } from "./journal/store.ts";
-import { type Agent, agentId } from "./runtime/agent.ts";
+import { type Agent, agentId, type Saying } from "./runtime/agent.ts";
 import { cancelNames } from "./runtime/cancelled-run.ts";
 import type { Engine } from "./runtime/engine.ts";
 import type { SendOptions } from "./runtime/context.ts";
@@ -36,6 +36,7 @@ import {
   type WaitSummary,
 } from "./run-summary.ts";
 import { prune, type Pruned, type PruneOptions, type Retention } from "./retention.ts";
+import { sayings, textOf } from "./sayings.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -90,6 +91,13 @@ export interface Job<Output> {
   result(): Promise<Output>;
   /** Every committed entry after `after`, as it is committed, up to the run's end. `live: false` stops at the present. */
   events(options?: { readonly after?: number; readonly live?: boolean }): AsyncGenerator<Entry, void, undefined>;
+  /**
+   * What its models say, while they say it, with who says it. What was said before, or in another process, comes whole,
+   * as it was recorded.
+   */
+  sayings(): AsyncGenerator<Saying, void, undefined>;
+  /** The text of what its models say, of all agents or of one (by name). */
+  text(options?: { readonly agent?: string }): AsyncGenerator<string, void, undefined>;
 }
 
 const page = 200;
@@ -270,6 +278,8 @@ export class App implements AsyncDisposable {
         throw new AgentFailure(end.failure);
       },
       events: (options = {}) => this.#events(runId, options.after ?? 0, options.live ?? true),
+      sayings: () => sayings(this.#engine, runId, this.#events(runId, 0, true)),
+      text: (options = {}) => textOf(sayings(this.#engine, runId, this.#events(runId, 0, true)), options.agent),
     };
   }
 

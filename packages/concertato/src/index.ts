@@ -6,6 +6,12 @@ export type { ExcerptLine } from "./journal/excerpt.ts";
 export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
 export type { ReplayWarning } from "./runtime/replay-direction.ts";
 export type { RunSummary, WaitSummary } from "./run-summary.ts";
+export { agent } from "./agents/agent.ts";
+export type { AgentOptions, ModelSettings } from "./agents/agent.ts";
+export { healed } from "./agents/messages.ts";
+export type { Message, MessagePart } from "./agents/messages.ts";
+export type { ModelChoice } from "./agents/models.ts";
+export type { PriceBook, TokenPrice } from "./agents/price-book.ts";
 export { human } from "./agents/human.ts";
 export type { HumanOptions } from "./agents/human.ts";
 export { tool } from "./agents/tool.ts";
@@ -32,6 +38,8 @@ export type {
   Argument,
   AttemptContext,
   AttemptUsage,
+  Saying,
+  SayingKind,
   ProbeAnswer,
   RetryPolicy,
 } from "./runtime/agent.ts";

@@ -1,7 +1,9 @@
 /** The composition root: puts store, world, codec and engine together. The only place that knows a store by name. */
 import type { World } from "./kernel/world.ts";
 import type { Durability, PayloadCodec, Store } from "./journal/store.ts";
+import { modelsService } from "./agents/models.ts";
 import { App } from "./app.ts";
+import { AppModels, type ModelOptions } from "./app-models.ts";
 import { realWorld } from "./real-world.ts";
 import type { Agent, Argument } from "./runtime/agent.ts";
 import { Engine } from "./runtime/engine.ts";
@@ -10,7 +12,7 @@ import { Retention, type RetentionOptions } from "./retention.ts";
 import { MemoryStore } from "./store/memory-store.ts";
 
 /** How an app is opened. Everything has a default. */
-export interface OpenOptions {
+export interface OpenOptions extends ModelOptions {
   /** Agents this process may execute; those they use come along. */
   readonly agents?: readonly Agent[];
   /** `client` reads, starts, answers and cancels, and executes nothing. Default `worker`. */
@@ -50,6 +52,7 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
     store,
     world,
     codec,
+    services: new Map([[modelsService, new AppModels(options)]]),
     ...(own ? { pollMs: 0 } : {}),
     ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
     ...(options.maxActive === undefined ? {} : { maxActive: options.maxActive }),

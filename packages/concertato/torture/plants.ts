@@ -78,6 +78,9 @@ async function twice(
     attempt: attempt.attempt,
     signal: new AbortController().signal,
     usage,
+    heard: false,
+    say: usage,
+    service: usage,
   };
   const receipt = await effect(tool, label, attempt);
   if (tool === "mail") setTimeout(() => void effect(tool, label, repeated).catch(() => undefined), 100);

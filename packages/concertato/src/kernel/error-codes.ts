@@ -11,12 +11,21 @@ export const errorCodes = {
   "agent/failed": { retryable: false, remedy: "Read the cause; the agent's own code threw it." },
   "agent/input-invalid": { retryable: false, remedy: "Pass a value that fits the agent's input schema." },
   "agent/name": { retryable: false, remedy: "Use a letter, then letters, digits, dot, dash or underscore." },
+  "agent/no-usable-call": {
+    retryable: false,
+    remedy: "Use a stronger model, or describe the tools and their arguments better.",
+  },
   "agent/output-invalid": { retryable: false, remedy: "Make the agent return what its output schema declares." },
   "agent/refused": { retryable: false, remedy: "A person declined the action; change the request or ask again." },
   "agent/too-few-succeeded": {
     retryable: false,
     remedy: "Read details.causes: why each branch or item failed.",
   },
+  "agent/schema-not-json": {
+    retryable: false,
+    remedy: "Use a schema library that speaks Standard JSON Schema, and types that JSON has.",
+  },
+  "agent/too-many-turns": { retryable: false, remedy: "Raise the agent's turns, or give it a smaller task." },
   "agent/timeout": { retryable: true, remedy: "Raise the timeout or make the step faster." },
   "codec/key-missing": { retryable: false, remedy: "Open the store with the key it was written with." },
   "codec/too-large": { retryable: false, remedy: "Store large payloads outside and pass a reference." },
@@ -31,6 +40,15 @@ export const errorCodes = {
     retryable: false,
     remedy: "Restore the code the run was started with, or raise the agent's version.",
   },
+  "model/malformed": { retryable: true, remedy: "Check that the server speaks the protocol it is configured for." },
+  "model/none": {
+    retryable: false,
+    remedy: "Name a model, start a model server on this machine, or pass a model object.",
+  },
+  "model/refused": { retryable: false, remedy: "Check the key, the model's name and what is sent." },
+  "model/truncated": { retryable: false, remedy: "Raise maxOutputTokens, or ask for less." },
+  "model/unavailable": { retryable: true, remedy: "Wait, or name a further model to fall back on." },
+  "model/unknown": { retryable: false, remedy: "Name a known provider, install its package, and set its key." },
   "policy/usage-invalid": {
     retryable: false,
     remedy: "Tell whole numbers of tokens from 0 and a cost in USD; leave out what is not known.",

@@ -29,6 +29,28 @@ export interface AttemptContext {
    * @throws ConcertatoError `policy/usage-invalid` for a negative or fractional count, or another currency than USD
    */
   usage(used: AttemptUsage): void;
+  /** Somebody listens to what is said while it is said; saying it when nobody does costs nothing but the trouble. */
+  readonly heard: boolean;
+  /** Says something to whoever listens to the run now. It is not recorded: what counts is the output. */
+  say(text: string, kind?: SayingKind): void;
+  /** What the app offers under this name (its models); undefined when it offers nothing. */
+  service<Service>(name: string): Service | undefined;
+}
+
+/** An answer as it comes, or thoughts on the way to it. */
+export type SayingKind = "text" | "reasoning";
+
+/** Something said while work is under way, with who says it. */
+export interface Saying {
+  readonly kind: SayingKind;
+  readonly text: string;
+  readonly runId: string;
+  /** Address of the operation that speaks. */
+  readonly path: string;
+  /** `name@version` of the agent whose operation it is. */
+  readonly agent: string;
+  /** A later attempt starts its answer anew. */
+  readonly attempt: number;
 }
 
 /** What one attempt used. */

@@ -2,7 +2,7 @@
 import { ConcertatoError } from "../kernel/errors.ts";
 import { billionthsOf } from "../kernel/money.ts";
 import { Spent } from "../journal/usage.ts";
-import type { AttemptContext, AttemptUsage } from "./agent.ts";
+import type { AttemptContext, AttemptUsage, SayingKind } from "./agent.ts";
 import { report } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import type { TimerEntry } from "./timer-heap.ts";
@@ -47,6 +47,23 @@ export class AttemptHandle implements AttemptContext {
     // Nobody would record it: the operation has its result, or was given up.
     if (!this.#operation.live) return;
     report(this.#operation, told);
+  }
+
+  get heard(): boolean {
+    const { run } = this.#operation.scope;
+    return !this.#ended && run.engine.hearers.size > 0;
+  }
+
+  say(text: string, kind: SayingKind = "text"): void {
+    if (!this.heard) return;
+    const { scope, path, target } = this.#operation;
+    const agent = target === null ? scope.agentId : this.#operation.agent;
+    scope.run.engine.hear({ kind, text, runId: scope.run.id, path, agent, attempt: this.attempt });
+  }
+
+  service<Service>(name: string): Service | undefined {
+    // Whoever offers it under a name says of what type it is.
+    return this.#operation.scope.run.engine.services.get(name) as Service | undefined;
   }
 
   /** True the first time: the attempt's end counts once. */

@@ -12,7 +12,7 @@ import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
 import { largeFrom } from "../journal/large-payload.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
-import { type Agent, agentId } from "./agent.ts";
+import { type Agent, agentId, type Saying } from "./agent.ts";
 import { usageMeta } from "./ledger.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
@@ -45,6 +45,8 @@ export interface EngineOptions {
   readonly codec: PayloadCodec;
   /** Bytes that waiting runs may take in memory before the longest waiting are given back to the store. Default 64 MiB. */
   readonly warmBytes?: number;
+  /** What attempts may ask for by name: models, for example. */
+  readonly services?: ReadonlyMap<string, unknown>;
   /** How often the store is asked whether another process wrote. Default 50 ms. */
   readonly pollMs?: number;
   /** How often everything is looked through again, whatever events said. Default 500 ms. */
@@ -75,6 +77,10 @@ export class Engine {
   readonly directed: Set<LiveRun> = new Set();
   /** Functions that forks made here were given in place of tools, by run id. */
   readonly stubs: Map<string, StubFunctions> = new Map();
+  /** Told of what attempts say while they are under way. */
+  readonly hearers: Set<(saying: Saying) => void> = new Set();
+  /** What the app offers to attempts, by name. */
+  readonly services: ReadonlyMap<string, unknown>;
   /** The scope whose delivery is being drained: the only one whose body may call ctx. */
   current: Scope | null = null;
   /** Some attempt was started since the last drain; its end may be a microtask away. */
@@ -96,6 +102,7 @@ export class Engine {
     this.store = options.store;
     this.codec = options.codec;
     this.largeFrom = options.largeFrom ?? largeFrom;
+    this.services = options.services ?? new Map();
     this.#deadlines = new Deadlines(options.world);
     this.#wallDeadlines = new WallDeadlines(options.world);
     this.committer = new Committer(this);
@@ -126,6 +133,17 @@ export class Engine {
 
   agentIds(): readonly string[] {
     return [...this.#agents.keys()];
+  }
+
+  /** Passes on what an attempt says. */
+  hear(saying: Saying): void {
+    for (const hearer of this.hearers) {
+      try {
+        hearer(saying);
+      } catch (error) {
+        this.world.report(error);
+      }
+    }
   }
 
   // --- the loop ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import { usageMeta } from "./ledger.ts";
 import { AttemptHandle } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation } from "./operation.ts";
-import { retryWaitMs } from "./retry-policy.ts";
+import { askedWaitMs, retryWaitMs } from "./retry-policy.ts";
 import { ensureStarted, finish, finishText, lastResult } from "./results.ts";
 
 export function launchWork(engine: Engine, operation: Operation): void {
@@ -257,7 +257,7 @@ function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, re
   const { scope } = operation;
   const { world } = engine;
   const { clock } = world;
-  const wait = retryWaitMs(retry, operation.attempt, world.random());
+  const wait = Math.max(askedWaitMs(record), retryWaitMs(retry, operation.attempt, world.random()));
   operation.retried = true;
   operation.until = clock.now() + wait;
   operation.timer = engine.at(clock.monotonic() + wait, () => retryNow(engine, operation));
