@@ -16,7 +16,7 @@ import {
   type RunStatus,
 } from "./journal/store.ts";
 import { type Agent, agentId, type Saying } from "./runtime/agent.ts";
-import { cancelNames } from "./runtime/cancelled-run.ts";
+import { cancelNames } from "./runtime/cancel-order.ts";
 import type { Engine } from "./runtime/engine.ts";
 import type { SendOptions } from "./runtime/context.ts";
 import { mailLimit } from "./runtime/mail-limit.ts";

@@ -46,7 +46,9 @@ export type {
 export type { ByEffect, ForkElsewhere, ForkMode } from "./runtime/fork-description.ts";
 export { done, next } from "./runtime/context.ts";
 export type {
+  ChildArguments,
   ChildHandle,
+  ChildOptions,
   Context,
   Duration,
   ItemWinner,

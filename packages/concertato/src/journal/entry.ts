@@ -120,6 +120,8 @@ export interface EntryMeta {
   readonly status?: FinalStatus;
   /** How the operation appears to its caller: which of the ctx verbs. On issue and result entries. */
   readonly verb?: Verb;
+  /** `child-started`: the end of this run does not concern the new one. */
+  readonly detached?: true;
   /** `map-started`: how many items; `loop-advanced`: which iteration begins. */
   readonly count?: number;
   /**

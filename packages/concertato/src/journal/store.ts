@@ -103,6 +103,8 @@ export interface NewRun {
   readonly at: number;
   /** Default 5. */
   readonly priority?: number;
+  /** The end of its parent does not concern it. */
+  readonly detached?: boolean;
 }
 
 /** A process that runs agents, as the store knows it. */
@@ -167,6 +169,11 @@ export type Change =
       readonly ignores?: readonly string[];
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
       readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
+      /**
+       * Cancels the runs that have this one as parent, and are not detached or finished, as by a `cancel` with this row; those
+       * that are being cancelled already only if `again`. Applied after `creates`; the result names them.
+       */
+      readonly cancelChildren?: { readonly row: InboxSend; readonly again: boolean };
       /** Child runs; one whose id exists already is left as it is. */
       readonly creates?: readonly {
         readonly run: NewRun;
@@ -240,6 +247,8 @@ export type ChangeResult =
       readonly key: number;
       /** `create`, `append`: reference of the first entry written; the others follow by one. */
       readonly firstRef: number;
+      /** `append`: keys of the children that were cancelled with it; absent when there were none. */
+      readonly cancelled?: readonly number[];
     }
   | { readonly ok: false; readonly reason: Refusal /** `exists`: the run already there. */; readonly run?: RunRow };
 

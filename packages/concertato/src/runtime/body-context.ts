@@ -12,6 +12,7 @@ import type { Verb } from "../journal/entry.ts";
 import { type Agent, agentId, type Argument, type AttemptContext, type Schema } from "./agent.ts";
 import { Container } from "./container.ts";
 import type {
+  ChildArguments,
   ChildHandle,
   Context,
   Duration,
@@ -299,15 +300,19 @@ export class BodyContext implements Context {
     }
   }
 
-  start<Input, Output>(agent: Agent<Input, Output>, ...[input]: Argument<Input>): Promise<ChildHandle<Output>> {
-    return heard(this.#start(agent as Agent<unknown, Output>, input));
+  start<Input, Output>(
+    agent: Agent<Input, Output>,
+    ...[input, options]: ChildArguments<Input>
+  ): Promise<ChildHandle<Output>> {
+    return heard(this.#start(agent as Agent<unknown, Output>, input, options?.detached === true));
   }
 
-  async #start<Output>(agent: Agent<unknown, Output>, input: unknown): Promise<ChildHandle<Output>> {
+  async #start<Output>(agent: Agent<unknown, Output>, input: unknown, detached: boolean): Promise<ChildHandle<Output>> {
     const operation = this.#issue("start", agent.name, agentId(agent));
     if (operation === null) return never();
     this.#scope.run.engine.register(agent as Agent);
     operation.input = input;
+    operation.detached = detached;
     const { runId } = (await this.#promise(operation)) as { runId: string };
     // One message tells the end, so one operation waits for it, however often the body asks.
     let ended: Promise<unknown> | null = null;

@@ -8,14 +8,13 @@ import { decodeJson } from "../kernel/json.ts";
 import { entryKinds, type StoredEntry, type Usage } from "../journal/entry.ts";
 import { readBlobs } from "../journal/large-payload.ts";
 import type { Change, InboxRow, InboxSend, RunRow } from "../journal/store.ts";
+import { cancelNames } from "./cancel-order.ts";
+import { childrenCancel, orderingParent } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText } from "./operation.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 import { endRunWith } from "./scope-end.ts";
-
-/** Names of cancel messages: in good order, undoing what is registered; or at once. */
-export const cancelNames = { cancel: "cancel", terminate: "terminate" } as const;
 
 /** Inbox rows read to find the order; more are never there before the run is cancelled. */
 const most = 10_000;
@@ -33,9 +32,12 @@ export async function readCancelOrder(engine: Engine, row: RunRow): Promise<Canc
   const rows = inbox.filter(({ kind }) => kind === "cancel");
   const terminate = rows.find(({ name }) => name === cancelNames.terminate);
   const [first] = rows;
-  const body = (terminate ?? first)?.body;
+  const order = terminate ?? first;
+  const body = order?.body;
   const told = body == null ? "" : decodeJson(engine.codec.open(row.tenant, row.id, body));
-  const reason = typeof told === "string" ? told : "";
+  const parent = order === undefined ? undefined : orderingParent(order.sender);
+  const ended = parent === undefined ? "" : `the run that started it, ${parent}, ended`;
+  const reason = typeof told === "string" && told !== "" ? told : ended;
   return {
     rows,
     terminate: terminate !== undefined,
@@ -83,7 +85,7 @@ function decide(run: LiveRun, { failure }: CancelOrder, earlier: string | null |
 export async function endOfCancelled(
   engine: Engine,
   row: RunRow,
-  { failure }: CancelOrder,
+  { failure, terminate }: CancelOrder,
   used: { readonly usage?: Usage },
 ): Promise<{ readonly change: Change; readonly text: string }> {
   const { store, world, codec } = engine;
@@ -109,6 +111,7 @@ export async function endOfCancelled(
     expectedSeq: row.seq,
     entries: [entry],
     patch: { status: "cancelled", note: noteOf(stopped, used), parked: false, at },
+    cancelChildren: childrenCancel(row.id, at, terminate),
     sends: row.parent === null ? [] : [{ to: row.parent, row: childEnded(engine, row, row.parent, text, at) }],
   };
   return { change, text };

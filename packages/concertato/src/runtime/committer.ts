@@ -185,6 +185,7 @@ export class Committer {
       const result = results[index];
       if (share === undefined || result === undefined) continue;
       share.run.committing = false;
+      if (result.ok && result.cancelled !== undefined) this.#engine.ownership.takenAway(result.cancelled);
       if (result.ok) this.#applyShare(share, result.firstRef);
       else this.#engine.ownership.lost(share.run);
     }
@@ -296,6 +297,10 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
   if (run.sends.length > 0) {
     change.sends = run.sends;
     run.sends = [];
+  }
+  if (run.cancelChildren !== null) {
+    change.cancelChildren = run.cancelChildren;
+    run.cancelChildren = null;
   }
   if (run.blobs.length > 0) {
     change.blobs = run.blobs;

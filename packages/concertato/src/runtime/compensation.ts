@@ -20,6 +20,7 @@ import {
   reportDetails,
   type UndoReport,
 } from "./compensation-agent.ts";
+import { childrenCancel } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import { callScope } from "./nested-call.ts";
 import { innermost, metaText, Operation } from "./operation.ts";
@@ -94,6 +95,8 @@ export function beginCompensation(
   scope.compensating = { status, failureText, chain, done: scope.compensating?.done ?? 0 };
   run.addUndoing(scope);
   run.askedAnew = true;
+  // What it started goes no further while it undoes.
+  if (scope.operation === null) run.cancelChildren = childrenCancel(run.id, run.tick());
   run.write("compensating", scope, {
     op: compensationKey,
     name: compensationAgent.name,

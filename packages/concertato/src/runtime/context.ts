@@ -74,6 +74,20 @@ export interface ReceiveOptions {
   readonly within?: Duration;
 }
 
+/** How a run is started by another. */
+export interface ChildOptions {
+  /**
+   * The new run outlives this one, however it ends. Default false: when this run fails, is cancelled or stopped, the runs
+   * it started that are still open are cancelled, and so are those that they started.
+   */
+  readonly detached?: boolean;
+}
+
+/** Input and options of `ctx.start`; an agent that takes no input is started without. */
+export type ChildArguments<Input> = void extends Input
+  ? readonly [input?: NoInfer<Input>, options?: ChildOptions]
+  : readonly [input: NoInfer<Input>, options?: ChildOptions];
+
 /** A run started by this one, with a journal of its own. */
 export interface ChildHandle<Output> {
   readonly runId: string;
@@ -192,8 +206,11 @@ export interface Context {
    * await ctx.compensate(release, seat);
    */
   compensate<Input>(agent: Agent<Input, unknown>, ...input: Argument<Input>): Promise<void>;
-  /** Starts a run of its own and goes on; the handle can wait for it. */
-  start<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<ChildHandle<Output>>;
+  /**
+   * Starts a run of its own and goes on; the handle can wait for it. When this run fails, or is cancelled or stopped, what
+   * it started and is still open is cancelled with it; `{ detached: true }` lets it live on.
+   */
+  start<Input, Output>(agent: Agent<Input, Output>, ...args: ChildArguments<Input>): Promise<ChildHandle<Output>>;
 
   /**
    * Sends a letter to a channel of another run of the tenant. Resolves when the other run's mailbox has taken it: once,

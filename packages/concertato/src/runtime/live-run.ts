@@ -10,6 +10,7 @@ import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Departure } from "./departure.ts";
 import type { Direction } from "./direction.ts";
+import type { ChildrenCancel } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
@@ -86,6 +87,8 @@ export class LiveRun {
   listens: string[] = [];
   ignores: string[] = [];
   finalPatch: RunPatch | null = null;
+  /** Goes with the commit that ends it, or decides that it ends. */
+  cancelChildren: ChildrenCancel | null = null;
   /** What the run used; null while nothing was. */
   ledger: Ledger | null = null;
   needsFull = false;

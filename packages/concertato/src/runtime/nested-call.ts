@@ -67,12 +67,12 @@ export function startChild(engine: Engine, operation: Operation): void {
       priority: run.priority,
       meta: {},
     });
-    run.creates.push({ run: created, entries, blobs });
+    run.creates.push({ run: operation.detached ? { ...created, detached: true } : created, entries, blobs });
     ensureStarted(scope);
     run.write("child-started", scope, {
       op: operation.key,
       name: operation.name,
-      meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)}}`,
+      meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)}${operation.detached ? ',"detached":true' : ""}}`,
       text: JSON.stringify({ runId: id }),
       operation,
       container: innermost(operation),

@@ -59,6 +59,8 @@ export class Operation {
   input: unknown = undefined;
   /** The input was checked before; checking it again could refuse what a schema made of it. */
   parsed = false;
+  /** `ctx.start`: the end of this run does not concern what it starts. */
+  detached = false;
   /** Text of the input, when it is kept with the result. */
   inputText: string | null = null;
   /** Seq of an entry whose first line is that text, 0 when none is known. */

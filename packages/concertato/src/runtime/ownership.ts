@@ -329,6 +329,7 @@ export class Ownership {
     const { change, text } = await endOfCancelled(this.#engine, row, order, used);
     const result = await this.#engine.committer.submit(change);
     // Refused: the row that was read is not the one that is there.
+    if (result.ok && result.cancelled !== undefined) this.takenAway(result.cancelled);
     if (result.ok) this.#tell(row.id, "cancelled", text);
     else this.#unknown.add(row.key);
     if (row.parent !== null) this.sweepSoon();
@@ -383,6 +384,15 @@ export class Ownership {
     this.#engine.drop(run);
     // Or this process itself took it again, in a claim that did not answer.
     this.#unknown.add(run.key);
+    this.sweepSoon();
+  }
+
+  /** Runs were cancelled by what this process committed: those that it holds are nobody's now, and somebody must end them. */
+  takenAway(keys: readonly number[]): void {
+    for (const key of keys) {
+      const run = this.#engine.runs.get(key);
+      if (run !== undefined) this.#engine.drop(run);
+    }
     this.sweepSoon();
   }
 
@@ -593,6 +603,7 @@ function silence(run: LiveRun): void {
   run.listens = [];
   run.ignores = [];
   run.creates = [];
+  run.cancelChildren = null;
   run.blobs = [];
   run.blobsKnown = null;
 }

@@ -10,6 +10,7 @@ import { cancelOperation, cancelScope } from "./cancellation.ts";
 import { beginCompensation, callCompensation, compensatedFailure } from "./compensation.ts";
 import { chainOf, emptyChain, handUp, undoesInside, undoesWithin, undoneBy } from "./compensation-chain.ts";
 import { comesNext, deliver } from "./delivery.ts";
+import { childrenCancel } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText, type Operation } from "./operation.ts";
@@ -219,6 +220,7 @@ export function endRun(run: LiveRun, status: FinalStatus, text: string | null): 
     parked: false,
     at: written.stored.at,
   };
+  if (failed) run.cancelChildren = childrenCancel(run.id, written.stored.at);
   if (run.parent !== null) {
     const body = text === null ? `{"failed":${failed}}` : `{"failed":${failed},"body":${text}}`;
     const row = {

@@ -65,6 +65,8 @@ export class MemoryStore implements Store {
   readonly durability: Durability = "normal";
   readonly #runs = new Map<number, MemoryRun>();
   readonly #byId = new Map<string, MemoryRun>();
+  /** Keys of runs that end with their parent, by its id. */
+  readonly #children = new Map<string, number[]>();
   readonly #byStartKey = new Map<string, MemoryRun>();
   /** Keys of runs with a wake set, owned or not: what claim and poked look through. */
   readonly #wakes = new Set<number>();
@@ -150,6 +152,8 @@ export class MemoryStore implements Store {
     this.#keep(held, blobs);
     if (startKey !== null) this.#byStartKey.set(startKey, held);
     if (run.owner === null) this.#wakes.add(key);
+    if (run.parent !== null && run.detached !== true)
+      this.#children.set(run.parent, [...(this.#children.get(run.parent) ?? []), key]);
     return { ok: true, key, firstRef };
   }
 
@@ -195,8 +199,11 @@ export class MemoryStore implements Store {
     this.#keep(held, change.blobs);
     if (!isFinal(row.status)) this.#listen(held, change.listens ?? [], change.ignores ?? []);
     for (const child of change.creates ?? []) this.#create(child);
+    const cancelled = change.cancelChildren && this.#cancelChildren(row.id, change.cancelChildren);
     for (const send of change.sends ?? []) this.#send(send.to, send.row);
-    return { ok: true, key: row.key, firstRef };
+    return cancelled === undefined || cancelled.length === 0
+      ? { ok: true, key: row.key, firstRef }
+      : { ok: true, key: row.key, firstRef, cancelled };
   }
 
   #listen(held: MemoryRun, listens: readonly string[], ignores: readonly string[]): void {
@@ -256,6 +263,15 @@ export class MemoryStore implements Store {
     // Whatever it needed to go on: anybody can end it, or find out what undoing it needs.
     held.row.needs = null;
     return applied;
+  }
+
+  #cancelChildren(parent: string, { row, again }: NonNullable<Append["cancelChildren"]>): readonly number[] {
+    const open = (this.#children.get(parent) ?? []).filter((key) => {
+      const child = this.#runs.get(key)?.row;
+      return child !== undefined && !isFinal(child.status) && (again || !child.cancelling);
+    });
+    for (const key of open) this.#cancel(this.#runs.get(key)?.row.id ?? "", row);
+    return open;
   }
 
   #evict(change: Evict): ChangeResult {

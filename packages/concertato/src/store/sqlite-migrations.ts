@@ -18,7 +18,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { blobTables, deletedRunTable, dueIndexes, mailTables } from "./sqlite-tables.ts";
+import { blobTables, childIndex, deletedRunTable, dueIndexes, mailTables } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -33,6 +33,7 @@ const steps: readonly Step[] = [
     statements: [
       `alter table run add column priority integer not null default 5`,
       `alter table run add column needs integer not null default 0`,
+      `alter table run add column detached integer not null default 0`,
       `alter table owner add column agents text not null default '[]'`,
       `drop index run_due`,
       dueIndexes,
@@ -40,6 +41,7 @@ const steps: readonly Step[] = [
       deletedRunTable,
       `alter table run add column linked integer not null default 0`,
       mailTables,
+      childIndex,
     ],
   },
 ];

@@ -68,6 +68,11 @@ create table blob_ref (
 create index blob_ref_blob on blob_ref (blob);
 `;
 
+/** What the end of a run cancels: the runs it has started. */
+export const childIndex: string = `
+create index run_child on run (parent) where detached = 0 and parent is not null;
+`;
+
 /**
  * Runs that were deleted and whose entries still lie there: they go in slices, from the last one back. Since schema 2.
  */
@@ -109,13 +114,14 @@ create table run (
   input_hash text not null,
   parent text,
   priority integer not null default 5,
+  detached integer not null default 0, -- the end of its parent does not concern it
   needs integer not null default 0,    -- agent.id that its next owner must have too, 0 for none
   linked integer not null default 0    -- it has rows in the tables of mail, which go when it ends
 ) strict;
 create unique index run_start_key on run (tenant, start_key) where start_key is not null;
 ${dueIndexes}create index run_owned on run (owner, wake) where owner is not null;
 create index run_status on run (status);
-
+${childIndex}
 create table entry (
   ref integer primary key,
   prev integer not null,               -- ref of the run's previous entry, 0 for the first

@@ -141,8 +141,11 @@ export class ChangeWriter {
     if (change.blobs !== undefined) this.#keepBlobs(change.run, change.blobs);
     if (change.ignores !== undefined || change.listens !== undefined) this.#listen(change);
     for (const child of change.creates ?? []) this.#insertRun(child);
+    const cancelled =
+      change.cancelChildren === undefined ? [] : this.#cancelChildren(change.run, change.cancelChildren);
     for (const { to, row } of change.sends ?? []) this.#send(to, row);
-    return applied(change.run, firstRef);
+    if (cancelled.length === 0) return applied(change.run, firstRef);
+    return { ok: true, key: change.run, firstRef, cancelled };
   }
 
   #stale(run: number): ChangeResult {
@@ -246,6 +249,7 @@ export class ChangeWriter {
       run.inputHash,
       run.parent,
       run.priority ?? defaultPriority,
+      Number(run.detached === true),
     );
     if (inserted.changes === 0) return undefined;
     const key = Number(inserted.lastInsertRowid);
@@ -300,6 +304,15 @@ export class ChangeWriter {
     this.#insertInboxRow(key, row);
     this.#sql.cancel.run(key);
     return applied(key);
+  }
+
+  #cancelChildren(parent: number, { row, again }: NonNullable<Append["cancelChildren"]>): readonly number[] {
+    const open = rows<readonly [key: number]>(this.#sql.openChildren, parent, Number(again)).map(([key]) => key);
+    for (const key of open) {
+      this.#insertInboxRow(key, row);
+      this.#sql.cancel.run(key);
+    }
+    return open;
   }
 
   #evict({ run, epoch, seq, now, wake, parked }: Evict): ChangeResult {
@@ -398,9 +411,9 @@ function prepareAll(db: DatabaseSync) {
     // The head is the reference that the last entry is about to get: the first takes the largest plus one.
     insertRun: statement(
       `insert into run (seq, head, epoch, status, owner, wake, parked, cancelling, agent, created_at, updated_at,
-         id, tenant, start_key, input_hash, parent, priority)
+         id, tenant, start_key, input_hash, parent, priority, detached)
        values (?1, case ?1 when 0 then 0 else (select coalesce(max(ref), 0) from entry) + ?1 end,
-         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
        on conflict do nothing`,
     ),
 
@@ -425,6 +438,10 @@ function prepareAll(db: DatabaseSync) {
 
     cancel: statement(
       `update run set epoch = epoch + 1, owner = null, cancelling = 1, needs = 0, wake = 0 where key = ?`,
+    ),
+    openChildren: query(
+      `select key from run indexed by run_child where parent = (select id from run where key = ?1) and detached = 0
+         and status < ${firstFinal} and (cancelling = 0 or ?2) order by key`,
     ),
     evict: statement(
       `update run set owner = null, epoch = epoch + 1, wake = ?1, parked = ?2,

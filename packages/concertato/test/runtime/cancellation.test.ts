@@ -148,21 +148,6 @@ describe("cancel", () => {
     expect((await failure(app.cancel("run_nobody"))).code).toBe("run/not-found");
   });
 
-  test("of a parent leaves its children alone: they are runs of their own", async () => {
-    const child = workflow({ name: "child" }, (_input, ctx) => ctx.run(asked, "?"));
-    const parent = workflow({ name: "parent", uses: [child] }, async (_input, ctx) =>
-      (await ctx.start(child, 0)).outcome(),
-    );
-    const lab = new Lab();
-    const { job } = await lab.begin(parent, 0);
-    const [{ runId } = { runId: "" }] = await lab.app.runs({ agent: "child" });
-    await lab.app.cancel(job.runId);
-    await lab.world.settle();
-    await lab.answer(runId, "still here");
-    expect(await lab.app.job(runId).result()).toBe("still here");
-    expect(lab.row(job.runId).status).toBe("cancelled");
-  });
-
   test("leaves other runs of the process alone", async () => {
     const { lab, job } = await underWay("read");
     const other = await lab.app.start(

@@ -785,6 +785,54 @@ export function storeConformance(
       });
     });
 
+    describe("cancelChildren", () => {
+      const ends = (run: RunRow, again = false, status: "failed" | "running" = "failed"): Change =>
+        append(run, {
+          patch: { status },
+          cancelChildren: { row: { ...inboxSend("parent:p", again ? 2 : 1), kind: "cancel" }, again },
+        });
+
+      test("cancels the open children in the same commit, names them, and leaves finished, detached and strange runs alone", async () => {
+        const self = await store.join();
+        const parent = await made(store, "p", { owner: self });
+        const owned = await made(store, "owned", { owner: self, parent: "p" });
+        const queued = await made(store, "queued", { parent: "p" });
+        await made(store, "detached", { owner: self, parent: "p", detached: true });
+        await made(store, "strange", { owner: self, parent: "q" });
+        const over = await made(store, "over", { owner: self, parent: "p" });
+        await commitOne(store, append(over, { patch: { status: "completed" } }));
+        expect(await commitOne(store, ends(parent))).toMatchObject({ ok: true, cancelled: [owned.key, queued.key] });
+        for (const { id } of [owned, queued])
+          expect(await read(store, id)).toMatchObject({ cancelling: true, owner: null, wake: 0, epoch: 2 });
+        for (const id of ["detached", "strange", "over"])
+          expect(await read(store, id)).toMatchObject({ cancelling: false, epoch: 1 });
+        expect(await store.inbox(owned.key, 9)).toMatchObject([{ sender: "parent:p", kind: "cancel" }]);
+        expect(await commitOne(store, append(owned))).toEqual({ ok: false, reason: "stale" });
+      });
+
+      test("leaves those alone that are being cancelled, unless it says again; nothing to cancel is nothing named", async () => {
+        const self = await store.join();
+        const parent = await made(store, "p", { owner: self });
+        const child = await made(store, "c", { owner: self, parent: "p" });
+        await commitOne(store, cancel("c"));
+        const [first] = await store.commit([ends(parent, false, "running")], "normal");
+        expect(first).toMatchObject({ ok: true });
+        expect(first).not.toHaveProperty("cancelled");
+        expect((await read(store, "c")).epoch).toBe(2);
+        const moved = { ...parent, seq: (await read(store, "p")).seq };
+        expect(await commitOne(store, ends(moved, true))).toMatchObject({ cancelled: [child.key] });
+        expect((await read(store, "c")).epoch).toBe(3);
+      });
+
+      test("a refused end cancels nothing", async () => {
+        const self = await store.join();
+        const parent = await made(store, "p", { owner: self });
+        await made(store, "c", { owner: self, parent: "p" });
+        expect(await commitOne(store, ends({ ...parent, epoch: 7 }))).toEqual({ ok: false, reason: "stale" });
+        expect(await read(store, "c")).toMatchObject({ cancelling: false });
+      });
+    });
+
     describe("release", () => {
       const release = (run: RunRow, more: Partial<Extract<Change, { kind: "release" }>> = {}): Change => ({
         kind: "release",
