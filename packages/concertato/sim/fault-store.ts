@@ -190,6 +190,10 @@ export class FaultStore implements Store {
     return this.#read((store) => store.nextWake(now));
   }
 
+  nextLease(): Promise<number | null> {
+    return this.#read((store) => store.nextLease());
+  }
+
   changeToken(): number {
     return this.#disk.truth.changeToken();
   }

@@ -49,6 +49,8 @@ export type {
   ChildArguments,
   ChildHandle,
   ChildOptions,
+  Claim,
+  ClaimOptions,
   Context,
   Duration,
   ItemWinner,

@@ -11,9 +11,19 @@ export interface WaitSummary {
   readonly waitId: string;
   /**
    * `no-worker`: no process that lives has the agent named. `mail`: a letter, which any run or client may send;
-   * `mailbox`: room in a channel of another run.
+   * `mailbox`: room in a channel of another run; `claim`: a key that another run holds.
    */
-  readonly kind: "answer" | "signal" | "child" | "timer" | "retry" | "in-doubt" | "no-worker" | "mail" | "mailbox";
+  readonly kind:
+    | "answer"
+    | "signal"
+    | "child"
+    | "timer"
+    | "retry"
+    | "in-doubt"
+    | "no-worker"
+    | "mail"
+    | "mailbox"
+    | "claim";
   readonly name: string;
   readonly since: number;
   readonly until?: number;

@@ -15,6 +15,8 @@
  *   start                          child-started, (later, for its outcome) result
  *   loop                           [inner entries, loop-advanced]*; its end is a pure function of what was delivered
  *   receive                        wait-opened, [signal-refused]*, result
+ *   claim                          wait-opened, result
+ *   release                        result
  *   send                           send-opened, result
  *   emit, log                      emitted
  *   compensate                     compensation-registered
@@ -129,6 +131,10 @@ export interface EntryMeta {
    * stand in the turns before. "" is the state itself.
    */
   readonly appends?: Readonly<Record<string, number>>;
+  /** Opening of a claim: its lease in ms, where it has one. */
+  readonly lease?: number;
+  /** Result of a release: the operation whose claim it frees. */
+  readonly claim?: string;
   /** `send-opened`: the run it goes to. */
   readonly to?: string;
   /** `map-started`: at most so many at once; `send-opened`: so many letters may lie in the channel. */
@@ -182,6 +188,8 @@ export type Verb =
   | "emit"
   | "send"
   | "receive"
+  | "claim"
+  | "release"
   | "log"
   | "map"
   | "start"

@@ -68,8 +68,12 @@ export interface InboxSend {
   readonly sender: string;
   /** Counts up per sender; delivery is in this order per sender. */
   readonly n: number;
-  /** `mail`: a letter that a receive asked for. `room`: a channel that was full has room again. */
-  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room";
+  /**
+   * `mail`: a letter that a receive asked for. `room`: a channel that was full has room again. `grant`: a key that was
+   * asked for, by the path `name`, is the run's, and `n` is its token; or, with a body (a HoldCycle as JSON, never sealed),
+   * waiting for it would never end.
+   */
+  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room" | "grant";
   /** Name of the signal, or the operation's address. */
   readonly name: string;
   readonly body: string | Uint8Array | null;
@@ -86,6 +90,26 @@ export interface Letter {
   readonly body: string | Uint8Array | null;
   readonly at: number;
 }
+
+/** A run asks for a key of its tenant. */
+export interface HoldAsk {
+  readonly key: string;
+  /** Names the ask within its run; asking again by the same path changes nothing. */
+  readonly path: string;
+  /** Held at most so long (ms) once somebody else asks. Null: until it is released. */
+  readonly lease: number | null;
+}
+
+/** What an append does to keys: releases first. `at`: the wall clock, from which leases count. */
+export interface HoldChange {
+  readonly at: number;
+  readonly asks: readonly HoldAsk[];
+  /** Paths of asks, granted or not. */
+  readonly releases: readonly string[];
+}
+
+/** Runs that wait for each other: each for a key that the next one holds or has asked for before. */
+export type HoldCycle = readonly { readonly run: string; readonly key: string; readonly holder: string }[];
 
 export interface InboxRow extends InboxSend {
   readonly rowId: number;
@@ -167,6 +191,12 @@ export type Change =
       readonly listens?: readonly string[];
       /** Channels that receives were given up on: each takes back one that was asked for and has not come. */
       readonly ignores?: readonly string[];
+      /**
+       * Keys asked for and released. A key has one holder; the others wait in the order of asking. Whoever gets it is told
+       * by an inbox row (kind `grant`) in the same transaction; tokens of one key only grow. An ask that would close a circle
+       * of waiting runs is refused by such a row too. A run that ends holds and asks for nothing any more.
+       */
+      readonly holds?: HoldChange;
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
       readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
       /**
@@ -235,6 +265,8 @@ export type Change =
       /** A diverged run is tried again: it gets this `status` too. Without, it stays diverged. */
       readonly anew?: boolean;
     }
+  /** Ends leases that are over by `now` and that somebody waits for: the next is granted. */
+  | { readonly kind: "expire"; readonly now: number }
   /** Anybody's: another priority; an owner is poked. Refused as `missing` or `finished`. */
   | { readonly kind: "prioritise"; readonly to: string; readonly priority: number };
 
@@ -333,6 +365,8 @@ export interface Store {
   owned(self: number): Awaitable<readonly number[]>;
   /** Earliest wake of an unowned run later than `now`, or null. */
   nextWake(now: number): Awaitable<number | null>;
+  /** Earliest end of a lease that somebody waits for, also one that is over; null when there is none. */
+  nextLease(): Awaitable<number | null>;
   /** Changes when another connection wrote. Cheap enough to ask many times a second. */
   changeToken(): number;
 

@@ -53,6 +53,10 @@ export const errorCodes = {
     retryable: false,
     remedy: "Tell whole numbers of tokens from 0 and a cost in USD; leave out what is not known.",
   },
+  "claim/deadlock": {
+    retryable: true,
+    remedy: "Claim keys in the same order everywhere, or release what is held and claim again.",
+  },
   "mailbox/full": { retryable: true, remedy: "Send again when the run has received some letters, or raise limit." },
   "run/already-finished": { retryable: false, remedy: "A finished run does not change; start a new one." },
   "run/cancelled": { retryable: false, remedy: "The run was cancelled; start a new one." },

@@ -7,7 +7,7 @@ import type { InboxRow } from "../journal/store.ts";
 import type { Engine } from "./engine.ts";
 import { mailSeal, offerAgain } from "./mail-sending.ts";
 import { doubtResolved } from "./outside-work.ts";
-import { acceptAnswer } from "./waits.ts";
+import { acceptAnswer, acceptGrant } from "./waits.ts";
 import type { LiveRun } from "./live-run.ts";
 import { innermost, type Operation } from "./operation.ts";
 import { validateNow } from "./validation.ts";
@@ -44,6 +44,13 @@ function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
   if (row.kind === "room") {
     consume(engine, run, row);
     offerAgain(engine, run, row.name);
+    return true;
+  }
+  if (row.kind === "grant") {
+    consume(engine, run, row);
+    const asking = run.waits.get(`claim:${row.name}`)?.find((operation) => operation.live);
+    // Nobody asks any more: it was let go of meanwhile.
+    if (asking !== undefined) acceptGrant(asking, row);
     return true;
   }
   if (row.kind === "mail") return admitLetter(engine, run, row);

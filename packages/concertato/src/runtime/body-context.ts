@@ -14,6 +14,8 @@ import { Container } from "./container.ts";
 import type {
   ChildArguments,
   ChildHandle,
+  Claim,
+  ClaimOptions,
   Context,
   Duration,
   LoopTurn,
@@ -241,6 +243,29 @@ export class BodyContext implements Context {
       onTimeout: undefined,
     };
     return this.#promise(operation) as Promise<T & Json>;
+  }
+
+  claim(key: string, options: ClaimOptions = {}): Promise<Claim> {
+    const withinMs = options.within === undefined ? undefined : durationMs(options.within);
+    const lease = options.lease === undefined ? undefined : durationMs(options.lease);
+    return heard(this.#claim(key, withinMs, lease));
+  }
+
+  async #claim(key: string, withinMs: number | undefined, lease: number | undefined): Promise<Claim> {
+    const operation = this.#issue("claim", key, "");
+    if (operation === null) return never();
+    operation.wait = { kind: "claim", validate: undefined, withinMs, onTimeout: undefined };
+    operation.input = lease;
+    const { token } = (await this.#promise(operation)) as { token: number };
+    let released: Promise<void> | null = null;
+    return { key, token, release: () => (released ??= this.#release(operation.key, key)) };
+  }
+
+  #release(claim: string, key: string): Promise<void> {
+    const operation = this.#issue("release", key, "");
+    if (operation === null) return never();
+    operation.input = claim;
+    return this.#promise(operation) as Promise<void>;
   }
 
   send(to: string, channel: string, value?: unknown, options: SendOptions = {}): Promise<void> {

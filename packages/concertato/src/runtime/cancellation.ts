@@ -4,6 +4,7 @@ import { usageMeta } from "./ledger.ts";
 import { chainUnder, compensationKey, handUp, undoesUnder, undoesWithin, undoMeta } from "./compensation-chain.ts";
 import { Container } from "./container.ts";
 import { ensureStarted } from "./results.ts";
+import { releaseUnder } from "./holding.ts";
 import { sendEnded } from "./mail-sending.ts";
 import { closeWait } from "./waits.ts";
 import { innermost, type Operation } from "./operation.ts";
@@ -66,6 +67,7 @@ function dropScope(engine: Engine, scope: Scope): void {
   const { run } = scope;
   if (run.undoings.size > 0 && !run.dead && !run.finished && undoesWithin(scope)) return silence(engine, scope);
   scope.dead = true;
+  releaseUnder(scope, "");
   for (const controller of scope.controllers) controller.abort();
   engine.caughtUp(scope);
   for (const operation of scope.operations.values()) cancelOperation(engine, operation, false);

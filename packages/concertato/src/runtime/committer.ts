@@ -31,7 +31,7 @@ interface Share {
   readonly written: readonly Written[];
   readonly consumed: readonly number[];
   readonly patch: RunPatch | undefined;
-  /** It asked for letters: what lay there is in inboxes now, and who waited for room may send. */
+  /** It asked for letters or keys, or gave some back: what the store gave for it is in inboxes now. */
   readonly listened: boolean;
 }
 
@@ -278,7 +278,8 @@ const storedOf = ({ stored }: Written): StoredEntry => stored;
 /** Moves what a run wants to commit into a batch. False when there is nothing. */
 function takeShare(run: LiveRun, batches: Batches, durability: Durability): boolean {
   const patch = nextPatch(run);
-  const listened = run.listens.length > 0 || run.ignores.length > 0;
+  const held = run.asks.length > 0 || run.releases.length > 0;
+  const listened = held || run.listens.length > 0 || run.ignores.length > 0;
   const { poked } = run;
   if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened && !poked) return false;
   // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
@@ -311,6 +312,11 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
     change.ignores = run.ignores;
     run.listens = [];
     run.ignores = [];
+  }
+  if (held) {
+    change.holds = { at: run.engine.world.clock.now(), asks: run.asks, releases: run.releases };
+    run.asks = [];
+    run.releases = [];
   }
   if (run.creates.length > 0) {
     change.creates = run.creates;

@@ -64,6 +64,25 @@ export interface WaitOptions {
   readonly request?: Json;
 }
 
+export interface ClaimOptions {
+  /** Fails with `agent/timeout` when the key was not free in time. Default: waits for ever. */
+  readonly within?: Duration;
+  /**
+   * Held at most so long once another run waits for it. Afterwards the other holds it, and this claim's token is stale:
+   * whoever keeps the last token it saw can refuse an older one. Default: until it is released.
+   */
+  readonly lease?: Duration;
+}
+
+/** A key that this run holds. */
+export interface Claim {
+  readonly key: string;
+  /** Grows with every holder of the key. Pass it on to what you protect, which refuses a smaller one than it has seen. */
+  readonly token: number;
+  /** Lets the next in. Calling it again does nothing. */
+  release(): Promise<void>;
+}
+
 export interface SendOptions {
   /** So many letters may lie in the channel unread. With that many there, the sender waits. Default 100. */
   readonly limit?: number;
@@ -212,6 +231,18 @@ export interface Context {
    */
   start<Input, Output>(agent: Agent<Input, Output>, ...args: ChildArguments<Input>): Promise<ChildHandle<Output>>;
 
+  /**
+   * Claims a key of the tenant: one run holds it at a time, over all processes; the others wait in the order they came.
+   * Freed by `release()`, at the latest at the end of the body, branch or loop's turn that claimed it, and by any end of
+   * the run. A run in another process that dies keeps its keys and goes on with them where it is taken up.
+   * Fails with `claim/deadlock`, naming the runs, when waiting would close a circle of runs that wait for each other.
+   * @param key what must have one owner: "customer:17"
+   * @example
+   * const claim = await ctx.claim(`customer:${order.customer}`, { within: "5m" });
+   * await ctx.run(charge, { ...order, token: claim.token });
+   * await claim.release();
+   */
+  claim(key: string, options?: ClaimOptions): Promise<Claim>;
   /**
    * Sends a letter to a channel of another run of the tenant. Resolves when the other run's mailbox has taken it: once,
    * whatever crashes, and in the order of the calls. While the channel is full it waits (back-pressure).

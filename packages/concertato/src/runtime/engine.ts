@@ -25,6 +25,7 @@ import { Committer } from "./committer.ts";
 import { Container } from "./container.ts";
 import { comesNext, deliverTurn } from "./delivery.ts";
 import type { StubFunctions } from "./fork-description.ts";
+import { releaseUnder } from "./holding.ts";
 import { launch } from "./launch.ts";
 import { endScope } from "./scope-end.ts";
 import { ensureStarted, failureOf } from "./results.ts";
@@ -464,6 +465,7 @@ export class Engine {
 
   /** Gives up every pending operation whose key begins so. */
   cancelUnder(scope: Scope, prefix: string): void {
+    releaseUnder(scope, prefix);
     for (const operation of scope.operations.values()) {
       if (operation.live && operation.key.startsWith(prefix)) cancelOperation(this, operation, true);
     }

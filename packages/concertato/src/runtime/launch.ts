@@ -5,6 +5,7 @@
 import { registerCompensation } from "./compensation.ts";
 import type { Engine } from "./engine.ts";
 import { launchMap } from "./map-execution.ts";
+import { launchRelease } from "./holding.ts";
 import { launchSend } from "./mail-sending.ts";
 import { callScope, startChild } from "./nested-call.ts";
 import type { Operation } from "./operation.ts";
@@ -23,6 +24,7 @@ export function launch(engine: Engine, operation: Operation): void {
     case "wait":
     case "outcome":
     case "receive":
+    case "claim":
       return openWait(operation);
     case "map":
       return launchMap(engine, operation);
@@ -33,6 +35,8 @@ export function launch(engine: Engine, operation: Operation): void {
     case "run":
     case "step":
       return launchCall(engine, operation);
+    case "release":
+      return launchRelease(operation);
     case "send":
       return launchSend(engine, operation);
     case "emit":

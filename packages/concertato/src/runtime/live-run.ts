@@ -5,7 +5,7 @@
 import type { EntryKind, StoredEntry } from "../journal/entry.ts";
 import { entryKinds } from "../journal/entry.ts";
 import { byReference, sealBlob } from "../journal/large-payload.ts";
-import type { InboxSend, NewBlob, NewRun, RunPatch, RunRow } from "../journal/store.ts";
+import type { HoldAsk, InboxSend, NewBlob, NewRun, RunPatch, RunRow } from "../journal/store.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Departure } from "./departure.ts";
@@ -86,6 +86,9 @@ export class LiveRun {
   /** Channels of receives that open with the next commit, and of those that are given up with it. */
   listens: string[] = [];
   ignores: string[] = [];
+  /** Keys that claims ask for with the next commit, and paths of those that are over with it. */
+  asks: HoldAsk[] = [];
+  releases: string[] = [];
   finalPatch: RunPatch | null = null;
   /** Goes with the commit that ends it, or decides that it ends. */
   cancelChildren: ChildrenCancel | null = null;

@@ -31,8 +31,8 @@ export interface Work {
 
 /** What an operation waits for from outside. */
 export interface Wait {
-  /** "answer" for a person's answer by address, "signal" for a named signal, "mail" for a letter, "child" for the end of a run. */
-  readonly kind: "answer" | "signal" | "mail" | "child";
+  /** "answer" for a person's answer by address, "signal" for a named signal, "mail" for a letter, "claim" for a key, "child" for the end of a run. */
+  readonly kind: "answer" | "signal" | "mail" | "claim" | "child";
   readonly validate: Validator | undefined;
   readonly withinMs: number | undefined;
   readonly onTimeout: ((input: unknown) => unknown) | undefined;

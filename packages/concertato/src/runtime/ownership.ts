@@ -354,7 +354,14 @@ export class Ownership {
 
   async #armWake(): Promise<void> {
     const { store, world } = this.#engine;
-    const next = await store.nextWake(world.clock.now());
+    const now = world.clock.now();
+    const lease = await store.nextLease();
+    if (lease !== null && lease <= now) {
+      await this.#engine.committer.submit({ kind: "expire", now });
+      this.#sweepAgain = true;
+    }
+    const wake = await store.nextWake(now);
+    const next = lease !== null && lease > now && (wake === null || lease < wake) ? lease : wake;
     this.#wakeTimer?.();
     this.#wakeTimer = null;
     if (next === null || this.#engine.stopped) return;
@@ -419,7 +426,8 @@ export class Ownership {
     this.#engine.drop(run);
     this.#tell(run.id, status, written.text);
     // Its parent may rest in the store, and runs that found no room may be waiting there.
-    if (run.parent !== null || this.#backlog) this.sweepSoon();
+    // Nobody else would notice for a store of its own: who waited for a key, or for room, of this run.
+    if (run.parent !== null || this.#backlog || this.#options.pollMs === 0) this.sweepSoon();
   }
 
   #tell(runId: string, status: FinalStatus | "diverged", text: string | null): void {
@@ -602,6 +610,8 @@ function silence(run: LiveRun): void {
   run.sends = [];
   run.listens = [];
   run.ignores = [];
+  run.asks = [];
+  run.releases = [];
   run.creates = [];
   run.cancelChildren = null;
   run.blobs = [];

@@ -15,6 +15,7 @@ import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemOperation, resumeMap } from "./map-execution.ts";
 import { retryNow } from "./outside-work.ts";
+import { noteHeld } from "./holding.ts";
 import { offerLetter, restoreSending, sendEnded } from "./mail-sending.ts";
 import { itemText } from "./results.ts";
 import { channelOf, timerFired, waitTimedOut } from "./waits.ts";
@@ -233,6 +234,8 @@ function readEnd(reading: Reading, text: string | null): void {
   if (operation.opened && operation.wait !== null) run.removeWait(channelOf(operation), operation);
   if (meta.signal !== undefined) dropBuffered(run, meta.signal);
   if (operation.sending !== null) sendEnded(reading.engine, operation);
+  if (operation.verb === "claim" && meta.failed !== true) noteHeld(operation);
+  if (meta.claim !== undefined) reading.scope.held?.delete(meta.claim);
   if (meta.from !== undefined || meta.signal !== undefined) Container.pin(innermost(operation));
   run.pending.delete(operation);
   operation.state = given ? "cancelled" : "done";
@@ -383,7 +386,11 @@ function readOpened(reading: Reading): void {
   run.addWait(operation.wait === null ? `answer:${operation.path}` : channelOf(operation), operation);
 }
 
-const waitKinds: { readonly [verb: string]: "child" | "mail" } = { outcome: "child", receive: "mail" };
+const waitKinds: { readonly [verb: string]: "child" | "mail" | "claim" } = {
+  outcome: "child",
+  receive: "mail",
+  claim: "claim",
+};
 
 function readSendOpened(reading: Reading): void {
   const { run, entry, meta } = reading;
@@ -478,6 +485,7 @@ function forgetTurn(run: LiveRun, scope: Scope, loop: Operation): void {
   const prefix = `${loop.key}/`;
   forgetUnder(run, scope, prefix);
   forgetFlags(scope, loop.key);
+  for (const key of scope.held?.keys() ?? []) if (key.startsWith(prefix)) scope.held?.delete(key);
   const kept = scope.log.filter(({ operation }) => operation !== loop && !operation.key.startsWith(prefix));
   scope.log.length = 0;
   scope.log.push(...kept);

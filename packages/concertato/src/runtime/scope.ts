@@ -52,6 +52,8 @@ export class Scope {
   settled: Settled | null = null;
   /** Operations this frame awaits that something outside it will end. */
   awaiting = 0;
+  /** Paths of claims that it holds, by operation. */
+  held: Map<string, string> | null = null;
   /** What `ctx.patched` decided, by turn and flag. */
   flags: Map<string, boolean> | null = null;
   /** The journal has told entries of this scope: its body must tell them again. */

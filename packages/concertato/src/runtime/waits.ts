@@ -1,9 +1,11 @@
 /** What a body waits for: lengths of time, signals, people, the ends of runs it started. */
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
+import type { InboxRow } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation, metaText } from "./operation.ts";
+import { letGo, noteHeld, readGrant } from "./holding.ts";
 import { ensureStarted, finish, finishText, writeResult } from "./results.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
@@ -72,13 +74,14 @@ export function openWait(operation: Operation): void {
   run.pending.add(operation);
   // The letter comes into the inbox with the commit of the entry below, or later.
   if (wait.kind === "mail") run.listens.push(operation.name);
+  const lease = wait.kind === "claim" ? askFor(operation) : {};
   ensureStarted(scope);
   const until = operation.until === null ? {} : { until: operation.until };
   const agent = operation.agent === "" ? {} : { agent: operation.agent };
   run.write("wait-opened", scope, {
     op: operation.key,
     name: operation.name,
-    meta: metaText({ verb: operation.verb, ...agent, ...until }),
+    meta: metaText({ verb: operation.verb, ...agent, ...until, ...lease }),
     text: requestText,
     operation,
     container: innermost(operation),
@@ -90,6 +93,8 @@ export function channelOf(operation: Operation): string {
   switch (operation.wait?.kind) {
     case "signal":
       return `signal:${operation.name}`;
+    case "claim":
+      return `claim:${operation.path}`;
     case "mail":
       return `mail:${operation.name}`;
     case "child":
@@ -99,11 +104,27 @@ export function channelOf(operation: Operation): string {
   }
 }
 
+/** The store is asked with the commit of the claim's entry. */
+function askFor(operation: Operation): { readonly lease?: number } {
+  const lease = operation.input === undefined ? null : Number(operation.input);
+  operation.scope.run.asks.push({ key: operation.name, path: operation.path, lease });
+  return lease === null ? {} : { lease };
+}
+
+/** The store's word on a claim. */
+export function acceptGrant(operation: Operation, row: InboxRow): void {
+  const { failed, text } = readGrant(row, operation);
+  if (!failed) noteHeld(operation);
+  finishWait(operation, failed, text, "");
+}
+
 /** A wait that is over without its answer. A receive takes back what it asked for; if that has come, it is kept. */
 export function closeWait(operation: Operation): void {
   const { run } = operation.scope;
   run.removeWait(channelOf(operation), operation);
-  if (operation.wait?.kind !== "mail" || run.dead || run.finished) return;
+  if (run.dead || run.finished) return;
+  if (operation.wait?.kind === "claim") return letGo(run, operation.path);
+  if (operation.wait?.kind !== "mail") return;
   run.ignores.push(operation.name);
   run.engine.markDirty(run);
 }
@@ -156,7 +177,8 @@ function acceptChildEnd(operation: Operation, text: string | null, extraMeta: st
 function finishWait(operation: Operation, failed: boolean, text: string | null, extraMeta: string): void {
   operation.scope.run.removeWait(channelOf(operation), operation);
   // A letter is taken from the store once: nobody needs to see again that it came.
-  if (operation.wait?.kind !== "mail" || !operation.opened) Container.pin(innermost(operation));
+  const { wait } = operation;
+  if (!operation.opened || (wait?.kind !== "mail" && wait?.kind !== "claim")) Container.pin(innermost(operation));
   writeResult(operation, failed, text, 0, extraMeta);
 }
 
@@ -186,7 +208,7 @@ export function waitTimedOut(operation: Operation): void {
   }
   const record: FailureRecord = {
     code: "agent/timeout",
-    message: `Nobody answered ${operation.name} at ${operation.path} of run ${scope.run.id} before its deadline.`,
+    message: `${wait?.kind === "claim" ? `"${operation.name}" was not free for the claim` : `Nobody answered ${operation.name}`} at ${operation.path} of run ${scope.run.id} before its deadline.`,
     path: operation.path,
     retryable: true,
   };

@@ -25,6 +25,7 @@ import {
   type RunStatus,
   type Store,
 } from "../journal/store.ts";
+import { MemoryHolds } from "./memory-holds.ts";
 import { type MailEffects, MemoryMailbox } from "./memory-mailbox.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
@@ -77,6 +78,7 @@ export class MemoryStore implements Store {
   #served = "";
   /** Large payloads by tenant and hash. */
   readonly #blobs = new Map<string, string | Uint8Array>();
+  readonly #holds = new MemoryHolds((run, row) => this.#send(run, row));
   #nextKey = 1;
   #nextRef = 1;
   #nextRow = 1;
@@ -108,6 +110,9 @@ export class MemoryStore implements Store {
         return this.#prioritise(change.to, change.priority);
       case "mail":
         return this.#offer(change);
+      case "expire":
+        this.#holds.expire(change.now);
+        return applied;
     }
   }
 
@@ -192,11 +197,17 @@ export class MemoryStore implements Store {
         row.owner = null;
         held.mailbox?.close(this.#effects(held));
         held.mailbox = null;
+        this.#holds.close(row.id, patch.at ?? 0);
         held.inbox = [];
         this.#setWake(row, null);
       }
     }
     this.#keep(held, change.blobs);
+    if (change.holds && !isFinal(row.status)) {
+      const { at, asks, releases } = change.holds;
+      for (const path of releases) this.#holds.release(row.id, path, at);
+      for (const ask of asks) this.#holds.ask(row.tenant, row.id, ask, at);
+    }
     if (!isFinal(row.status)) this.#listen(held, change.listens ?? [], change.ignores ?? []);
     for (const child of change.creates ?? []) this.#create(child);
     const cancelled = change.cancelChildren && this.#cancelChildren(row.id, change.cancelChildren);
@@ -410,6 +421,10 @@ export class MemoryStore implements Store {
       if (earliest === null || row.wake < earliest) earliest = row.wake;
     }
     return earliest;
+  }
+
+  nextLease(): number | null {
+    return this.#holds.nextLease();
   }
 
   changeToken(): number {

@@ -18,7 +18,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { blobTables, childIndex, deletedRunTable, dueIndexes, mailTables } from "./sqlite-tables.ts";
+import { blobTables, childIndex, deletedRunTable, dueIndexes, holdTable, mailTables } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -42,6 +42,7 @@ const steps: readonly Step[] = [
       `alter table run add column linked integer not null default 0`,
       mailTables,
       childIndex,
+      holdTable,
     ],
   },
 ];

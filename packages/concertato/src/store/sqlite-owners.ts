@@ -10,6 +10,7 @@ import type { OwnerRow, PokedRun, RunRow } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
 import { type ClaimWish, DueRuns } from "./sqlite-claims.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
+import { nextLeaseSql } from "./sqlite-holds.ts";
 import { rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
 
 type OwnerCells = readonly [id: number, process: number, agents: string, runs: number];
@@ -98,6 +99,10 @@ export class OwnerTable {
     return rows<readonly [key: number]>(this.#sql.owned, self).map(([key]) => key);
   }
 
+  nextLease(): number | null {
+    return rows<readonly [until: number | null]>(this.#sql.nextLease)[0]?.[0] ?? null;
+  }
+
   nextWake(now: number): number | null {
     return rows<readonly [wake: number | null]>(this.#sql.nextWake, now)[0]?.[0] ?? null;
   }
@@ -134,6 +139,7 @@ function prepareAll(db: DatabaseSync) {
     ),
     poked: query(`select key, priority from run where owner = ? and wake <= ? order by wake limit ?`),
     owned: query(`select key from run where owner = ?`),
+    nextLease: query(nextLeaseSql),
     nextWake: query(
       `select min(wake) from (
          select (select min(wake) from run where needs = 0 and agent = agent.id and owner is null and wake is not null

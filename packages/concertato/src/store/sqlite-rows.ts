@@ -37,6 +37,7 @@ export const inboxCodes: Readonly<Record<InboxSend["kind"], number>> = {
   cancel: 3,
   mail: 4,
   room: 5,
+  grant: 6,
 };
 
 const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
@@ -46,6 +47,7 @@ const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
   "cancel",
   "mail",
   "room",
+  "grant",
 ];
 
 /** Columns of `entry e`, in the order of `EntryCells`. */

@@ -327,6 +327,10 @@ class SqliteStore implements Store {
     return this.#read(({ owners }) => owners.owned(self));
   }
 
+  nextLease(): Awaitable<number | null> {
+    return this.#read(({ owners }) => owners.nextLease());
+  }
+
   nextWake(now: number): Awaitable<number | null> {
     return this.#read(({ owners }) => owners.nextWake(now));
   }

@@ -83,6 +83,23 @@ create table deleted_run (
 ) strict;
 `;
 
+/** Keys that runs hold or wait for; the first of each tenant and key holds it. Its id is its token. */
+export const holdTable = `
+create table hold (
+  id integer primary key autoincrement,
+  tenant text not null,
+  key text not null,
+  run integer not null,
+  path text not null,
+  lease integer,
+  granted integer not null,
+  until integer,                       -- end of the lease of a holder
+  unique (run, path)
+) strict;
+create index hold_key on hold (tenant, key, id);
+create index hold_until on hold (until) where until is not null;
+`;
+
 /**
  * Columns that every append touches or that a walk reads come first, so SQLite does not parse what lies behind them.
  * `run.key`, `inbox.id` and `owner.id` are never used twice, because processes remember them.
@@ -116,7 +133,7 @@ create table run (
   priority integer not null default 5,
   detached integer not null default 0, -- the end of its parent does not concern it
   needs integer not null default 0,    -- agent.id that its next owner must have too, 0 for none
-  linked integer not null default 0    -- it has rows in the tables of mail, which go when it ends
+  linked integer not null default 0    -- it has rows in the tables of mail and holds, which go when it ends
 ) strict;
 create unique index run_start_key on run (tenant, start_key) where start_key is not null;
 ${dueIndexes}create index run_owned on run (owner, wake) where owner is not null;
@@ -156,7 +173,7 @@ create table inbox (
   unique (run, sender, n)
 ) strict;
 
-${mailTables}
+${mailTables}${holdTable}
 create table owner (
   id integer primary key autoincrement,
   process integer not null,            -- process id, for people

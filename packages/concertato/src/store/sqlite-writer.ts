@@ -8,6 +8,7 @@ import {
   type Change,
   type ChangeResult,
   defaultPriority,
+  type HoldChange,
   type InboxSend,
   type NewBlob,
   type NewRun,
@@ -16,6 +17,7 @@ import {
   type RunRow,
 } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
+import { Holds } from "./sqlite-holds.ts";
 import { Mailboxes } from "./sqlite-mailboxes.ts";
 import { firstFinal, inboxCodes, rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
 import { markEvery } from "./sqlite-schema.ts";
@@ -60,6 +62,7 @@ export class ChangeWriter {
   readonly #agents: AgentTable;
   readonly #sql: ReturnType<typeof prepareAll>;
   readonly #mailboxes: Mailboxes;
+  readonly #holds: Holds;
   /**
    * Heads by run key. An entry with the seq that an append expects is committed and never changes, so a head that has
    * this seq is right however old it is; the compare on the run row decides whether the append may use it.
@@ -71,10 +74,12 @@ export class ChangeWriter {
   constructor(db: DatabaseSync, agents: AgentTable) {
     this.#agents = agents;
     this.#sql = prepareAll(db);
-    this.#mailboxes = new Mailboxes(db, (run, row) => {
+    const deliver = (run: number, row: InboxSend): void => {
       this.#insertInboxRow(run, row);
       this.#sql.wakeNow.run(run);
-    });
+    };
+    this.#mailboxes = new Mailboxes(db, deliver);
+    this.#holds = new Holds(db, deliver);
   }
 
   /** Roughly what was written since the last call, for the checkpointer. */
@@ -110,6 +115,9 @@ export class ChangeWriter {
         return this.#prioritise(change.to, change.priority);
       case "mail":
         return this.#mail(change);
+      case "expire":
+        this.#holds.expire(change.now);
+        return applied(0);
     }
   }
 
@@ -136,9 +144,10 @@ export class ChangeWriter {
     }
     head.seq = seq;
     head.ref = lastRef;
-    if (isFinalPatch(change.patch)) this.#clearFinished(change.run);
+    if (isFinalPatch(change.patch)) this.#clearFinished(change.run, change.patch?.at ?? 0);
     else if (change.consumed !== undefined) this.#consume(change.run, change.consumed);
     if (change.blobs !== undefined) this.#keepBlobs(change.run, change.blobs);
+    if (change.holds !== undefined && !isFinalPatch(change.patch)) this.#hold(change.run, change.holds);
     if (change.ignores !== undefined || change.listens !== undefined) this.#listen(change);
     for (const child of change.creates ?? []) this.#insertRun(child);
     const cancelled =
@@ -218,9 +227,12 @@ export class ChangeWriter {
   }
 
   /** Consumed or not: nobody will read them, and a wake that they set would be found for ever. */
-  #clearFinished(run: number): void {
+  #clearFinished(run: number, at: number): void {
     const [linked] = rows<readonly [number]>(this.#sql.linked, run);
-    if (linked?.[0] === 1) this.#mailboxes.close(run);
+    if (linked?.[0] === 1) {
+      this.#mailboxes.close(run);
+      this.#holds.close(run, at);
+    }
     this.#sql.clearInbox.run(run);
     this.#heads.delete(run);
   }
@@ -351,6 +363,11 @@ export class ChangeWriter {
     if (target === undefined || target[2] !== tenant) return refused("missing");
     if (target[1] >= firstFinal) return refused("finished");
     return this.#mailboxes.offer(target[0], letter, limit, waiter) ? applied(target[0]) : refused("full");
+  }
+
+  #hold(run: number, { at, asks, releases }: HoldChange): void {
+    for (const path of releases) this.#holds.release(run, path, at);
+    for (const ask of asks) this.#holds.ask(run, ask, at);
   }
 
   /** A run that ends with this change asks for nothing any more. */

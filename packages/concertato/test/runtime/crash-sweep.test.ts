@@ -218,6 +218,29 @@ const scenarios: Readonly<Record<string, Body>> = {
       return [isNew, both, turns, ctx.patched("a"), ctx.patched("d")];
     });
   },
+  "claims of several runs": ({ read, blind }) => {
+    const user = flow("user", [read, blind], async (id, ctx) => {
+      const seen: unknown[] = [];
+      await ctx.loop(0, async (count, turn) => {
+        const claim = await turn.claim("shared");
+        seen.push(await turn.run(blind, `${String(id)}${count}`));
+        if (count === 0) await claim.release();
+        return count === 1 ? done(0) : next(count + 1);
+      });
+      await ctx.claim(`own ${String(id)}`);
+      return [seen.length > 0, await ctx.run(read, String(id))];
+    });
+    return flow("claiming", [user], async (_input, ctx) => {
+      const held = await ctx.claim("shared");
+      const users = [await ctx.start(user, "a"), await ctx.start(user, "b")];
+      const late = await ctx.race({
+        never: (branch) => branch.start(user, "x").then(() => branch.claim("shared")),
+        soon: (branch) => branch.sleep(9),
+      });
+      await held.release();
+      return [late.branch, await ctx.run(user, "inner"), await Promise.all(users.map((one) => one.outcome()))];
+    });
+  },
   "letters between runs": ({ read }) => {
     const echo = flow("echo", [read], async (to, ctx) =>
       ctx.loop<string[], string[]>([], async (seen, turn) => {

@@ -9,6 +9,7 @@ import type {
   Awaitable,
   Change,
   ChangeResult,
+  HoldChange,
   InboxSend,
   NewBlob,
   Letter,
@@ -697,6 +698,127 @@ export function storeConformance(
         expect(reason(await commitOne(store, evict(run, 5000)))).toBe("applied");
         await commitOne(store, mail("r1", letter(1)));
         expect(await read(store, "r1")).toMatchObject({ owner: null, wake: 0 });
+      });
+    });
+
+    describe("holds", () => {
+      let self = 0;
+      beforeEach(async () => {
+        self = await store.join();
+      });
+      const hold = async (id: string, change: Partial<HoldChange>): Promise<void> => {
+        const run = await read(store, id);
+        const holds = { at: 5000, asks: [], releases: [], ...change };
+        const result = await commitOne(store, append(run, { entries: [], holds }));
+        if (!result.ok) throw new Error(result.reason);
+      };
+      const ask = (id: string, key: string, lease: number | null = null, at = 5000): Promise<void> =>
+        hold(id, { at, asks: [{ key, path: `0.${key}`, lease }] });
+      const grants = async (id: string): Promise<readonly string[]> => {
+        const rows = await store.inbox((await read(store, id)).key, 10);
+        return rows.filter(({ kind, n }) => kind === "grant" && n > 0).map(({ name: path }) => path);
+      };
+      const token = async (id: string): Promise<number> => {
+        const [row] = await store.inbox((await read(store, id)).key, 10);
+        return present(row).n;
+      };
+      const three = async (): Promise<void> => {
+        for (const id of ["r1", "r2", "r3"]) await made(store, id, { owner: self });
+      };
+
+      test("the first to ask has the key, the others get it in the order of asking, with larger tokens", async () => {
+        await three();
+        for (const id of ["r1", "r2", "r3"]) await ask(id, "k");
+        expect(await grants("r1")).toEqual(["0.k"]);
+        expect(await read(store, "r1")).toMatchObject({ wake: 0 });
+        expect(await grants("r2")).toEqual([]);
+        await hold("r1", { releases: ["0.k"] });
+        expect(await grants("r2")).toEqual(["0.k"]);
+        await commitOne(store, append(await read(store, "r2"), { patch: { status: "completed", at: 6000 } }));
+        expect(await grants("r3")).toEqual(["0.k"]);
+        expect(await token("r3")).toBeGreaterThan(await token("r1"));
+      });
+
+      test("asking again by the same path, and releasing what is not held, change nothing", async () => {
+        await three();
+        for (const id of ["r1", "r1", "r2", "r2"]) await ask(id, "k");
+        await hold("r3", { releases: ["0.k"] });
+        expect(await grants("r1")).toEqual(["0.k"]);
+        expect(await grants("r2")).toEqual([]);
+        await hold("r1", { releases: ["0.k", "0.k"] });
+        expect(await grants("r2")).toEqual(["0.k"]);
+      });
+
+      test("keys of two tenants are two", async () => {
+        await made(store, "r1", { owner: self });
+        await made(store, "r2", { owner: self, tenant: "other" });
+        await ask("r1", "k");
+        await ask("r2", "k");
+        expect(await grants("r2")).toEqual(["0.k"]);
+      });
+
+      test("who leaves the queue is passed over", async () => {
+        await three();
+        for (const id of ["r1", "r2", "r3"]) await ask(id, "k");
+        await hold("r2", { releases: ["0.k"] });
+        await hold("r1", { releases: ["0.k"] });
+        expect(await grants("r2")).toEqual([]);
+        expect(await grants("r3")).toEqual(["0.k"]);
+      });
+
+      test("a lease counts once somebody waits, and ends when it is said to be over", async () => {
+        await three();
+        await ask("r1", "k", 100, 5000);
+        expect(await store.nextLease()).toBeNull();
+        await ask("r2", "k", 100, 5010);
+        expect(await store.nextLease()).toBe(5100);
+        await commitOne(store, { kind: "expire", now: 5099 });
+        expect(await grants("r2")).toEqual([]);
+        await commitOne(store, { kind: "expire", now: 5100 });
+        expect(await grants("r2")).toEqual(["0.k"]);
+        expect(await store.nextLease()).toBeNull();
+        await hold("r1", { releases: ["0.k"] });
+        await ask("r3", "k", null, 5200);
+        expect(await grants("r3")).toEqual(["0.k"]);
+      });
+
+      test("a circle is refused to the one that would close it, with its runs named", async () => {
+        await three();
+        await ask("r1", "a");
+        await ask("r2", "b");
+        await ask("r3", "c");
+        await ask("r1", "b");
+        await ask("r2", "c");
+        await ask("r3", "a");
+        const rows = await store.inbox((await read(store, "r3")).key, 10);
+        const refusal = present(rows.find(({ n }) => n === 0));
+        expect(refusal).toMatchObject({ kind: "grant", name: "0.a" });
+        expect(JSON.parse(String(refusal.body))).toEqual([
+          { run: "r3", key: "a", holder: "r1" },
+          { run: "r1", key: "b", holder: "r2" },
+          { run: "r2", key: "c", holder: "r3" },
+        ]);
+        await commitOne(store, append(await read(store, "r3"), { patch: { status: "failed", at: 6000 } }));
+        expect(await grants("r2")).toEqual(["0.b", "0.c"]);
+      });
+
+      test("a run that holds a key and asks for it again in another branch closes no circle", async () => {
+        await three();
+        await ask("r1", "k");
+        await ask("r2", "k");
+        await hold("r1", { asks: [{ key: "k", path: "0.again", lease: null }] });
+        await hold("r1", { releases: ["0.k"] });
+        await hold("r2", { releases: ["0.k"] });
+        expect(await grants("r1")).toEqual(["0.k", "0.again"]);
+      });
+
+      test("an append that is refused, or ends its run, asks for nothing", async () => {
+        await three();
+        const holds = { at: 5000, asks: [{ key: "k", path: "0.k", lease: null }], releases: [] };
+        await commitOne(store, append(await read(store, "r1"), { epoch: 9, holds }));
+        await commitOne(store, append(await read(store, "r2"), { holds, patch: { status: "completed", at: 5000 } }));
+        await ask("r3", "k");
+        expect(await grants("r3")).toEqual(["0.k"]);
       });
     });
 

@@ -275,6 +275,16 @@ describe("ctx", () => {
     });
   });
 
+  test("a claim has a token and can be released", () => {
+    compiled(async (ctx) => {
+      const claim = await ctx.claim("customer:17", { within: "5m", lease: 1_000 });
+      expectTypeOf(claim.token).toEqualTypeOf<number>();
+      expectTypeOf(claim.release()).toEqualTypeOf<Promise<void>>();
+      // @ts-expect-error -- a key is a text
+      await ctx.claim(17);
+    });
+  });
+
   test("receive gives what its schema says", () => {
     compiled(async (ctx, app) => {
       expectTypeOf(await ctx.receive("in", z.object({ id: z.string() }))).toEqualTypeOf<{ id: string }>();

@@ -1,0 +1,129 @@
+/**
+ * Who holds which key, and who waits for it, in memory: one holder per tenant and key, the others in the order they came.
+ */
+import type { HoldAsk, HoldCycle, InboxSend } from "../journal/store.ts";
+
+interface Hold {
+  readonly id: number;
+  readonly place: string;
+  readonly key: string;
+  readonly run: string;
+  readonly path: string;
+  readonly lease: number | null;
+  granted: boolean;
+  until: number | null;
+}
+
+/** Puts a row into a run's inbox. */
+type Deliver = (run: string, row: InboxSend) => void;
+
+export class MemoryHolds {
+  /** By tenant and key, in the order of asking: the first holds it. */
+  readonly #queues = new Map<string, Hold[]>();
+  readonly #byRun = new Map<string, Set<Hold>>();
+  readonly #deliver: Deliver;
+  #next = 1;
+
+  constructor(deliver: Deliver) {
+    this.#deliver = deliver;
+  }
+
+  ask(tenant: string, run: string, { key, path, lease }: HoldAsk, now: number): void {
+    const mine = this.#byRun.get(run) ?? new Set();
+    for (const hold of mine) if (hold.path === path) return;
+    const place = `${tenant}\n${key}`;
+    const hold: Hold = { id: this.#next++, place, key, run, path, lease, granted: false, until: null };
+    const queue = this.#queues.get(place) ?? [];
+    const [holder] = queue;
+    if (holder?.until != null && holder.until <= now) this.#remove(holder, now);
+    const cycle = this.#cycleFrom(hold);
+    if (cycle !== null) return this.#deliver(run, deadlocked(hold, cycle, now));
+    const current = this.#queues.get(place) ?? [];
+    current.push(hold);
+    this.#queues.set(place, current);
+    this.#byRun.set(run, mine.add(hold));
+    this.#grantFirst(place, now);
+  }
+
+  release(run: string, path: string, now: number): void {
+    for (const hold of this.#byRun.get(run) ?? []) if (hold.path === path) this.#remove(hold, now);
+  }
+
+  /** The run ended: what it holds and waits for is free. */
+  close(run: string, now: number): void {
+    for (const hold of [...(this.#byRun.get(run) ?? [])]) this.#remove(hold, now);
+  }
+
+  /** Leases that are over let the next in. */
+  expire(now: number): void {
+    for (const queue of [...this.#queues.values()]) {
+      const [holder] = queue;
+      if (holder?.until != null && holder.until <= now && queue.length > 1) this.#remove(holder, now);
+    }
+  }
+
+  nextLease(): number | null {
+    let earliest: number | null = null;
+    for (const queue of this.#queues.values()) {
+      const until = queue[0]?.until ?? null;
+      if (queue.length > 1 && until !== null && (earliest === null || until < earliest)) earliest = until;
+    }
+    return earliest;
+  }
+
+  #remove(hold: Hold, now: number): void {
+    const queue = (this.#queues.get(hold.place) ?? []).filter((other) => other !== hold);
+    if (queue.length === 0) this.#queues.delete(hold.place);
+    else this.#queues.set(hold.place, queue);
+    const mine = this.#byRun.get(hold.run);
+    mine?.delete(hold);
+    if (mine?.size === 0) this.#byRun.delete(hold.run);
+    this.#grantFirst(hold.place, now);
+  }
+
+  #grantFirst(place: string, now: number): void {
+    const first = this.#queues.get(place)?.[0];
+    if (first === undefined || first.granted) return;
+    first.granted = true;
+    first.until = first.lease === null ? null : now + first.lease;
+    this.#deliver(first.run, granted(first, now));
+  }
+
+  /** Runs that would wait for each other in a circle if this one waited. */
+  #cycleFrom(asked: Hold): HoldCycle | null {
+    const seen = new Set<string>();
+    const walk = (hold: Hold, behind: HoldCycle): HoldCycle | null => {
+      const queue = this.#queues.get(hold.place) ?? [];
+      // Branches of one run wait for each other, and others behind them, without harm.
+      if (queue[0]?.run === hold.run) return null;
+      for (const before of queue) {
+        if (before === hold) break;
+        if (before.run === hold.run) continue;
+        const cycle = [...behind, { run: hold.run, key: hold.key, holder: before.run }];
+        if (before.run === asked.run) return cycle;
+        if (seen.has(before.run)) continue;
+        seen.add(before.run);
+        for (const next of this.#byRun.get(before.run) ?? []) {
+          const found = next.granted ? null : walk(next, cycle);
+          if (found !== null) return found;
+        }
+      }
+      return null;
+    };
+    return walk(asked, []);
+  }
+}
+
+/** The row that tells a run that a key is its own; `n` is the token. */
+export function granted({ id, path }: { readonly id: number; readonly path: string }, at: number): InboxSend {
+  return { sender: `hold:${id}`, n: id, kind: "grant", name: path, body: null, at };
+}
+
+/** The row that tells a run that waiting would never end. */
+export function deadlocked(
+  { id, path }: { readonly id: number; readonly path: string },
+  cycle: HoldCycle,
+  at: number,
+): InboxSend {
+  return { sender: `hold:${id}`, n: 0, kind: "grant", name: path, body: JSON.stringify(cycle), at };
+}
