@@ -11,8 +11,12 @@ import { exitCodeOf, exitCodes } from "./cli-error.ts";
 import { answerWait, decide } from "./commands/answer.ts";
 import { backUp } from "./commands/backup.ts";
 import { cancelRun } from "./commands/cancel.ts";
+import { compareRuns } from "./commands/compare.ts";
+import { type ForkCommand, forkRun } from "./commands/fork.ts";
 import { listRuns } from "./commands/ls.ts";
 import { type PruneChoice, pruneRuns } from "./commands/prune.ts";
+import { type ReplayCommand, replayRuns } from "./commands/replay.ts";
+import { retryRun } from "./commands/retry.ts";
 import { showRun } from "./commands/show.ts";
 import { openChosen } from "./find-store.ts";
 import type { Display } from "./views/display.ts";
@@ -77,6 +81,7 @@ function buildProgram(world: CliWorld): Command {
   const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
   addReading(program, inApp);
   addSteering(program, inApp);
+  addTimeTravel(program, inApp, world.directory);
   addUpkeep(program, inApp, world.directory);
   return program;
 }
@@ -150,6 +155,40 @@ function addUpkeep(program: Command, inApp: InApp, directory: string): void {
     .option("--keep-last <n>", "the newest so many stay, however old they are")
     .option("--limit <n>", "at most so many")
     .action((choice: PruneChoice) => inApp((context) => pruneRuns(context, choice)));
+}
+
+function addTimeTravel(program: Command, inApp: InApp, directory: string): void {
+  program
+    .command("compare")
+    .argument("<a>", "a run's id, or its beginning")
+    .argument("<b>", "another's, its fork for example")
+    .description("show what two runs did differently")
+    .action((a: string, b: string) => inApp((context) => compareRuns(context, a, b)));
+  program
+    .command("fork")
+    .argument("<run>", "the run's id, or its beginning")
+    .description("start a new run that begins as another did; what is recorded is not done again")
+    .option("--at <n>", "the last entry to take over (default: only the start)")
+    .option("--input <json>", "another input, from the start")
+    .option("--state <json>", "another state, at the beginning of a loop's turn")
+    .option("--live <what>", "do anew: read, write, irreversible, people, time; several with commas")
+    .option("--elsewhere <how>", "where nothing is recorded: live or stop (default: reads live, all else stop)")
+    .option("--stub <name=json...>", "answer for a tool, a step or a person")
+    .action((run: string, options: ForkCommand) => inApp((context) => forkRun(context, run, options)));
+  program
+    .command("replay")
+    .argument("[run]", "the run's id, or its beginning; all that are under way when left out")
+    .requiredOption("--code <module>", "the module that exports the agents to try")
+    .option("--agent <name>", "only runs of this agent")
+    .description("try code on what is recorded; does nothing, and fails where the two part")
+    .action((run: string | undefined, options: ReplayCommand) =>
+      inApp((context) => replayRuns(context, run, options, directory)),
+    );
+  program
+    .command("retry")
+    .argument("<run>", "the run's id, or its beginning")
+    .description("take a diverged run up again")
+    .action((run: string) => inApp((context) => retryRun(context, run)));
 }
 
 /** Who sits here, as far as the system knows; containers often do not. */

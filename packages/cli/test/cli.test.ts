@@ -348,3 +348,88 @@ test("the program itself: help, exit codes, nothing on standard output when it f
   expect(start("frobnicate")).toMatchObject({ status: 2, stdout: "" });
   expect(start("ls")).toMatchObject({ status: 1, stdout: "" });
 });
+
+test("fork begins a run anew, does not pay twice, and compare says what it did differently", async () => {
+  const runId = await left(order, { item: "lamp" });
+  await cli("approve", runId, "--by", "ada");
+  await goOn(order, runId);
+  const { code, out } = await cli("fork", runId, "--input", '{"item":"desk"}', "--stub", 'boss={"approved":false}');
+  expect(code).toBe(0);
+  const fork = /Run (run_\S+) is a fork/.exec(out)?.[1] ?? "";
+  expect(out).toContain(`concertato compare ${runId} ${fork}`);
+  expect(await goOn(order, fork)).toBe("completed");
+  const compared = await cli("compare", runId, fork);
+  expect(compared.out).toContain("They part at 0 (input).");
+  expect(compared.out).toMatch(/- +input +\{"item":"lamp"\}\n\+ +input +\{"item":"desk"\}/);
+  expect(compared.out).toContain("1 operation is the same.");
+  const { first, tree } = JSON.parse((await cli("--json", "compare", runId, fork)).out) as {
+    first: unknown;
+    tree: { children: { path: string; differences: unknown[] }[] };
+  };
+  expect(first).toEqual({ path: "0", what: "input" });
+  expect(tree.children.map(({ path, differences }) => [path, differences.length])).toEqual([
+    ["0.0", 0],
+    ["0.1", 2],
+  ]);
+  const whole = JSON.parse((await cli("--json", "fork", runId, "--at", "2")).out) as { runId: string };
+  expect(await goOn(order, whole.runId)).toBe("completed");
+  expect((await cli("compare", runId, whole.runId)).out).toContain("They did the same.");
+});
+
+test("fork says what it cannot take", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("fork", runId, "--at", "0")).toMatchObject({ code: 2 });
+  expect(await cli("fork", runId, "--at", "99")).toMatchObject({ code: 1, error: expect.stringContaining("entry 99") });
+  expect(await cli("fork", runId, "--input", "lamp")).toMatchObject({ code: 2 });
+  expect(await cli("fork", runId, "--live", "everything")).toMatchObject({ code: 2 });
+  expect(await cli("fork", runId, "--elsewhere", "maybe")).toMatchObject({ code: 2 });
+  expect(await cli("fork", runId, "--stub", "boss")).toMatchObject({ code: 2 });
+});
+
+/** A module that holds an agent like `order`, with these calls. */
+function moduleWith(calls: string): string {
+  const file = join(folder, `code-${calls.length}.ts`);
+  const root = new URL("../../concertato/src/index.ts", import.meta.url).href;
+  writeFileSync(
+    file,
+    `import { human, tool, workflow } from ${JSON.stringify(root)};
+const any = { "~standard": { version: 1, vendor: "test", validate: (value: unknown) => ({ value }) } } as never;
+const boss = human({ name: "boss", output: any });
+const add = tool({ name: "add", description: "", effect: "pure", input: any, execute: ({ a, b }: never) => a + b });
+export const order = workflow({ name: "order", uses: [add, boss] }, async ({ item }: never, ctx) => { ${calls} });
+`,
+  );
+  return file;
+}
+
+test("replay tries code on runs under way: the same passes, other code is shown where it parts", async () => {
+  const runId = await left(order, { item: "lamp" });
+  const same = moduleWith(
+    "const price = await ctx.run(add, { a: 40, b: 2 }); return ctx.run(boss, { buy: item, price });",
+  );
+  const passed = await cli("replay", "--code", same);
+  expect(passed).toMatchObject({ code: 0, out: expect.stringContaining("same") });
+  const other = moduleWith("return ctx.run(boss, { buy: item });");
+  const parted = await cli("replay", runId, "--code", other);
+  expect(parted).toMatchObject({ code: 1, error: expect.stringContaining("1 of 1") });
+  expect(parted.out).toMatch(/- +2 +0\.0 +run add@1 +recorded\n +\+ +0\.0 +run boss@1 +the code now/);
+  expect(parted.out).toContain("code-36.ts");
+  expect((await cli("ls")).out).toContain("waiting");
+  const [report] = JSON.parse((await cli("--json", "replay", runId, "--code", other)).out) as [{ status: string }];
+  expect(report.status).toBe("diverged");
+  expect(await cli("replay", "--code", "nothing.ts")).toMatchObject({ code: 2 });
+  expect(await cli("replay", runId)).toMatchObject({ code: 2 });
+});
+
+test("show prints a divergence like a diff, and retry takes the run up again once the code fits", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("retry", runId)).toMatchObject({ code: 3 });
+  const wrong = workflow({ name: "order", uses: [boss] }, (_input, ctx) => ctx.run(boss, "?"));
+  await cli("approve", runId);
+  expect(await goOn(wrong as Agent, runId)).toBe("diverged");
+  const { out } = await cli("show", runId);
+  expect(out).toMatch(/- +2 +0\.0 +run add@1 +recorded\n +\+ +0\.0 +run boss@1 +the code now\n +3 +0\.1 +run boss@1/);
+  expect(out).toContain(`concertato retry ${runId}`);
+  expect(await cli("retry", runId)).toMatchObject({ code: 0 });
+  expect(await goOn(order, runId)).toBe("completed");
+});

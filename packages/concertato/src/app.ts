@@ -37,6 +37,7 @@ import {
 } from "./run-summary.ts";
 import { prune, type Pruned, type PruneOptions, type Retention } from "./retention.ts";
 import { sayings, textOf } from "./sayings.ts";
+import { type ComparedNode, compareTrees, firstDifference, type FirstDifference } from "./telemetry/compare-trees.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
 import { Watchers } from "./watchers.ts";
 
@@ -72,6 +73,15 @@ export interface Question extends WaitSummary {
 export interface RunTree {
   readonly run: RunSummary;
   readonly tree: TreeNode;
+}
+
+/** Two runs beside each other. */
+export interface Comparison {
+  readonly a: RunSummary;
+  readonly b: RunSummary;
+  readonly tree: ComparedNode;
+  /** Where they part first; null when they did the same. */
+  readonly first: FirstDifference | null;
 }
 
 export interface ListOptions {
@@ -261,6 +271,16 @@ export class App implements AsyncDisposable {
       before = rows.at(-1)?.key;
       if (rows.length < page) return reports;
     }
+  }
+
+  /**
+   * Two runs beside each other, operation by operation, aligned by path: a run and its fork, or two runs of one agent.
+   * @throws ConcertatoError `run/not-found`
+   */
+  async compare(runA: string, runB: string): Promise<Comparison> {
+    const [a, b] = [await this.describe(runA), await this.describe(runB)];
+    const tree = compareTrees(a.tree, b.tree);
+    return { a: a.run, b: b.run, tree, first: firstDifference(tree) };
   }
 
   /** A run by id, to watch or await. It may be of any process; that it exists is found out on use. */

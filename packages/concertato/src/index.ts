@@ -1,6 +1,6 @@
 /** The public list of Concertato. Anything not named here may change without notice. */
 export { App } from "./app.ts";
-export type { Job, ListOptions, Outcome, Question, RunTree, StartOptions } from "./app.ts";
+export type { Comparison, Job, ListOptions, Outcome, Question, RunTree, StartOptions } from "./app.ts";
 export type { ForkEffects, ForkOptions } from "./fork.ts";
 export type { ExcerptLine } from "./journal/excerpt.ts";
 export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
@@ -65,4 +65,5 @@ export type {
   WaitOptions,
   Winner,
 } from "./runtime/context.ts";
+export type { ComparedNode, Difference, DifferenceKind, FirstDifference } from "./telemetry/compare-trees.ts";
 export type { NodeStatus, NodeWait, TreeNode } from "./telemetry/run-tree.ts";
