@@ -195,7 +195,7 @@ function firstMeta(
   first: StoredEntry,
   source: RunRow,
   at: number,
-  { input }: ForkOptions,
+  { input, agent: given }: ForkOptions,
   agent: string,
   principal: string | undefined,
 ): string | null {
@@ -204,10 +204,13 @@ function firstMeta(
     edited: _edited,
     ...meta
   } = (first.meta === null ? {} : JSON.parse(first.meta)) as EntryMeta;
+  // What was taken over was asked for under the recorded revision; a fork with other code begins under that code's.
+  const revision = given !== undefined && at === 1 ? (given.revision ?? 1) : meta.revision;
   return metaText({
     ...meta,
     agent,
     ...(principal === undefined ? {} : { principal }),
+    ...(revision === undefined ? {} : { revision }),
     ...(input === undefined ? {} : { edited: true }),
     causes: [source.id],
     fork: { run: source.id, at },

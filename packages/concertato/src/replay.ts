@@ -153,6 +153,7 @@ class Replay {
     if (result?.ok !== true || row === undefined) throw new Error(`Run ${id} could not be put into memory.`);
     const run = this.#engine.adopt(row, text, entry.at, result.firstRef);
     run.seed = meta.seed ?? id;
+    run.root.revision = meta.revision ?? 1;
     run.pinnedAt = entry.at;
     const direction = new ReplayDirection(run, this.#recording);
     run.direction = direction;

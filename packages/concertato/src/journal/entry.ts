@@ -145,7 +145,7 @@ export interface EntryMeta {
   readonly need?: number;
   /** Seed of the run's derived randomness and ids, on `run-started`. */
   readonly seed?: string;
-  /** Revision of the library pattern or turn loop that wrote the scope. */
+  /** Start of a scope or run, or end of a scope that has no start: revision of the library code it began under. Absent: 1. */
   readonly revision?: number;
   /** `scope-started`, `map-started`: what `ctx.now()` says at the start of the scope, in ms. */
   readonly startedAt?: number;

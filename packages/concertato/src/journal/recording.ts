@@ -30,6 +30,8 @@ export interface RecordedOperation {
   readonly agent: string;
   /** Text of the input it was called with; undefined where the journal does not have it. */
   readonly input: string | null | undefined;
+  /** Revision of the library code of the scope it called; 1 where none is recorded. */
+  readonly revision: number;
   /** Undefined while it was under way, and for loops, whose ends are not recorded. */
   readonly end: RecordedEnd | undefined;
 }
@@ -117,6 +119,7 @@ class Fold {
       name: entry.name,
       agent: verb === "step" ? "" : (meta.agent ?? ""),
       input: this.#itemAt(path),
+      revision: meta.revision ?? 1,
       end: undefined,
     };
     this.operations.set(path, operation);

@@ -118,6 +118,11 @@ export interface Agent<in Input = never, out Output = unknown> {
   readonly output?: StandardSchemaV1 | undefined;
   readonly capabilities: readonly string[];
   readonly examples: readonly string[];
+  /**
+   * Of agents that a library makes: raised when their body changes what it asks for. A body goes on under the revision it
+   * began with, which `ctx.revision` tells it. Default 1.
+   */
+  readonly revision?: number | undefined;
   /** Agents it calls, so that the app that knows it knows them. */
   readonly uses: readonly Agent[];
   /** What the runtime runs. Method syntax keeps `Agent` usable where its exact input is not known. */

@@ -99,6 +99,10 @@ export class BodyContext implements Context {
     return this.#prefix === "" ? this.#scope.path : `${this.#scope.path}.${this.#prefix.slice(0, -1)}`;
   }
 
+  get revision(): number {
+    return this.#scope.revision;
+  }
+
   get signal(): AbortSignal {
     const owner = this.#branch ?? this.#scope;
     if (owner.controller === null) {

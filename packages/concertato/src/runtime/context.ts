@@ -133,6 +133,8 @@ export interface Context {
   readonly runId: string;
   /** Address of this body in its run ("0", "0.3"). */
   readonly path: string;
+  /** Revision of the agent under which this body began, which may be older than the code that runs now. */
+  readonly revision: number;
   /** Aborted when the run is cancelled or this branch lost its race. */
   readonly signal: AbortSignal;
 

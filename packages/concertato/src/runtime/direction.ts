@@ -16,6 +16,8 @@ export interface Direction {
   holdsTurn(loop: LoopState, state: StoredState, write: (state: StoredState) => void): boolean;
   /** What `ctx.patched` answers, where the recording decides it. `owner` is the loop's turn that asks. */
   flag(scope: Scope, owner: string, flag: string): boolean | undefined;
+  /** Under which revision of its library code the scope that an operation calls was recorded. */
+  revisionOf(operation: Operation): number | undefined;
   /** Told of every operation when its body issues it. */
   issued?(operation: Operation): void;
   /** Writes the held end that was recorded first. False when none is held, or the run is not at rest. */

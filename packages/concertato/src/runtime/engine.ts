@@ -511,6 +511,7 @@ export class Engine {
     const run = new LiveRun(this, row, this.agent(row.agent), row.id);
     run.root.inputText = inputText;
     run.root.startedAt = startedAt;
+    run.root.revision = this.agent(row.agent)?.revision ?? 1;
     run.lastAt = startedAt;
     run.headRef = headRef;
     this.runs.set(run.key, run);

@@ -85,6 +85,10 @@ export class ForkDirection implements Direction {
     return this.#source.recording.hasFlag(scope.path, owner, flag) ? true : undefined;
   }
 
+  revisionOf({ path }: Operation): number | undefined {
+    return this.#source.recording.operations.get(path)?.revision;
+  }
+
   releaseNext(): boolean {
     return this.#order.releaseNext();
   }
@@ -93,7 +97,9 @@ export class ForkDirection implements Direction {
   #modeOf(operation: Operation): ForkMode | undefined {
     const { effects, people, time } = this.#description;
     if (operation.verb === "sleep" || operation.verb === "until") return time;
-    if (operation.verb === "start" || operation.verb === "send") return effects.write;
+    // Whoever acts by itself must hold what it acts on.
+    const { verb } = operation;
+    if (verb === "start" || verb === "send" || verb === "claim") return effects.write;
     if (operation.work !== null) return effects[classOf(operation.work)];
     return operation.wait === null ? undefined : people;
   }

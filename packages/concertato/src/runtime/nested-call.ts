@@ -7,7 +7,7 @@ import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import { innermost, type Operation, metaText } from "./operation.ts";
+import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
 import { ensureStarted, finish, lastResult } from "./results.ts";
 import { Scope } from "./scope.ts";
 import { validateNow } from "./validation.ts";
@@ -30,6 +30,7 @@ export function callScope(engine: Engine, operation: Operation): void {
   operation.state = "pending";
   const child = new Scope(scope.run, operation, operation.agent, target, new Container(innermost(operation)));
   child.startedAt = scope.now;
+  child.revision = scope.run.direction?.revisionOf(operation) ?? target.revision ?? 1;
   try {
     const input = validateNow(boundAgent(target).input, operation.input, `input of ${target.kind} ${target.name}`);
     child.inputText = encodeJson(input, `input of ${target.kind} ${target.name}`);
@@ -99,12 +100,14 @@ export function firstEntries(
 ): { readonly created: NewRun; readonly entries: StoredEntry[]; readonly blobs: readonly NewBlob[] } {
   const at = engine.world.clock.now();
   const { id, agent, tenant, parent, inputText, owner, startKey, priority } = draft;
-  const agentOwner = engine.agent(agent)?.owner;
+  const known = engine.agent(agent);
+  const agentOwner = known?.owner;
   const meta = metaText({
     tenant,
     ...draft.meta,
     agent,
     ...(agentOwner === undefined ? {} : { agentOwner }),
+    ...revisionMeta(known?.revision ?? 1),
     ...(parent === null ? {} : { causes: [parent] }),
   });
   const large = inputText !== null && inputText.length >= engine.largeFrom;

@@ -145,6 +145,13 @@ export function innermost(operation: Operation): Container | null {
   return operation.itemOf === null ? operation.container : operation.itemOf.container;
 }
 
+/** The first revision goes without saying. */
+export function revisionMeta(revision: number): { readonly revision?: number } {
+  return revision === 1 ? firstRevision : { revision };
+}
+
+const firstRevision: { readonly revision?: number } = {};
+
 /** JSON text of a meta object; null when there is nothing to say. */
 export function metaText(meta: EntryMeta): string | null {
   const text = JSON.stringify(meta);

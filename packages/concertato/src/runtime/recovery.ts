@@ -91,6 +91,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
     case "run-started":
       run.root.inputText = clear(reading);
       run.root.startedAt = entry.at;
+      run.root.revision = meta.revision ?? 1;
       run.seed = meta.seed ?? run.seed;
       return;
     case "scope-started":
@@ -218,6 +219,7 @@ function readScopeStarted(reading: Reading): void {
   );
   child.seq = entry.seq;
   child.startedAt = meta.startedAt ?? entry.at;
+  child.revision = meta.revision ?? 1;
   child.inputText = clear(reading) ?? itemText(operation) ?? null;
   operation.state = "pending";
   operation.child = child;
@@ -365,8 +367,8 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
 function readOpened(reading: Reading): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
-  // A mailbox belongs to the run that asked for it: a fork asks for its own.
-  if (entry.seq <= run.inherited && operation.verb === "receive") return;
+  // A mailbox, or a place in line for a key, belongs to the run that asked for it: a fork asks for its own.
+  if (entry.seq <= run.inherited && (operation.verb === "receive" || operation.verb === "claim")) return;
   operation.state = "pending";
   operation.opened = true;
   operation.since = entry.at;

@@ -113,6 +113,10 @@ export class ReplayDirection implements Direction {
     return this.#recording.hasFlag(scope.path, owner, flag);
   }
 
+  revisionOf({ path }: Operation): number | undefined {
+    return this.#recording.operations.get(path)?.revision;
+  }
+
   releaseNext(): boolean {
     return this.#order.releaseNext();
   }

@@ -5,7 +5,7 @@ import { type Json, decodeJson } from "../kernel/json.ts";
 import { inputReference } from "../journal/read-entry.ts";
 import { usageMeta } from "./ledger.ts";
 import type { MapState } from "./map-operation.ts";
-import { innermost, type Operation, metaText } from "./operation.ts";
+import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
 import type { Scope } from "./scope.ts";
 
 /** Records an operation's failure. */
@@ -124,6 +124,7 @@ export function ensureStarted(scope: Scope): void {
       verb: "run",
       startedAt: scope.startedAt,
       ...(scope.agent?.owner === undefined ? {} : { agentOwner: scope.agent.owner }),
+      ...revisionMeta(scope.revision),
     }),
     // An item's input stands with its map, unless its schema made something else of it.
     text: scope.inputText === itemText(operation) ? null : scope.inputText,

@@ -13,7 +13,7 @@ import { comesNext, deliver } from "./delivery.ts";
 import { childrenCancel } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
-import { metaText, type Operation } from "./operation.ts";
+import { metaText, type Operation, revisionMeta } from "./operation.ts";
 import { ensureStarted, inputLine } from "./results.ts";
 import type { Scope } from "./scope.ts";
 import { boundAgent } from "./work.ts";
@@ -130,6 +130,7 @@ function writeScopeEnd(
       verb: "run",
       agent: operation.agent,
       ...(failed ? { failed: true } : {}),
+      ...(written ? undefined : revisionMeta(scope.revision)),
       ...usageOf(scope.container?.account),
       ...undo,
     }),

@@ -43,6 +43,8 @@ export class Scope {
   seq = 0;
   inputText: string | null = null;
   startedAt = 0;
+  /** Revision of the library code under which it began. */
+  revision = 1;
   readonly operations: Map<string, Operation> = new Map();
   log: Delivery[] = [];
   cursor = 0;
