@@ -159,8 +159,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/outside-work.ts",
-        find: '  if (work.leaf.effect !== "irreversible") return writeIntent',
-        replace: '  if (work.leaf.effect !== "pure") return writeIntent',
+        find: '  if (work.leaf.effect !== "irreversible") return begin',
+        replace: '  if (work.leaf.effect !== "pure") return begin',
       },
     ],
   },
@@ -273,8 +273,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/outside-work.ts",
-        find: "  if (leaf.timeoutMs !== undefined) armTimeout",
-        replace: "  if (leaf.timeoutMs !== undefined && operation.attempt < 3) armTimeout",
+        find: "  if (timeoutMs !== undefined) armTimeout",
+        replace: "  if (timeoutMs !== undefined && operation.attempt < 3) armTimeout",
       },
     ],
   },

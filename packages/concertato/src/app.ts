@@ -3,7 +3,15 @@ import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/erro
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { fingerprint } from "./kernel/derive.ts";
 import { draftFork, type ForkOptions } from "./fork.ts";
-import { type Entry, entryKinds, type FinalStatus, type StoredEntry } from "./journal/entry.ts";
+import {
+  type Entry,
+  entryKinds,
+  type FinalStatus,
+  type StopReason,
+  type StopReport,
+  type StoredEntry,
+} from "./journal/entry.ts";
+import { stopReasonOf } from "./journal/stop-codes.ts";
 import { EntryReader } from "./journal/entry-reader.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
 import {
@@ -17,6 +25,7 @@ import {
 } from "./journal/store.ts";
 import { type Agent, agentId, type Saying } from "./runtime/agent.ts";
 import { cancelNames } from "./runtime/cancel-order.ts";
+import { type Budget, type Edge, limitsOf, narrowed, timed } from "./runtime/edge.ts";
 import type { Engine } from "./runtime/engine.ts";
 import type { SendOptions } from "./runtime/context.ts";
 import { mailLimit } from "./runtime/mail-limit.ts";
@@ -38,16 +47,24 @@ import {
 import { prune, type Pruned, type PruneOptions, type Retention } from "./retention.ts";
 import { sayings, textOf } from "./sayings.ts";
 import { type ComparedNode, compareTrees, firstDifference, type FirstDifference } from "./telemetry/compare-trees.ts";
+import { assertRaisable } from "./raisable.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
 import { Watchers } from "./watchers.ts";
 
 /** How a run ended. `diverged` is not an end: it waits for the right code. */
 export type Outcome<Output> =
   | { readonly status: "completed"; readonly output: Output }
-  | { readonly status: Exclude<FinalStatus, "completed"> | "diverged"; readonly failure: FailureRecord };
+  /** A limit or a rule ended it. The report is there where a budget or deadline did. */
+  | {
+      readonly status: "stopped";
+      readonly reason: StopReason;
+      readonly failure: FailureRecord;
+      readonly report?: StopReport;
+    }
+  | { readonly status: "failed" | "cancelled" | "diverged"; readonly failure: FailureRecord };
 
-/** Who starts a run, and how it is found again. */
-export interface StartOptions {
+/** Who starts a run, how it is found again, and what it may use. */
+export interface StartOptions extends Edge {
   /** The same key with the same input finds the same run; with another input it is refused. */
   readonly key?: string;
   readonly tenant?: string;
@@ -157,6 +174,9 @@ export class App implements AsyncDisposable {
     const tenant = options.tenant ?? this.#tenant;
     await this.#engine.codec.prepare(tenant);
     const principal = options.principal ?? this.#principal;
+    const bound = boundAgent(agent as Agent);
+    const given = narrowed(limitsOf(options, agent.name), bound.limits);
+    const limits = given === null ? null : timed(given, this.#engine.world.clock.now());
     // Where enough runs are at work it stands in line, and priority and tenant decide when its turn is.
     const owned = this.#worker && this.#engine.ownership.hasRoom;
     const { created, entries, blobs } = firstEntries(this.#engine, {
@@ -171,6 +191,7 @@ export class App implements AsyncDisposable {
       meta: {
         ...(principal === undefined ? {} : { principal }),
         ...(options.onBehalfOf === undefined ? {} : { onBehalfOf: options.onBehalfOf }),
+        ...(limits === null ? {} : { limits }),
       },
     });
     const result = await this.#submitStart(created.id, { kind: "create", run: created, entries, blobs });
@@ -190,7 +211,7 @@ export class App implements AsyncDisposable {
       priority: created.priority ?? defaultPriority,
       needs: null,
     };
-    if (owned) this.#engine.adopt(row, text, created.at, result.firstRef);
+    if (owned) this.#engine.adopt(row, text, created.at, result.firstRef, limits);
     else this.#engine.ownership.sweepSoon();
     return this.#job<Output>(id, result.key);
   }
@@ -375,6 +396,7 @@ export class App implements AsyncDisposable {
     const walk = (node: TreeNode): void => {
       if (asked.some((wait) => wait.waitId === node.wait?.waitId))
         requests.set(node.wait?.waitId ?? node.path, node.input);
+      if (node.budget?.asked !== undefined) requests.set(node.budget.asked.waitId, node.budget.asked.report);
       for (const child of node.children) walk(child);
     };
     walk(runTree(entries));
@@ -389,6 +411,7 @@ export class App implements AsyncDisposable {
     const open: { waitId: string; name: string }[] = [];
     const walk = (node: TreeNode): void => {
       if (node.wait !== undefined) open.push({ waitId: node.wait.waitId, name: node.wait.name });
+      if (node.budget?.asked !== undefined) open.push({ waitId: node.budget.asked.waitId, name: "budget" });
       for (const child of node.children) walk(child);
     };
     walk(tree);
@@ -434,15 +457,43 @@ export class App implements AsyncDisposable {
         details: { runId, waitId, by: earlier },
       });
     }
-    const sender = `${options.by ?? this.#principal ?? "someone"}#${fingerprint(this.#engine.world.id())}`;
     await this.#send(row, {
-      sender,
+      sender: this.#senderOf(options.by),
       n: 1,
       kind: "signal",
       name: `answer:${question.waitId}`,
       body: this.#seal(row, value, `answer to ${waitId}`),
       at: this.#engine.world.clock.now(),
     });
+  }
+
+  /**
+   * Gives a budget more, whether it is used up already or not: the amounts are added, `time` puts the deadline off. Work that
+   * waited for it goes on; who raised it is in the journal. To refuse, answer the question with `{ approved: false }`.
+   * @param path whose budget: "0" is the run's own, else the address of a call, as `describe` shows it
+   * @throws ConcertatoError `policy/raise-refused` where there is no such budget, or one around it has not so much left;
+   * `run/not-found`, `run/already-finished`
+   * @example
+   * await app.raiseBudget(runId, "0", { usd: 0.5 }, { by: "ann" });
+   */
+  async raiseBudget(runId: string, path: string, more: Budget, options: { readonly by?: string } = {}): Promise<void> {
+    const row = await this.#row(runId);
+    this.#assertOpen(row);
+    limitsOf({ budget: more }, `raise of ${path}`);
+    const { tree } = await this.describe(runId);
+    assertRaisable(runId, tree, path, more);
+    await this.#send(row, {
+      sender: this.#senderOf(options.by),
+      n: 1,
+      kind: "budget",
+      name: path,
+      body: this.#seal(row, { approved: true, budget: more }, `raise of ${path}`),
+      at: this.#engine.world.clock.now(),
+    });
+  }
+
+  #senderOf(by: string | undefined): string {
+    return `${by ?? this.#principal ?? "someone"}#${fingerprint(this.#engine.world.id())}`;
   }
 
   /**
@@ -791,5 +842,16 @@ function finished(runId: string): ConcertatoError {
 function outcomeOf<Output>(status: FinalStatus | "diverged", text: string | null): Outcome<Output> {
   // The runtime checked the output against the agent's schema before it was recorded.
   if (status === "completed") return { status, output: decodeJson(text) as Output };
-  return { status, failure: decodeJson(text) as FailureRecord };
+  const failure = decodeJson(text) as FailureRecord;
+  if (status !== "stopped") return { status, failure };
+  const report = reportIn(failure);
+  const reason = stopReasonOf(failure.code) ?? "budget";
+  return { status, reason, failure, ...(report === undefined ? {} : { report }) };
+}
+
+/** The report that the runtime wrote into a stop's details. */
+function reportIn({ details }: FailureRecord): StopReport | undefined {
+  return details !== undefined && "limit" in details && "spent" in details
+    ? (details as unknown as StopReport)
+    : undefined;
 }

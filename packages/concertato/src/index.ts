@@ -18,7 +18,17 @@ export { tool } from "./agents/tool.ts";
 export type { ApprovalRequest, Approver, Decision, ToolOptions } from "./agents/tool.ts";
 export { workflow } from "./agents/workflow.ts";
 export type { WorkflowBody, WorkflowOptions } from "./agents/workflow.ts";
-export type { Effect, Entry, EntryKind, EntryMeta, FinalStatus, Usage } from "./journal/entry.ts";
+export type {
+  Effect,
+  Entry,
+  EntryKind,
+  EntryMeta,
+  FinalStatus,
+  Limits,
+  StopReason,
+  StopReport,
+  Usage,
+} from "./journal/entry.ts";
 export type { BackupDone, Durability, PayloadCodec, RunStatus, Store } from "./journal/store.ts";
 export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
@@ -40,10 +50,13 @@ export type {
   AttemptUsage,
   Saying,
   SayingKind,
+  CallArguments,
   ProbeAnswer,
+  Reservation,
   RetryPolicy,
 } from "./runtime/agent.ts";
 export type { ByEffect, ForkElsewhere, ForkMode } from "./runtime/fork-description.ts";
+export type { Budget, Edge } from "./runtime/edge.ts";
 export { done, next } from "./runtime/context.ts";
 export type {
   ChildArguments,
@@ -54,6 +67,7 @@ export type {
   Context,
   Duration,
   ItemWinner,
+  LoopOptions,
   LoopTurn,
   MapJoin,
   MapOptions,
@@ -66,4 +80,4 @@ export type {
   Winner,
 } from "./runtime/context.ts";
 export type { ComparedNode, Difference, DifferenceKind, FirstDifference } from "./telemetry/compare-trees.ts";
-export type { NodeStatus, NodeWait, TreeNode } from "./telemetry/run-tree.ts";
+export type { NodeBudget, NodeStatus, NodeWait, TreeNode } from "./telemetry/run-tree.ts";

@@ -11,7 +11,8 @@ export interface WaitSummary {
   readonly waitId: string;
   /**
    * `no-worker`: no process that lives has the agent named. `mail`: a letter, which any run or client may send;
-   * `mailbox`: room in a channel of another run; `claim`: a key that another run holds.
+   * `mailbox`: room in a channel of another run; `claim`: a key that another run holds; `budget`: one that is used up,
+   * which a person may raise.
    */
   readonly kind:
     | "answer"
@@ -23,7 +24,8 @@ export interface WaitSummary {
     | "no-worker"
     | "mail"
     | "mailbox"
-    | "claim";
+    | "claim"
+    | "budget";
   readonly name: string;
   readonly since: number;
   readonly until?: number;
@@ -47,6 +49,8 @@ export interface RunSummary {
   readonly waiting: readonly WaitSummary[];
   /** What it used: in all when it has ended, else up to the last time it waited. */
   readonly usage?: Usage;
+  /** Deadlines that may be missed: of the run ("0") and of calls in it. */
+  readonly atRisk?: readonly { readonly path: string; readonly deadline: number }[];
   /** Code of its failure. */
   readonly failure?: string;
   /** It is undoing what it had registered, `done` of `of`, and then ends with this status. */
@@ -62,7 +66,7 @@ export function isFinalStatus(status: RunStatus): status is FinalStatus {
 
 /** Somebody can end this wait with an answer or a signal. */
 export function isQuestion({ kind }: WaitSummary): boolean {
-  return kind === "answer" || kind === "signal" || kind === "in-doubt";
+  return kind === "answer" || kind === "signal" || kind === "in-doubt" || kind === "budget";
 }
 
 /** Due, and nobody has taken it: where no living process has its agent, that is what it waits for. */
@@ -86,7 +90,7 @@ export function unclaimedSummaryOf(row: RunRow, agents: ReadonlySet<string>): Ru
 export function summaryOf(row: RunRow): RunSummary {
   const note = (row.note === null ? {} : JSON.parse(row.note)) as Pick<
     Partial<RunSummary>,
-    "waiting" | "usage" | "failure" | "undoing" | "undone"
+    "waiting" | "usage" | "atRisk" | "failure" | "undoing" | "undone"
   >;
   return {
     runId: row.id,
@@ -101,6 +105,7 @@ export function summaryOf(row: RunRow): RunSummary {
     priority: row.priority,
     waiting: note.waiting ?? [],
     ...(note.usage === undefined ? {} : { usage: note.usage }),
+    ...(note.atRisk === undefined ? {} : { atRisk: note.atRisk }),
     ...(note.failure === undefined ? {} : { failure: note.failure }),
     ...(note.undoing === undefined ? {} : { undoing: note.undoing }),
     ...(note.undone === undefined ? {} : { undone: note.undone }),

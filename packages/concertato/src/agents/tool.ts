@@ -3,7 +3,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Effect } from "../journal/entry.ts";
 import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { Agent, AttemptContext, LeafBody, ProbeAnswer, RetryPolicy } from "../runtime/agent.ts";
+import type { Agent, AttemptContext, LeafBody, ProbeAnswer, Reservation, RetryPolicy } from "../runtime/agent.ts";
+import type { Budget } from "../runtime/edge.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
 import { assertName } from "./name.ts";
@@ -58,6 +59,10 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
   /** For `irreversible`: finds out whether an effect in doubt happened. */
   readonly probe?: (input: ParsedOf<Input>, attempt: AttemptContext) => PromiseLike<ProbeAnswer<ReturnOf<Output>>>;
   readonly retry?: RetryPolicy;
+  /** What one attempt may use, reserved of the budgets around it before it begins. Default: nobody knows; something must be left. */
+  readonly reserve?: (input: ParsedOf<Input>) => Reservation;
+  /** What one call of it may use, over all its attempts. */
+  readonly budget?: Budget;
   /** Per attempt. Default: none. */
   readonly timeout?: Duration;
   readonly capabilities?: readonly string[];
@@ -93,10 +98,11 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
     execute: options.execute,
     probe: options.probe,
     retry: checkedRetry(options.retry),
+    reserve: options.reserve,
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
   };
   // Behind a guard, the guard checks both ends: a schema that transforms must see each value once.
-  const schemas = options.approve === undefined ? {} : { input: undefined, output: undefined };
+  const schemas = options.approve === undefined ? {} : { input: undefined, output: undefined, budget: undefined };
   return { ...describe(options), ...schemas, name, uses: [], body };
 }
 
@@ -151,6 +157,7 @@ function describe(
     version: given.version ?? 1,
     description: given.description,
     owner: given.owner,
+    budget: given.budget,
     input: given.input,
     output: given.output,
     capabilities: given.capabilities ?? [],

@@ -1,6 +1,7 @@
 /** `workflow()`: an agent written as code over ctx; it conducts others and survives every crash. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Agent } from "../runtime/agent.ts";
+import type { Budget } from "../runtime/edge.ts";
 import type { Context } from "../runtime/context.ts";
 import { assertName } from "./name.ts";
 
@@ -22,6 +23,8 @@ export interface WorkflowOptions<
   readonly owner?: string;
   readonly input?: Input;
   readonly output?: Output;
+  /** What one call of it may use, with all inside; the edge of a call can make it smaller. */
+  readonly budget?: Budget;
   /** Agents it calls: known to the app after a restart without running this body first. */
   readonly uses?: readonly Agent[];
   readonly capabilities?: readonly string[];
@@ -52,6 +55,7 @@ export function workflow(
     version: options.version ?? 1,
     description: options.description ?? "",
     owner: options.owner,
+    budget: options.budget,
     input: options.input,
     output: options.output,
     capabilities: options.capabilities ?? [],

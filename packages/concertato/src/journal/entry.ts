@@ -50,6 +50,9 @@ export const entryKinds = {
   emitted: 18,
   patched: 19,
   forked: 22,
+  "budget-exhausted": 24,
+  "budget-raised": 25,
+  "at-risk": 26,
   "compensation-registered": 28,
   compensating: 29,
   "send-opened": 20,
@@ -78,6 +81,58 @@ export interface Usage {
   readonly steps?: number;
   /** Turns of loops; counted under a budget only. */
   readonly turns?: number;
+}
+
+/** Limits on what something and all inside it may use, as the journal has them. */
+export interface Limits {
+  readonly usd?: number;
+  readonly tokens?: number;
+  readonly turns?: number;
+  readonly steps?: number;
+  /** In ms from its start; where that is known, `deadline` says it. */
+  readonly time?: number;
+  /** Wall clock, in ms. */
+  readonly deadline?: number;
+  /** Levels of calls below it. */
+  readonly depth?: number;
+  /** When it is used up, a person is asked to raise it. */
+  readonly ask?: true;
+  /** Share of the time after which it is at risk. Absent: 0.8. */
+  readonly atRisk?: number;
+}
+
+/** How the states of a loop came so far: see loop-progress.ts. */
+export interface LoopProgress {
+  /** Fingerprint of the last state. */
+  readonly last: string;
+  /** So many turns in a row left it as it was. */
+  readonly same: number;
+  /** The state that is kept to compare with, how long it is kept, and for how long it has been. */
+  readonly kept: string;
+  readonly keptFor: number;
+  readonly since: number;
+  /** So often the kept state came again. */
+  readonly rounds: number;
+}
+
+/** Why something was stopped. */
+export type StopReason = "budget" | "steps" | "time" | "depth" | "no-progress" | "loop";
+
+/** What a limit came to: what it was, what was used, by whom, and what is left open. */
+export interface StopReport {
+  readonly reason: StopReason;
+  /** Whose limit it is: the address of a scope or operation; "0" is the run. */
+  readonly path: string;
+  readonly limit: Limits;
+  readonly spent: Usage;
+  /** Reserved by work that was under way. */
+  readonly reserved?: Usage;
+  /** Given to runs of their own, and not given back. */
+  readonly lent?: Usage;
+  /** Who used most of it, by address, most first. */
+  readonly top: readonly { readonly path: string; readonly usage: Usage }[];
+  /** Addresses of what had begun, or was about to, and has no result; at most 20. */
+  readonly open: readonly string[];
 }
 
 /** Who, why and what may be seen: the fields of an entry that are not its payload. Never encrypted, so never personal data. */
@@ -118,7 +173,7 @@ export interface EntryMeta {
   readonly failed?: true;
   /** `[sender, n]` of the inbox row this entry admitted. */
   readonly from?: readonly [sender: string, n: number];
-  /** Final status, on `run-ended`; on `compensating`, the one that follows. */
+  /** Final status, on `run-ended`; `stopped` also on `scope-ended`; on `compensating`, the one that follows. */
   readonly status?: FinalStatus;
   /** How the operation appears to its caller: which of the ctx verbs. On issue and result entries. */
   readonly verb?: Verb;
@@ -143,12 +198,19 @@ export interface EntryMeta {
   readonly join?: "all" | "settle" | "any" | "first" | "count";
   /** `map-started`, join `count`: so many items must succeed. */
   readonly need?: number;
+  /**
+   * `run-started`, `scope-started`, `map-started` (for each item) and entries of limited outside work: what it may use.
+   * `budget-raised`: how much more.
+   */
+  readonly limits?: Limits;
   /** Seed of the run's derived randomness and ids, on `run-started`. */
   readonly seed?: string;
   /** Start of a scope or run, or end of a scope that has no start: revision of the library code it began under. Absent: 1. */
   readonly revision?: number;
   /** `scope-started`, `map-started`: what `ctx.now()` says at the start of the scope, in ms. */
   readonly startedAt?: number;
+  /** `loop-advanced`: how its states came so far, where that is watched. */
+  readonly progress?: LoopProgress;
   /** `loop-advanced`: flags that earlier turns found patched. */
   readonly flags?: readonly string[];
   /** What is registered to be undone in the entry's scope once the entry counts: how many, and the entries that lead to them. */

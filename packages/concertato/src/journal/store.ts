@@ -71,9 +71,9 @@ export interface InboxSend {
   /**
    * `mail`: a letter that a receive asked for. `room`: a channel that was full has room again. `grant`: a key that was
    * asked for, by the path `name`, is the run's, and `n` is its token; or, with a body (a HoldCycle as JSON, never sealed),
-   * waiting for it would never end.
+   * waiting for it would never end. `budget`: a raise of the budget at the path `name`.
    */
-  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room" | "grant";
+  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room" | "grant" | "budget";
   /** Name of the signal, or the operation's address. */
   readonly name: string;
   readonly body: string | Uint8Array | null;

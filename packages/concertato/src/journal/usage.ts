@@ -50,6 +50,10 @@ export class Spent {
     this.priced ||= other.priced;
   }
 
+  remove(other: Spent): void {
+    this.#combine(other, -1);
+  }
+
   /** What this has more than another sum, of which it is a continuation. */
   beyond(other: Spent | undefined): Spent {
     const rest = new Spent();

@@ -49,6 +49,24 @@ export const errorCodes = {
   "model/truncated": { retryable: false, remedy: "Raise maxOutputTokens, or ask for less." },
   "model/unavailable": { retryable: true, remedy: "Wait, or name a further model to fall back on." },
   "model/unknown": { retryable: false, remedy: "Name a known provider, install its package, and set its key." },
+  "policy/budget-exceeded": {
+    retryable: false,
+    remedy: 'Give it a larger budget, or onExhausted "ask" so that a person can raise it.',
+  },
+  "policy/deadline-exceeded": { retryable: false, remedy: "Give it more time, or make its work smaller." },
+  "policy/depth-exceeded": { retryable: false, remedy: "End the recursion earlier, or give the run a larger depth." },
+  "policy/edge-invalid": { retryable: false, remedy: "Pass whole numbers from 0, dollars as a number, a valid date." },
+  "policy/edge-widens": { retryable: false, remedy: "Hand over at most what the caller has." },
+  "policy/loop-detected": {
+    retryable: false,
+    remedy: "Let the turns reach something new or end the loop, or raise stall.",
+  },
+  "policy/no-progress": { retryable: false, remedy: "Let a turn change the state or end the loop, or raise stall." },
+  "policy/raise-refused": {
+    retryable: false,
+    remedy: "Raise by what the budgets around it have left, or raise those first.",
+  },
+  "policy/steps-exceeded": { retryable: false, remedy: "Give it more steps or turns, or let it end earlier." },
   "policy/usage-invalid": {
     retryable: false,
     remedy: "Tell whole numbers of tokens from 0 and a cost in USD; leave out what is not known.",

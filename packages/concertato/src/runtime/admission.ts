@@ -6,6 +6,10 @@ import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { InboxRow } from "../journal/store.ts";
 import type { Engine } from "./engine.ts";
 import { mailSeal, offerAgain } from "./mail-sending.ts";
+import type { Limits } from "../journal/entry.ts";
+import { type BudgetAnswer, budgetAt, raiseBudget, refuseMore } from "./budget-question.ts";
+import { limitsOf } from "./edge.ts";
+import type { HeldBudget } from "./held-budget.ts";
 import { doubtResolved } from "./outside-work.ts";
 import { acceptAnswer, acceptGrant } from "./waits.ts";
 import type { LiveRun } from "./live-run.ts";
@@ -73,6 +77,7 @@ function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
   }
   run.admitted.set(row.sender, row.n);
   consume(engine, run, row);
+  if (admitBudget(engine, run, row)) return true;
   const text = row.body === null ? null : engine.codec.open(run.tenant, run.id, row.body);
   const from = JSON.stringify([row.sender, row.n]);
   if (waiting !== undefined) answerWait(run, waiting, text, from);
@@ -101,6 +106,33 @@ function admitLetter(engine: Engine, run: LiveRun, row: InboxRow): boolean {
     run.listens.push(row.name);
   }
   return true;
+}
+
+/** A person's word on a budget: a raise by its address, or the answer to the question that it put. */
+function admitBudget(engine: Engine, run: LiveRun, row: InboxRow): boolean {
+  const asked = row.name.startsWith("answer:") ? row.name.slice("answer:".length) : undefined;
+  if (run.ledger === null && row.kind !== "budget") return false;
+  const path = (asked ?? row.name).split("@")[0] ?? "";
+  const budget = budgetAt(run, path);
+  const answers = asked !== undefined && budget?.asked != null && budget.waitId === asked;
+  if (row.kind !== "budget" && !answers) return false;
+  const text = row.body === null ? null : engine.codec.open(run.tenant, run.id, row.body);
+  const from = JSON.stringify([row.sender, row.n]);
+  const word = decodeJson(text) as BudgetAnswer | undefined;
+  if (budget === undefined || word === undefined) refuse(run, undefined, text, `"from":${from}`);
+  else if (word.approved === false) refuseMore(engine, budget, "budget", `,"from":${from}`);
+  else if (!raiseBudget(budget, moreOf(budget, word), `,"from":${from}`))
+    refuse(run, undefined, text, `"from":${from}`);
+  engine.settled(run);
+  return true;
+}
+
+/** As much as was said; or, of what is used up, as much again as there was first. */
+function moreOf({ limits }: HeldBudget, { budget }: BudgetAnswer): Limits {
+  const { usd, tokens, turns, steps } = limits;
+  const again = { ...(usd === undefined ? {} : { usd }), ...(tokens === undefined ? {} : { tokens }) };
+  const counts = { ...(turns === undefined ? {} : { turns }), ...(steps === undefined ? {} : { steps }) };
+  return limitsOf(budget === undefined ? { budget: { ...again, ...counts } } : { budget }, "raise") ?? {};
 }
 
 /** Nobody waits for it yet: it is kept, in the journal and for the wait that will come. */

@@ -5,6 +5,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Effect } from "../journal/entry.ts";
 import type { Context } from "./context.ts";
+import type { Budget, Edge } from "./edge.ts";
 
 /** A schema of any library that speaks Standard Schema; its parsed type is `T`. */
 export type Schema<T> = StandardSchemaV1<unknown, T>;
@@ -77,6 +78,14 @@ export type ProbeAnswer<Output> =
   | { readonly kind: "did-not-happen" }
   | { readonly kind: "unknown" };
 
+/** What one attempt is expected to use at most. */
+export interface Reservation {
+  /** US dollars. */
+  readonly usd?: number;
+  /** Input and output tokens together. */
+  readonly tokens?: number;
+}
+
 /** Outside work: runs once, is recorded, and is not run again. */
 export interface LeafBody<Input, Output> {
   readonly type: "leaf";
@@ -85,6 +94,8 @@ export interface LeafBody<Input, Output> {
   /** For `irreversible`: asks the outside world whether the effect happened. */
   readonly probe?: ((input: Input, attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>) | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /** What one attempt may use, reserved of the budgets around it before it begins. Default: nobody knows; something must be left. */
+  readonly reserve?: ((input: Input) => Reservation) | undefined;
   /** Per attempt, in ms. Default: none. */
   readonly timeoutMs?: number | undefined;
 }
@@ -118,11 +129,16 @@ export interface Agent<in Input = never, out Output = unknown> {
   readonly output?: StandardSchemaV1 | undefined;
   readonly capabilities: readonly string[];
   readonly examples: readonly string[];
+<<<<<<< HEAD
   /**
    * Of agents that a library makes: raised when their body changes what it asks for. A body goes on under the revision it
    * began with, which `ctx.revision` tells it. Default 1.
    */
   readonly revision?: number | undefined;
+=======
+  /** What one call of it may use; the edge of a call can make it smaller. */
+  readonly budget?: Budget | undefined;
+>>>>>>> 87d4448 (Budgets on runs and calls: reserved before, settled after, narrowed on every edge; what is used up stops with a report or asks a person; deadlines that warn, depth, and loops that get nowhere; a start that looks at its limits may allocate 500 bytes more)
   /** Agents it calls, so that the app that knows it knows them. */
   readonly uses: readonly Agent[];
   /** What the runtime runs. Method syntax keeps `Agent` usable where its exact input is not known. */
@@ -131,6 +147,11 @@ export interface Agent<in Input = never, out Output = unknown> {
 
 /** The input of a call; an agent that takes none is called without. */
 export type Argument<Input> = void extends Input ? readonly [input?: NoInfer<Input>] : readonly [input: NoInfer<Input>];
+
+/** The input of a call and what is handed over with it. */
+export type CallArguments<Input> = void extends Input
+  ? readonly [input?: NoInfer<Input>, edge?: Edge]
+  : readonly [input: NoInfer<Input>, edge?: Edge];
 
 /** `name@version`. */
 export function agentId(agent: { readonly name: string; readonly version: number }): string {

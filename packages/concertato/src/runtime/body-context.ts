@@ -9,15 +9,17 @@ import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } fr
 import { appended } from "../kernel/short-list.ts";
 import { encodeJson, type Json } from "../kernel/json.ts";
 import type { Verb } from "../journal/entry.ts";
-import { type Agent, agentId, type Argument, type AttemptContext, type Schema } from "./agent.ts";
+import { type Agent, agentId, type Argument, type AttemptContext, type CallArguments, type Schema } from "./agent.ts";
 import { Container } from "./container.ts";
 import type {
   ChildArguments,
   ChildHandle,
   Claim,
   ClaimOptions,
+  ChildOptions,
   Context,
   Duration,
+  LoopOptions,
   LoopTurn,
   MapJoin,
   MapOptions,
@@ -28,6 +30,10 @@ import type {
   Thunk,
   WaitOptions,
 } from "./context.ts";
+import { limitsOf } from "./edge.ts";
+import { keepEdge } from "./hand-over.ts";
+import { accountOf } from "./ledger.ts";
+import { loopLimits } from "./loop-progress.ts";
 import { LoopState, type LoopTurnBody } from "./loop-operation.ts";
 import { MapState, type RecordedJoin } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
@@ -112,11 +118,13 @@ export class BodyContext implements Context {
     return owner.controller.signal;
   }
 
-  run<Input, Output>(agent: Agent<Input, Output>, ...[input]: Argument<Input>): Promise<Output> {
+  run<Input, Output>(agent: Agent<Input, Output>, ...[input, edge]: CallArguments<Input>): Promise<Output> {
     const bound = boundAgent(agent as Agent);
+    const given = limitsOf(edge, agent.name);
     const operation = this.#issue("run", agent.name, bound.id);
     if (operation === null) return never();
     bindAgent(operation, agent as Agent, bound);
+    keepEdge(operation, given, bound.limits);
     operation.input = input;
     return this.#promise(operation) as Promise<Output>;
   }
@@ -133,12 +141,15 @@ export class BodyContext implements Context {
 
   map<Input, Output>(items: readonly Input[], agent: Agent<Input, Output>, options: MapOptions = {}): Promise<never> {
     const { join, need } = recordedJoin(options.join ?? "all");
+    const given = limitsOf(options.edge, agent.name);
     const operation = this.#issue("map", agent.name, agentId(agent));
     if (operation === null) return never();
     const limit = Math.max(1, options.concurrency ?? defaultConcurrency(agent as Agent));
     // A loaded map keeps its outcomes; the body only hands it the agent again.
-    if (operation.map === null) operation.map = new MapState(operation, agent as Agent, items, limit, join, need);
-    else operation.map.agent = agent as Agent;
+    if (operation.map === null) {
+      operation.map = new MapState(operation, agent as Agent, items, limit, join, need);
+      operation.map.edge = given;
+    } else operation.map.agent = agent as Agent;
     this.#scope.run.engine.register(agent as Agent);
     return this.#promise(operation) as Promise<never>;
   }
@@ -202,7 +213,7 @@ export class BodyContext implements Context {
     const timeoutMs = options.timeout === undefined ? undefined : durationMs(options.timeout);
     const operation = this.#issue("step", name, "");
     if (operation === null) return never();
-    const { probe } = options;
+    const { probe, reserve } = options;
     operation.work = {
       leaf: {
         type: "leaf",
@@ -210,6 +221,7 @@ export class BodyContext implements Context {
         execute: (_input: never, attempt) => work(attempt),
         probe: probe === undefined ? undefined : (_input: never, attempt) => probe(attempt),
         retry,
+        reserve: reserve === undefined ? undefined : () => reserve,
         timeoutMs,
       },
       input: undefined,
@@ -298,11 +310,14 @@ export class BodyContext implements Context {
   loop<State, Result>(
     state: State,
     body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
+    options: LoopOptions = {},
   ): Promise<Result> {
+    const watched = loopLimits(options);
     const operation = this.#issue("loop", "", "");
     if (operation === null) return never();
     const loop = operation.loop ?? new LoopState(operation);
     operation.loop = loop;
+    loop.limits = watched;
     loop.parent = this.#loop;
     // The types of state and result are the caller's own; the loop only carries them.
     loop.body = body as unknown as LoopTurnBody;
@@ -333,15 +348,21 @@ export class BodyContext implements Context {
     agent: Agent<Input, Output>,
     ...[input, options]: ChildArguments<Input>
   ): Promise<ChildHandle<Output>> {
-    return heard(this.#start(agent as Agent<unknown, Output>, input, options?.detached === true));
+    return heard(this.#start(agent as Agent<unknown, Output>, input, options));
   }
 
-  async #start<Output>(agent: Agent<unknown, Output>, input: unknown, detached: boolean): Promise<ChildHandle<Output>> {
+  async #start<Output>(
+    agent: Agent<unknown, Output>,
+    input: unknown,
+    options: ChildOptions | undefined,
+  ): Promise<ChildHandle<Output>> {
+    const given = limitsOf(options, agent.name);
     const operation = this.#issue("start", agent.name, agentId(agent));
     if (operation === null) return never();
+    keepEdge(operation, given, boundAgent(agent as Agent).limits);
     this.#scope.run.engine.register(agent as Agent);
     operation.input = input;
-    operation.detached = detached;
+    operation.detached = options?.detached === true;
     const { runId } = (await this.#promise(operation)) as { runId: string };
     // One message tells the end, so one operation waits for it, however often the body asks.
     let ended: Promise<unknown> | null = null;
@@ -383,6 +404,17 @@ export class BodyContext implements Context {
 
   now(): number {
     return this.#scope.now;
+  }
+
+  deadline(): number | undefined {
+    const { run, container, now } = this.#scope;
+    if (run.ledger === null) return undefined;
+    let nearest: number | undefined;
+    for (const budget of accountOf(run, container).budgets()) {
+      const deadline = budget.deadlineAt(now);
+      if (deadline !== undefined && deadline < (nearest ?? Number.POSITIVE_INFINITY)) nearest = deadline;
+    }
+    return nearest === undefined ? undefined : Math.max(0, nearest - now);
   }
 
   random(): number {

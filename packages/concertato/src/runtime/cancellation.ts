@@ -23,7 +23,7 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   if (run.undoings.size > 0 && !run.dead && undoesUnder(operation)) Container.pin(innermost(operation));
   operation.state = "cancelled";
   if (operation.attached && operation.awaited) scope.awaiting--;
-  stopWork(operation);
+  cancelAttempt(operation);
   run.pending.delete(operation);
   if (operation.opened && operation.wait !== null) closeWait(operation);
   if (operation.sending !== null) sendEnded(engine, operation);
@@ -45,7 +45,8 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   }
 }
 
-function stopWork(operation: Operation): void {
+/** Tells the attempt under way to stop; nothing it answers is heard. */
+export function cancelAttempt(operation: Operation): void {
   if (operation.timer !== null) operation.timer.fire = null;
   operation.timer = null;
   const { running, scope } = operation;

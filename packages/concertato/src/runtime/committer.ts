@@ -6,7 +6,8 @@
 import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
 import type { StoredEntry } from "../journal/entry.ts";
 import { appended } from "../kernel/short-list.ts";
-import { usageOf } from "./ledger.ts";
+import { type Ledger, usageOf } from "./ledger.ts";
+import { risksOf } from "./run-deadline.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { undoingNote } from "./compensation-chain.ts";
@@ -352,8 +353,14 @@ function nextPatch(run: LiveRun): RunPatch | undefined {
   }
   run.askedAnew = false;
   const note = noteOf(run, false);
-  if (run.shownStatus === "waiting" && run.shownParked && note === run.shownNote) return undefined;
-  return { status: "waiting", parked: true, note, at: run.lastAt };
+  const parked = mayPark(run);
+  if (run.shownStatus === "waiting" && run.shownParked === parked && note === run.shownNote) return undefined;
+  return { status: "waiting", parked, note, at: run.lastAt };
+}
+
+/** Work that waits for a budget is in no journal: only its body knows it, so a wake must run all of them. */
+export function mayPark(run: LiveRun): boolean {
+  return run.ledger === null || run.ledger.blocked.size === 0;
 }
 
 function stirs(out: readonly Written[]): boolean {
@@ -381,9 +388,25 @@ function noteOf(run: LiveRun, asked: boolean): string | null {
       ...(operation.until === null ? {} : { until: operation.until }),
     });
   }
-  if (asked && count === 0 && run.undoings.size === 0) return null;
+  const raises = run.ledger === null ? noRaises : openRaises(run.ledger);
+  const risks = risksOf(run);
+  if (asked && count === 0 && raises.length === 0 && run.undoings.size === 0 && risks.atRisk === undefined) return null;
   const undoing = run.undoings.size === 0 ? {} : { undoing: undoingNote(run) };
-  return JSON.stringify({ waiting, count, ...undoing, ...usageOf(run.ledger?.root) });
+  const named = raises.length === 0 ? waiting : [...raises, ...waiting].slice(0, noted);
+  count += raises.length;
+  return JSON.stringify({ waiting: named, count, ...undoing, ...usageOf(run.ledger?.root), ...risks });
+}
+
+const noRaises: readonly object[] = [];
+
+/** Budgets that a person is asked to raise: named first, because all else may wait for them. */
+function openRaises({ watched }: Ledger): readonly object[] {
+  const raises: object[] = [];
+  for (const budget of watched) {
+    if (budget.asked === null || budget.over) continue;
+    raises.push({ waitId: budget.waitId, kind: "budget", name: "budget", since: budget.asked.since });
+  }
+  return raises;
 }
 
 function waitKind(operation: Operation): string {

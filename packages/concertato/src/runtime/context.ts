@@ -2,7 +2,17 @@
  * What a workflow body works with. Its only sources of asynchrony are these calls and pure promises; anything else
  * awaited in a body is caught at the next ctx call as `runtime/foreign-await`.
  */
-import type { Agent, Argument, AttemptContext, ProbeAnswer, RetryPolicy, Schema } from "./agent.ts";
+import type {
+  Agent,
+  Argument,
+  AttemptContext,
+  CallArguments,
+  ProbeAnswer,
+  Reservation,
+  RetryPolicy,
+  Schema,
+} from "./agent.ts";
+import type { Edge } from "./edge.ts";
 import type { Effect } from "../journal/entry.ts";
 import type { Json } from "../kernel/json.ts";
 
@@ -16,6 +26,8 @@ export interface StepOptions<Output> {
   readonly retry?: RetryPolicy;
   /** Per attempt. Default: none. */
   readonly timeout?: Duration;
+  /** What one attempt may use, reserved before it begins. Default: nobody knows; something must be left. */
+  readonly reserve?: Reservation;
   /** For `irreversible`: asks the outside world whether it happened. */
   readonly probe?: (attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>;
 }
@@ -42,6 +54,19 @@ export interface MapOptions {
   /** At most so many at once. Default 16 for agents that reach outside; all at once never. */
   readonly concurrency?: number;
   readonly join?: MapJoin;
+  /** What each item is handed over. */
+  readonly edge?: Edge;
+}
+
+/** When a loop is stopped though its body would go on. */
+export interface LoopOptions {
+  /** So many turns may run; then it fails with `policy/steps-exceeded`. Default: no limit. */
+  readonly maxTurns?: number;
+  /**
+   * So many times in a row a turn may leave the state as it was (`policy/no-progress`), or the states may come round in a circle
+   * (`policy/loop-detected`). Default: neither is looked for.
+   */
+  readonly stall?: number;
 }
 
 /** One item's end, as data. */
@@ -93,8 +118,8 @@ export interface ReceiveOptions {
   readonly within?: Duration;
 }
 
-/** How a run is started by another. */
-export interface ChildOptions {
+/** How a run is started by another, and what it may use of what this one has. */
+export interface ChildOptions extends Edge {
   /**
    * The new run outlives this one, however it ends. Default false: when this run fails, is cancelled or stopped, the runs
    * it started that are still open are cancelled, and so are those that they started.
@@ -138,8 +163,15 @@ export interface Context {
   /** Aborted when the run is cancelled or this branch lost its race. */
   readonly signal: AbortSignal;
 
-  /** Calls an agent of any kind and returns its output; throws AgentFailure. */
-  run<Input, Output>(agent: Agent<Input, Output>, ...input: Argument<Input>): Promise<Output>;
+  /**
+   * Calls an agent of any kind and returns its output; throws AgentFailure. The edge, after the input, makes smaller what
+   * the call may use.
+   * @throws ConcertatoError `policy/edge-widens` where the edge asks for more than the caller has, `policy/depth-exceeded`,
+   * `policy/budget-exceeded` and the other stops where a limit of the call is reached
+   * @example
+   * await ctx.run(research, topic, { budget: { usd: 0.1 }, deadline: "2m" });
+   */
+  run<Input, Output>(agent: Agent<Input, Output>, ...input: CallArguments<Input>): Promise<Output>;
   /** Runs one agent over many items. Outputs are in the order of the items. */
   map<Input, Output>(
     items: readonly NoInfer<Input>[],
@@ -210,6 +242,7 @@ export interface Context {
   loop<State, Result>(
     state: State,
     body: (state: State, ctx: Context) => PromiseLike<LoopTurn<State, Result>> | LoopTurn<State, Result>,
+    options?: LoopOptions,
   ): Promise<Result>;
   /**
    * Registers what undoes something this body has done (or is about to do): `agent` is called with `input` when this
@@ -282,6 +315,9 @@ export interface Context {
    * if (ctx.patched("ask-twice")) await ctx.run(manager, request);
    */
   patched(flag: string): boolean;
+
+  /** Time left before the nearest deadline of this body and of all around it, in ms from `now()`; undefined without one. */
+  deadline(): number | undefined;
 
   /** Time of the entry delivered last, in ms: the same on replay. */
   now(): number;

@@ -10,10 +10,12 @@
 import { type ConcertatoError, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
+import type { Limits } from "../journal/entry.ts";
 import { largeFrom } from "../journal/large-payload.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId, type Saying } from "./agent.ts";
-import { usageMeta } from "./ledger.ts";
+import type { HeldBudget } from "./held-budget.ts";
+import { limitScope, usageMeta } from "./ledger.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
 import { compensationAgent, compensationId } from "./compensation-agent.ts";
@@ -33,6 +35,9 @@ import { LiveRun, type Written } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import { needsTurnBefore, type StoredState } from "./loop-state.ts";
 import type { Operation } from "./operation.ts";
+import { progressed, stopOfLoop, unlimitedLoop } from "./loop-progress.ts";
+import { resumeWaiting, takeTurn } from "./spending.ts";
+import { watchDeadline } from "./run-deadline.ts";
 import { carryFlags } from "./patch-flags.ts";
 import { Ownership } from "./ownership.ts";
 import { resumeEngineWork } from "./recovery.ts";
@@ -166,6 +171,7 @@ export class Engine {
 
   /** An attempt of this run ended. */
   settled(run: LiveRun): void {
+    if (run.ledger !== null) resumeWaiting(run);
     if (run.departure !== null) leaveWhenDone(this, run);
     this.committer.touch(run);
     this.wake();
@@ -265,6 +271,7 @@ export class Engine {
       run.admitAgain = false;
       this.ownership.admit(run);
     }
+    if (run.ledger !== null) resumeWaiting(run);
     // A body of the library may wait for the departure that it began.
     const waits = scope.awaiting > 0 || run.departure !== null || this.#turning(scope);
     if (!waits) this.failForeign(scope, foreignEnd(scope, "body"));
@@ -285,6 +292,11 @@ export class Engine {
     if (--run.recovering > 0 || run.dead || run.finished) return;
     for (const other of run.scopes.values()) if (other !== scope && other.caughtUp) this.launchFresh(other);
     resumeEngineWork(this, run);
+  }
+
+  /** Arms the deadline of a budget, if it has one. */
+  watchDeadline(budget: HeldBudget): void {
+    watchDeadline(this, budget);
   }
 
   /** Starts one operation; maps start their items through it. */
@@ -397,15 +409,22 @@ export class Engine {
       return operation.resolve?.(turn.result);
     }
     try {
-      this.#advance(loop, loop.states.encode(turn.state, `state of the loop at ${operation.path}`));
+      const stored = loop.states.encode(turn.state, `state of the loop at ${operation.path}`);
+      const stop = stopAt(loop, stored);
+      if (stop !== undefined) return rejectLoop(operation, stop);
+      this.#advance(loop, stored);
     } catch (error) {
       rejectLoop(operation, error);
     }
   }
 
   #advance(loop: LoopState, state: StoredState): void {
-    carryFlags(loop.operation.scope, loop);
+    const { operation } = loop;
+    const { scope } = operation;
+    if (!operation.live || scope.dead) return;
     loop.advancing = true;
+    if (scope.run.ledger?.limited === true && !takeTurn(this, loop, () => this.#advance(loop, state))) return;
+    carryFlags(scope, loop);
     loop.turns++;
     if (loop.operation.scope.run.direction !== null && this.#isTurnHeld(loop, state)) return;
     this.#writeTurn(loop, state);
@@ -423,11 +442,12 @@ export class Engine {
     const next = comesNext(scope.run);
     ensureStarted(scope);
     const flags = loop.flags.size === 0 ? "" : `,"flags":${JSON.stringify([...loop.flags])}`;
+    const progress = loop.progress === null ? "" : `,"progress":${JSON.stringify(loop.progress)}`;
     const continued = appends === null ? "" : `,"appends":${JSON.stringify(appends)}`;
     const skipped = needsTurnBefore(appends) ? loop.turn : loop.container;
     const written = scope.run.write("loop-advanced", scope, {
       op: operation.key,
-      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}${usageMeta(operation)}${undoMeta(scope.undo)}}`,
+      meta: `{"verb":"loop","count":${loop.turns}${flags}${continued}${progress}${usageMeta(operation)}${undoMeta(scope.undo)}}`,
       text,
       operation,
       container: loop.container,
@@ -507,7 +527,13 @@ export class Engine {
   }
 
   /** The row of a run this process just created, put to work. */
-  adopt(row: RunRow, inputText: string | null, startedAt: number, headRef: number): LiveRun {
+  adopt(
+    row: RunRow,
+    inputText: string | null,
+    startedAt: number,
+    headRef: number,
+    limits: Limits | null = null,
+  ): LiveRun {
     const run = new LiveRun(this, row, this.agent(row.agent), row.id);
     run.root.inputText = inputText;
     run.root.startedAt = startedAt;
@@ -515,9 +541,21 @@ export class Engine {
     run.lastAt = startedAt;
     run.headRef = headRef;
     this.runs.set(run.key, run);
+    if (limits !== null) watchDeadline(this, limitScope(run.root, limits));
     this.enqueue(run.root);
     return run;
   }
+}
+
+/** Whether a loop goes on after this turn, by its own options. */
+function stopAt(loop: LoopState, { text, appends }: StoredState): ConcertatoError | undefined {
+  const { limits, operation } = loop;
+  if (limits === unlimitedLoop) return undefined;
+  const { scope, path } = operation;
+  // Of a history only what was appended is in the text; from where on tells whether it grew.
+  if (limits.stall > 0)
+    loop.progress = progressed(loop.progress, `${text ?? ""}${appends === null ? "" : JSON.stringify(appends)}`);
+  return stopOfLoop(limits, loop.turns + 1, loop.progress, { runId: scope.run.id, path });
 }
 
 function settleOperation(scope: Scope, delivery: Delivery): void {

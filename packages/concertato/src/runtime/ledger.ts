@@ -1,26 +1,52 @@
 /**
- * What a run used, by stretch: a fold of its journal. Accounts are made when something is used; a run that uses nothing has
- * no ledger. An entry that ends a stretch carries its sum, so that a replay that jumps over it knows as much as one that
- * reads it, and a crash anywhere leaves the same sums.
+ * What a run used, by stretch, and the budgets that limit it: a fold of its journal. Accounts are made when something is used
+ * or limited; a run that does neither has no ledger. An entry that ends a stretch carries its sum, so that a replay that
+ * jumps over it knows as much as one that reads it, and a crash anywhere leaves the same sums.
  */
-import type { Usage } from "../journal/entry.ts";
+import type { Limits, Usage } from "../journal/entry.ts";
 import { Spent } from "../journal/usage.ts";
 import { Account } from "./account.ts";
 import type { Container } from "./container.ts";
+import { HeldBudget } from "./held-budget.ts";
 import type { LiveRun } from "./live-run.ts";
 import { innermost, type Operation } from "./operation.ts";
+import type { Scope } from "./scope.ts";
 
 export class Ledger {
   /** The run as a whole. */
   readonly root: Account = new Account(null);
   /** What attempts told to have used since their operation's last entry. */
   readonly reported: Map<Operation, Spent> = new Map();
+  /** What is reserved for attempts that are about to begin or under way. */
+  readonly held: Map<Operation, Spent> = new Map();
+  /** Outside work that has limits of its own. */
+  readonly own: Map<Operation, Account> = new Map();
+  /** What calls were handed over and what their agents limit themselves to, until they are launched. */
+  readonly edges: Map<Operation, { readonly edge: Limits | null; readonly own: Limits | null }> = new Map();
+  /** Budgets with a deadline, or for which a person is asked. */
+  readonly watched: Set<HeldBudget> = new Set();
+  /** Budgets for whose room something waits. */
+  readonly blocked: Set<HeldBudget> = new Set();
+  /** Some budget limits the run or a part of it. */
+  limited = false;
+  /** Something was given back or raised, and work may wait for it. */
+  stirred = false;
+}
+
+export function ledgerOf(run: LiveRun): Ledger {
+  return (run.ledger ??= new Ledger());
 }
 
 /** The account of a stretch, made when it is needed; null is the run as a whole. */
-function accountOf(run: LiveRun, container: Container | null): Account {
-  if (container === null) return (run.ledger ??= new Ledger()).root;
+export function accountOf(run: LiveRun, container: Container | null): Account {
+  if (container === null) return ledgerOf(run).root;
   return (container.account ??= new Account(accountOf(run, container.parent)));
+}
+
+/** The account that an operation's own use is charged to. */
+export function accountFor(operation: Operation): Account {
+  const { run } = operation.scope;
+  return run.ledger?.own.get(operation) ?? accountOf(run, innermost(operation));
 }
 
 /** The account inside an operation: of the scope, map or loop that it is. */
@@ -28,30 +54,79 @@ function accountInside({ child, map, loop }: Operation): Account | null {
   return (child?.container ?? map?.container ?? loop?.container)?.account ?? null;
 }
 
+/** Limits a scope and all inside it; the run's own body limits the run. */
+export function limitScope(scope: Scope, limits: Limits): HeldBudget {
+  return limit(accountOf(scope.run, scope.container), scope, null, limits);
+}
+
+/** Limits outside work, over all its attempts. */
+export function limitWork(operation: Operation, limits: Limits): HeldBudget {
+  const { scope } = operation;
+  const account = new Account(accountOf(scope.run, innermost(operation)));
+  ledgerOf(scope.run).own.set(operation, account);
+  return limit(account, scope, operation, limits);
+}
+
+function limit(account: Account, scope: Scope, operation: Operation | null, limits: Limits): HeldBudget {
+  const ledger = ledgerOf(scope.run);
+  const budget = new HeldBudget(account, scope, operation, limits);
+  account.budget = budget;
+  ledger.limited = true;
+  if (limits.deadline !== undefined) ledger.watched.add(budget);
+  return budget;
+}
+
 /** An attempt tells what it used; it counts with the operation's next entry. */
 export function report(operation: Operation, told: Spent): void {
-  const { reported } = (operation.scope.run.ledger ??= new Ledger());
+  const { reported } = ledgerOf(operation.scope.run);
   const known = reported.get(operation);
   if (known === undefined) reported.set(operation, told);
   else known.add(told);
 }
 
+/** Reserves what an attempt may use, here and all around. */
+export function hold(operation: Operation, estimate: Spent): void {
+  ledgerOf(operation.scope.run).held.set(operation, estimate);
+  for (const budget of accountFor(operation).budgets()) budget.reserved.add(estimate);
+}
+
 /**
- * The part of an entry's meta that says what was used, and the moment at which it is charged: it stands in the next entry of
- * the operation, whichever that is. An operation with an inside of its own tells the sum of it.
+ * The part of an entry's meta that says what was used, and the moment at which it is charged and what was reserved is given
+ * back: it stands in the next entry of the operation, whichever that is. One with an inside of its own tells the sum of it.
+ * @param begins the entry begins an attempt: what is reserved for it stays so
  */
-export function usageMeta(operation: Operation): string {
+export function usageMeta(operation: Operation, begins = false): string {
   const { ledger } = operation.scope.run;
   if (ledger === null) return "";
-  const reported = ledger.reported.get(operation);
-  if (reported === undefined) {
-    const inside = accountInside(operation);
-    return inside === null ? "" : metaOf(inside.spent);
+  const own = ledger.own.get(operation);
+  const limits = own?.budget == null ? "" : `,"limits":${JSON.stringify(own.budget.limits)}`;
+  const used = takeUsed(ledger, operation, begins);
+  if (used !== null) {
+    accountFor(operation).charge(used, operation.path);
+    return limits + metaOf(used);
   }
+  const inside = accountInside(operation);
+  return inside === null ? limits : limits + metaOf(inside.spent);
+}
+
+function takeUsed(ledger: Ledger, operation: Operation, begins: boolean): Spent | null {
+  const reported = ledger.reported.get(operation);
+  const held = begins ? undefined : ledger.held.get(operation);
+  if (reported === undefined && held === undefined) return null;
+  const used = reported ?? new Spent();
   ledger.reported.delete(operation);
-  if (!reported.priced && reported.tokens > 0) reported.unpriced = 1;
-  accountOf(operation.scope.run, innermost(operation)).charge(reported);
-  return metaOf(reported);
+  if (!used.priced && used.tokens > 0) used.unpriced = 1;
+  if (held !== undefined) {
+    used.steps += held.steps;
+    release(ledger, operation, held);
+  }
+  return used;
+}
+
+function release(ledger: Ledger, operation: Operation, held: Spent): void {
+  ledger.held.delete(operation);
+  for (const budget of accountFor(operation).budgets()) budget.reserved.remove(held);
+  ledger.stirred = true;
 }
 
 function metaOf(spent: Spent): string {
@@ -64,7 +139,9 @@ export function noteUsage(operation: Operation, usage: Usage): void {
   const inside = accountInside(operation);
   const rest = Spent.of(usage).beyond(inside?.spent);
   // A loop goes on after it told its sum.
-  accountOf(operation.scope.run, operation.loop?.container ?? innermost(operation)).charge(rest);
+  const account =
+    operation.loop === null ? accountFor(operation) : accountOf(operation.scope.run, operation.loop.container);
+  account.charge(rest, operation.path);
 }
 
 const nothing: { readonly usage?: Usage } = {};

@@ -2,6 +2,8 @@
 import type { Context, LoopTurn } from "./context.ts";
 import { Container } from "./container.ts";
 import { StoredStates } from "./loop-state.ts";
+import type { LoopProgress } from "../journal/entry.ts";
+import { type LoopLimits, unlimitedLoop } from "./loop-progress.ts";
 import type { Operation } from "./operation.ts";
 
 export type LoopTurnBody = (
@@ -25,6 +27,9 @@ export class LoopState {
   advancing = false;
   /** The loop in whose turn this one was called. */
   parent: LoopState | null = null;
+  limits: LoopLimits = unlimitedLoop;
+  /** How its states came so far, where that is watched. */
+  progress: LoopProgress | null = null;
   /** Flags that earlier turns found patched. */
   readonly flags: Set<string> = new Set();
 

@@ -2,6 +2,7 @@
 import { toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { Engine } from "./engine.ts";
+import { keepEdge } from "./hand-over.ts";
 import type { MapState } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
 import { ensureMapStarted, finish, writeResult } from "./results.ts";
@@ -53,6 +54,7 @@ export function itemOperation(_engine: Engine, map: MapState, index: number): Op
   item.itemOf = map;
   item.itemIndex = index;
   bindAgent(item, map.agent, bound);
+  keepEdge(item, map.edge, bound.limits);
   // In the journal an absent item is null; so it is live.
   item.input = map.items[index] ?? null;
   operation.scope.operations.set(key, item);

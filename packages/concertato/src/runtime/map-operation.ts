@@ -2,7 +2,7 @@
  * `ctx.map`: owned by the engine, so its items run, wait and finish without the body that asked for them; the body is
  * needed again only when the join is decided. The join is one entry with all outputs; it may jump over the items.
  */
-import type { EntryMeta } from "../journal/entry.ts";
+import type { EntryMeta, Limits } from "../journal/entry.ts";
 import type { FailureRecord } from "../kernel/errors.ts";
 import type { Agent } from "./agent.ts";
 import { Container } from "./container.ts";
@@ -29,6 +29,8 @@ export class MapState {
   /** So many items must succeed: `any` and `count`. */
   readonly need: number;
   readonly container: Container;
+  /** What each item is handed over. */
+  edge: Limits | null = null;
   /** The `map-started` entry was written. */
   recorded = false;
   /** Items launched so far; they start in order. */

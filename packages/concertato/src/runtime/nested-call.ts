@@ -2,12 +2,18 @@
 import { derivedId, fingerprint } from "../kernel/derive.ts";
 import { toFailureRecord } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
-import { type StoredEntry, entryKinds } from "../journal/entry.ts";
+import { type Limits, type StoredEntry, entryKinds } from "../journal/entry.ts";
 import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
+<<<<<<< HEAD
 import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
+=======
+import { assertDepth, handedOver } from "./hand-over.ts";
+import { limitScope } from "./ledger.ts";
+import { innermost, type Operation, metaText } from "./operation.ts";
+>>>>>>> 87d4448 (Budgets on runs and calls: reserved before, settled after, narrowed on every edge; what is used up stops with a report or asks a person; deadlines that warn, depth, and loops that get nowhere; a start that looks at its limits may allocate 500 bytes more)
 import { ensureStarted, finish, lastResult } from "./results.ts";
 import { Scope } from "./scope.ts";
 import { validateNow } from "./validation.ts";
@@ -32,6 +38,9 @@ export function callScope(engine: Engine, operation: Operation): void {
   child.startedAt = scope.now;
   child.revision = scope.run.direction?.revisionOf(operation) ?? target.revision ?? 1;
   try {
+    assertDepth(operation);
+    const limits = handedOver(operation, child.startedAt);
+    if (limits !== null) engine.watchDeadline(limitScope(child, limits));
     const input = validateNow(boundAgent(target).input, operation.input, `input of ${target.kind} ${target.name}`);
     child.inputText = encodeJson(input, `input of ${target.kind} ${target.name}`);
   } catch (error) {
@@ -95,7 +104,7 @@ export function firstEntries(
     readonly owner: number | null;
     readonly startKey: string | null;
     readonly priority: number;
-    readonly meta: { readonly principal?: string; readonly onBehalfOf?: string };
+    readonly meta: { readonly principal?: string; readonly onBehalfOf?: string; readonly limits?: Limits };
   },
 ): { readonly created: NewRun; readonly entries: StoredEntry[]; readonly blobs: readonly NewBlob[] } {
   const at = engine.world.clock.now();

@@ -10,7 +10,10 @@
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { ProbeAnswer, RetryPolicy } from "./agent.ts";
-import { usageMeta } from "./ledger.ts";
+import { handedOver } from "./hand-over.ts";
+import { limitWork, usageMeta } from "./ledger.ts";
+import { reserve, reserveAnyway } from "./spending.ts";
+import { stopBudget } from "./stopped.ts";
 import { AttemptHandle } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation } from "./operation.ts";
@@ -29,6 +32,8 @@ export function launchWork(engine: Engine, operation: Operation): void {
 
 /** Reads begin at once; an effect begins when its intent is committed. */
 function begin(engine: Engine, operation: Operation): void {
+  const { ledger } = operation.scope.run;
+  if (ledger !== null && !granted(engine, operation)) return;
   if (repeatable(operation)) startRead(engine, operation);
   else writeIntent(operation);
 }
@@ -38,6 +43,33 @@ function startRead(engine: Engine, operation: Operation): void {
   const { run } = operation.scope;
   if (run.departure === null) startAttempt(engine, operation);
   else run.withheld = true;
+}
+
+/** Whether the budgets around it let it begin; if not, it begins later or has ended. */
+function granted(engine: Engine, operation: Operation): boolean {
+  const { run } = operation.scope;
+  if (!run.ledger?.own.has(operation)) {
+    try {
+      const limits = handedOver(operation, engine.world.clock.now());
+      if (limits !== null) limitWork(operation, limits);
+    } catch (error) {
+      finish(operation, toFailureRecord(error, operation.path));
+      return false;
+    }
+  }
+  const own = run.ledger?.own.get(operation)?.budget;
+  if (own?.limits.deadline !== undefined && engine.world.clock.now() >= own.limits.deadline) {
+    stopBudget(engine, own, "time", operation);
+    return false;
+  }
+  return run.ledger?.limited !== true || reserve(engine, operation);
+}
+
+/** The time one attempt has: its agent's, and what its call left of a deadline. */
+function attemptTimeMs(engine: Engine, operation: Operation, ofAgent: number | undefined): number | undefined {
+  const deadline = operation.scope.run.ledger?.own.get(operation)?.budget?.limits.deadline;
+  if (deadline === undefined) return ofAgent;
+  return Math.max(0, Math.min(ofAgent ?? Number.POSITIVE_INFINITY, deadline - engine.world.clock.now()));
 }
 
 /** Work that is simply done again after a crash. */
@@ -128,7 +160,7 @@ function writeIntent(operation: Operation, extraMeta = ""): void {
   scope.run.write("intent", scope, {
     op: operation.key,
     name: operation.name,
-    meta: `${operation.work?.metaHead ?? "{"}${attempt}${usageMeta(operation)}${extraMeta}}`,
+    meta: `${operation.work?.metaHead ?? "{"}${attempt}${usageMeta(operation, true)}${extraMeta}}`,
     text: operation.inputText,
     operation,
     container: innermost(operation),
@@ -146,7 +178,8 @@ export function startAttempt(engine: Engine, operation: Operation): void {
   const attempt = new AttemptHandle(operation);
   const started = engine.world.clock.monotonic();
   const { leaf } = work;
-  if (leaf.timeoutMs !== undefined) armTimeout(engine, operation, attempt, leaf.timeoutMs);
+  const timeoutMs = attemptTimeMs(engine, operation, leaf.timeoutMs);
+  if (timeoutMs !== undefined) armTimeout(engine, operation, attempt, timeoutMs);
   const end = (failed: boolean, value: unknown) =>
     attemptEnded(engine, operation, attempt, failed, value, engine.world.clock.monotonic() - started);
   let value: unknown;
@@ -315,7 +348,7 @@ function resolveDoubt(engine: Engine, operation: Operation): void {
   operation.doubtful = false;
   operation.state = "pending";
   restoreInput(operation);
-  if (work.leaf.effect !== "irreversible") return writeIntent(operation);
+  if (work.leaf.effect !== "irreversible") return begin(engine, operation);
   const { probe } = work.leaf;
   if (probe === undefined) return declareDoubt(operation);
   askProbe(engine, operation, probe as (input: never, attempt: AttemptHandle) => PromiseLike<ProbeAnswer<unknown>>);
@@ -359,7 +392,7 @@ function acceptProbe(engine: Engine, operation: Operation, answer: ProbeAnswer<u
       return finishText(operation, encodeJson(answer.output, `probe answer of ${operation.name}`), 0);
     case "did-not-happen":
       if (operation.thrown !== undefined) return failOrRetry(engine, operation, operation.thrown, 0);
-      return writeIntent(operation);
+      return begin(engine, operation);
     default:
       return declareDoubt(operation);
   }
@@ -390,5 +423,6 @@ export function doubtResolved(operation: Operation, happened: boolean, outputTex
   if (happened) return finishText(operation, outputText, 0, from);
   operation.state = "pending";
   restoreInput(operation);
+  reserveAnyway(operation);
   writeIntent(operation, from);
 }

@@ -12,6 +12,8 @@ import { Recording } from "../journal/recording.ts";
 import type { Json } from "../kernel/json.ts";
 import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
+import { mayPark } from "./committer.ts";
+import { earliestLook } from "./run-deadline.ts";
 import { usageOf } from "./ledger.ts";
 import { endOfCancelled, loadCancelled, readCancelOrder, undoCancelled } from "./cancelled-run.ts";
 import { cancelScope } from "./cancellation.ts";
@@ -556,7 +558,7 @@ export class Ownership {
       seq: run.seq,
       now,
       wake,
-      parked: true,
+      parked: mayPark(run),
     } as const;
     this.#engine.committer.submit(change).then(
       (result) => {
@@ -582,7 +584,7 @@ function isDue(run: LiveRun, now: number): boolean {
 }
 
 function earliestDeadline(run: LiveRun): number | null {
-  let earliest: number | null = null;
+  let earliest = run.ledger === null ? null : earliestLook(run);
   for (const operation of run.pending) {
     if (operation.until !== null && (earliest === null || operation.until < earliest)) earliest = operation.until;
   }

@@ -8,7 +8,9 @@ import { ConcertatoError } from "../kernel/errors.ts";
 import { type CompensationChain, type EntryKind, type EntryMeta, entryKindName } from "../journal/entry.ts";
 import { type BlobTexts, openPayload } from "../journal/large-payload.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
-import { noteUsage } from "./ledger.ts";
+import { budgetAt, noteAsked, noteRaised } from "./budget-question.ts";
+import { limitScope, limitWork, noteUsage } from "./ledger.ts";
+import { watchDeadlines } from "./run-deadline.ts";
 import { countTurn, countUndone } from "./compensation.ts";
 import { afterEntry, compensationKey, emptyChain, undoesUnder } from "./compensation-chain.ts";
 import { Container } from "./container.ts";
@@ -52,6 +54,7 @@ export function loadRun(
   }
   if (blobs.size > 0) run.blobsKnown = new Set(blobs.keys());
   if (previousSeq !== row.seq) throw damaged(row, `it ends at entry ${previousSeq}, its row says ${row.seq}`);
+  watchDeadlines(engine, run);
   for (const scope of run.scopes.values()) for (const operation of scope.operations.values()) rearm(engine, operation);
   return run;
 }
@@ -93,6 +96,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       run.root.startedAt = entry.at;
       run.root.revision = meta.revision ?? 1;
       run.seed = meta.seed ?? run.seed;
+      if (meta.limits !== undefined) limitScope(run.root, meta.limits);
       return;
     case "scope-started":
       return readScopeStarted(reading);
@@ -121,6 +125,10 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       if (meta.signal !== undefined) dropBuffered(run, meta.signal);
       if (meta.causes !== undefined) operationOf(reading);
       return;
+    case "budget-exhausted":
+    case "budget-raised":
+    case "at-risk":
+      return readBudget(reading, kind);
     case "emitted":
       scope.told = true;
       operationOf(reading).state = "done";
@@ -171,6 +179,7 @@ function operationOf({ engine, run, entry, meta, scope, covers }: Reading): Oper
   const operation = known ?? makeOperation(engine, scope, entry, meta);
   const container = innermost(operation);
   if (container !== null) noteInside(run, container, entry.seq, covers);
+  if (meta.limits !== undefined && run.ledger?.own.has(operation) !== true) limitWork(operation, meta.limits);
   if (meta.usage !== undefined) noteUsage(operation, meta.usage);
   return operation;
 }
@@ -221,6 +230,7 @@ function readScopeStarted(reading: Reading): void {
   child.startedAt = meta.startedAt ?? entry.at;
   child.revision = meta.revision ?? 1;
   child.inputText = clear(reading) ?? itemText(operation) ?? null;
+  if (meta.limits !== undefined) limitScope(child, meta.limits);
   operation.state = "pending";
   operation.child = child;
   operation.inputText = child.inputText;
@@ -436,6 +446,7 @@ function readMap(reading: Reading): void {
     meta.need,
   );
   map.recorded = true;
+  map.edge = meta.limits ?? null;
   operation.map = map;
   operation.state = "pending";
   operation.inputText = text;
@@ -457,6 +468,19 @@ function placeholder(operation: Operation): Agent {
   };
 }
 
+function readBudget(
+  { run, entry, meta, scope, covers }: Reading,
+  kind: "budget-exhausted" | "budget-raised" | "at-risk",
+): void {
+  if (scope.container !== null) noteInside(run, scope.container, entry.seq, covers);
+  if (meta.from !== undefined) Container.pin(scope.container);
+  const budget = budgetAt(run, entry.op === "" ? scope.path : `${scope.path}.${entry.op}`);
+  if (budget === undefined) return;
+  if (kind === "budget-exhausted") noteAsked(budget, entry.seq, entry.at);
+  else if (kind === "at-risk") budget.risked = { since: entry.at };
+  else noteRaised(budget, meta.limits ?? {}, entry.at);
+}
+
 function readPatched({ run, entry, scope, covers }: Reading): void {
   const container = enclosing(scope, entry.op)?.loop?.container ?? scope.container;
   if (container !== null) noteInside(run, container, entry.seq, covers);
@@ -473,6 +497,7 @@ function readTurn(reading: Reading): void {
   if (meta.usage !== undefined) noteUsage(operation, meta.usage);
   loop.turns = meta.count ?? loop.turns + 1;
   loop.advancing = true;
+  loop.progress = meta.progress ?? null;
   for (const flag of meta.flags ?? []) loop.flags.add(flag);
   forgetTurn(run, scope, operation);
   loop.turn = new Container(loop.container);

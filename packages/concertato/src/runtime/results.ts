@@ -3,6 +3,8 @@ import { undoMeta } from "./compensation-chain.ts";
 import { AgentFailure, type FailureRecord } from "../kernel/errors.ts";
 import { type Json, decodeJson } from "../kernel/json.ts";
 import { inputReference } from "../journal/read-entry.ts";
+import type { Limits } from "../journal/entry.ts";
+import type { HeldBudget } from "./held-budget.ts";
 import { usageMeta } from "./ledger.ts";
 import type { MapState } from "./map-operation.ts";
 import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
@@ -123,6 +125,7 @@ export function ensureStarted(scope: Scope): void {
       agent: operation.agent,
       verb: "run",
       startedAt: scope.startedAt,
+      ...limitsMeta(scope.container?.account?.budget),
       ...(scope.agent?.owner === undefined ? {} : { agentOwner: scope.agent.owner }),
       ...revisionMeta(scope.revision),
     }),
@@ -151,6 +154,7 @@ export function ensureMapStarted(map: MapState): void {
       join: map.join,
       ...(map.join === "count" ? { need: map.need } : {}),
       startedAt: operation.scope.now,
+      ...(map.edge === null ? {} : { limits: map.edge }),
     }),
     text: operation.inputText,
     operation,
@@ -161,4 +165,9 @@ export function ensureMapStarted(map: MapState): void {
 /** An AgentFailure for a recorded failure's text. */
 export function failureOf(text: string | null): AgentFailure {
   return new AgentFailure(decodeJson(text) as FailureRecord & Json);
+}
+
+/** What a scope may use, as its start tells it. */
+function limitsMeta(budget: HeldBudget | null | undefined): { readonly limits?: Limits } {
+  return budget == null ? {} : { limits: budget.limits };
 }

@@ -6,6 +6,7 @@ import { type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { CompensationChain, FinalStatus } from "../journal/entry.ts";
 import { usageOf } from "./ledger.ts";
+import { stopReasonOf } from "../journal/stop-codes.ts";
 import { cancelOperation, cancelScope } from "./cancellation.ts";
 import { beginCompensation, callCompensation, compensatedFailure } from "./compensation.ts";
 import { chainOf, emptyChain, handUp, undoesInside, undoesWithin, undoneBy } from "./compensation-chain.ts";
@@ -75,11 +76,11 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
   let chain = emptyChain;
   if (run.compensates && undone === null) {
     chain = chainOf(scope);
-    if (failed && chain.count > 0) return beginCompensation(run.engine, scope, "failed", text, chain);
+    if (failed && chain.count > 0) return beginCompensation(run.engine, scope, failedStatus(text), text, chain);
     if (undoesWithin(scope)) return defer(scope, failed, text);
   }
   cancelScope(scope);
-  if (operation === null) return endRun(run, failed ? "failed" : "completed", text);
+  if (operation === null) return endRun(run, failed ? failedStatus(text) : "completed", text);
   if (run.direction !== null && isHeld(scope, operation, failed, text, chain)) return;
   endNested(scope, operation, failed, text, chain);
 }
@@ -130,7 +131,11 @@ function writeScopeEnd(
       verb: "run",
       agent: operation.agent,
       ...(failed ? { failed: true } : {}),
+<<<<<<< HEAD
       ...(written ? undefined : revisionMeta(scope.revision)),
+=======
+      ...(failed && isStop(text) ? { status: "stopped" } : {}),
+>>>>>>> 87d4448 (Budgets on runs and calls: reserved before, settled after, narrowed on every edge; what is used up stops with a report or asks a person; deadlines that warn, depth, and loops that get nowhere; a start that looks at its limits may allocate 500 bytes more)
       ...usageOf(scope.container?.account),
       ...undo,
     }),
@@ -240,6 +245,16 @@ export function endRun(run: LiveRun, status: FinalStatus, text: string | null): 
 function failureNote({ code, details }: FailureRecord): object {
   const report = details?.["compensation"] as { readonly undone: number; readonly of: number } | undefined;
   return { failure: code, ...(report === undefined ? {} : { undone: { done: report.undone, of: report.of } }) };
+}
+
+/** How something ends whose body ended with this failure. */
+function failedStatus(failureText: string | null): "stopped" | "failed" {
+  return isStop(failureText) ? "stopped" : "failed";
+}
+
+/** A limit or a rule ended it, its own or that of something it called and did not catch. */
+function isStop(failureText: string | null): boolean {
+  return stopReasonOf((decodeJson(failureText) as { code?: string } | undefined)?.code) !== undefined;
 }
 
 function failureText(error: unknown, path: string): string {

@@ -1,5 +1,7 @@
 /** Binds an operation to the agent it calls: validators and constant texts are made once per agent. */
 import { type Agent, agentId } from "./agent.ts";
+import type { Limits } from "../journal/entry.ts";
+import { limitsOf } from "./edge.ts";
 import type { Operation, Wait, Work } from "./operation.ts";
 import { type Validator, validator } from "./validation.ts";
 
@@ -10,6 +12,8 @@ export interface BoundAgent {
   readonly output: Validator | undefined;
   readonly work: Work | null;
   readonly wait: Wait | null;
+  /** Its own budget. */
+  readonly limits: Limits | null;
 }
 
 const bound = new WeakMap<Agent, BoundAgent>();
@@ -36,6 +40,7 @@ export function boundAgent(agent: Agent): BoundAgent {
             metaHead: `{"verb":"run","agent":${JSON.stringify(id)}${owner},"effect":"${body.effect}"`,
           }
         : null,
+    limits: limitsOf(agent.budget === undefined ? undefined : { budget: agent.budget }, `${kind} ${name}`),
     wait:
       body.type === "wait"
         ? { kind: "answer", validate: output, withinMs: body.withinMs, onTimeout: body.onTimeout as Wait["onTimeout"] }

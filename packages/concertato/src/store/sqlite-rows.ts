@@ -38,6 +38,7 @@ export const inboxCodes: Readonly<Record<InboxSend["kind"], number>> = {
   mail: 4,
   room: 5,
   grant: 6,
+  budget: 9,
 };
 
 const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
@@ -48,6 +49,9 @@ const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
   "mail",
   "room",
   "grant",
+  undefined,
+  undefined,
+  "budget",
 ];
 
 /** Columns of `entry e`, in the order of `EntryCells`. */

@@ -1,6 +1,7 @@
 /** A fold: the tree of a run's scopes and operations, with inputs, outputs and waits, from its journal alone. */
 import type { FailureRecord } from "../kernel/errors.ts";
-import type { Effect, Entry, Usage } from "../journal/entry.ts";
+import type { Effect, Entry, Limits, StopReport, Usage } from "../journal/entry.ts";
+import { raisedBy } from "../journal/limits.ts";
 import { Spent } from "../journal/usage.ts";
 
 /** What an operation is doing, or how it ended. */
@@ -12,6 +13,18 @@ export interface NodeWait {
   readonly name: string;
   readonly since: number;
   readonly until?: number;
+}
+
+/** A budget as the journal has it. */
+export interface NodeBudget {
+  /** With what was raised since. */
+  readonly limits: Limits;
+  /** It is used up, and a person is asked to raise it. */
+  readonly asked?: { readonly waitId: string; readonly since: number; readonly report: StopReport };
+  /** Since when its deadline is at risk. */
+  readonly atRisk?: number;
+  /** Who raised it last. */
+  readonly raisedBy?: string;
 }
 
 /** One operation or scope. */
@@ -34,6 +47,8 @@ export interface TreeNode {
   readonly effect?: Effect;
   /** What it and everything inside it used. */
   readonly usage?: Usage;
+  /** What it may use, and whether a person is asked for more. */
+  readonly budget?: NodeBudget;
   readonly wait?: NodeWait;
   /** Who answered, or which message ended it. */
   readonly answeredBy?: string;
@@ -62,6 +77,7 @@ export function runTree(entries: readonly Entry[]): TreeNode {
     children: [],
   };
   if (first !== undefined) Object.assign(root, { agent: first.name, input: first.body, startedAt: first.at });
+  if (first?.meta.limits !== undefined) root.budget = { limits: first.meta.limits };
   scopes.set(1, root);
   nodes.set("0", root);
   for (const entry of entries) fold(entry, scopes, nodes, root);
@@ -116,12 +132,15 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
     return endNode(root, entry, meta.status ?? "completed");
   }
   const scope = scopes.get(entry.scope);
+  if (kind === "budget-exhausted" || kind === "budget-raised" || kind === "at-risk")
+    return foldBudget(entry, scope, nodes);
   if (scope === undefined || entry.op === "") return;
   const node = nodeAt(entry, scope, nodes);
   noteUsage(node, entry);
   switch (kind) {
     case "scope-started":
       scopes.set(entry.seq, node);
+      if (meta.limits !== undefined) node.budget = { limits: meta.limits };
       node.startedAt = meta.startedAt ?? entry.at;
       if (entry.body !== undefined) node.input = entry.body;
       return;
@@ -165,13 +184,33 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
     case "child-started":
     case "result":
     case "scope-ended":
-      return endNode(node, entry, meta.failed === true ? "failed" : "completed");
+      return endNode(node, entry, meta.failed === true ? (meta.status ?? "failed") : "completed");
     case "loop-advanced":
       node.attempts = meta.count ?? node.attempts;
       node.state = stateAfter(node.state, entry);
       return;
     case "signal-refused":
       return;
+  }
+}
+
+/** What became of a budget: of the scope, or of the outside work that `op` names. */
+function foldBudget(entry: Entry, scope: Draft | undefined, nodes: Map<string, Draft>): void {
+  const node = entry.op === "" ? scope : nodes.get(`${scope?.path ?? ""}.${entry.op}`);
+  if (node?.budget === undefined) return;
+  const { asked, ...budget } = node.budget;
+  if (entry.kind === "budget-exhausted") {
+    const report = entry.body as StopReport;
+    node.budget = { ...budget, asked: { waitId: `${node.path}@${entry.seq}`, since: entry.at, report } };
+  } else if (entry.kind === "at-risk") {
+    node.budget = { ...budget, ...(asked === undefined ? {} : { asked }), atRisk: entry.at };
+  } else {
+    const by = entry.meta.from?.[0].split("#")[0];
+    node.budget = {
+      ...budget,
+      limits: raisedBy(budget.limits, entry.meta.limits ?? {}),
+      ...(by === undefined ? {} : { raisedBy: by }),
+    };
   }
 }
 
