@@ -129,16 +129,13 @@ export interface Agent<in Input = never, out Output = unknown> {
   readonly output?: StandardSchemaV1 | undefined;
   readonly capabilities: readonly string[];
   readonly examples: readonly string[];
-<<<<<<< HEAD
   /**
    * Of agents that a library makes: raised when their body changes what it asks for. A body goes on under the revision it
    * began with, which `ctx.revision` tells it. Default 1.
    */
   readonly revision?: number | undefined;
-=======
   /** What one call of it may use; the edge of a call can make it smaller. */
   readonly budget?: Budget | undefined;
->>>>>>> 87d4448 (Budgets on runs and calls: reserved before, settled after, narrowed on every edge; what is used up stops with a report or asks a person; deadlines that warn, depth, and loops that get nowhere; a start that looks at its limits may allocate 500 bytes more)
   /** Agents it calls, so that the app that knows it knows them. */
   readonly uses: readonly Agent[];
   /** What the runtime runs. Method syntax keeps `Agent` usable where its exact input is not known. */

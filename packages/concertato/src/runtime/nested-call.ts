@@ -7,13 +7,9 @@ import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-<<<<<<< HEAD
-import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
-=======
 import { assertDepth, handedOver } from "./hand-over.ts";
 import { limitScope } from "./ledger.ts";
-import { innermost, type Operation, metaText } from "./operation.ts";
->>>>>>> 87d4448 (Budgets on runs and calls: reserved before, settled after, narrowed on every edge; what is used up stops with a report or asks a person; deadlines that warn, depth, and loops that get nowhere; a start that looks at its limits may allocate 500 bytes more)
+import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
 import { ensureStarted, finish, lastResult } from "./results.ts";
 import { Scope } from "./scope.ts";
 import { validateNow } from "./validation.ts";

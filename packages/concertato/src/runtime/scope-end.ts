@@ -131,11 +131,8 @@ function writeScopeEnd(
       verb: "run",
       agent: operation.agent,
       ...(failed ? { failed: true } : {}),
-<<<<<<< HEAD
       ...(written ? undefined : revisionMeta(scope.revision)),
-=======
       ...(failed && isStop(text) ? { status: "stopped" } : {}),
->>>>>>> 87d4448 (Budgets on runs and calls: reserved before, settled after, narrowed on every edge; what is used up stops with a report or asks a person; deadlines that warn, depth, and loops that get nowhere; a start that looks at its limits may allocate 500 bytes more)
       ...usageOf(scope.container?.account),
       ...undo,
     }),
