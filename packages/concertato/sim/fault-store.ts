@@ -14,6 +14,7 @@ import type {
   ReadEntry,
   RunQuery,
   RunRow,
+  StateRow,
   Store,
 } from "../src/journal/store.ts";
 import { ConcertatoError } from "../src/kernel/errors.ts";
@@ -188,6 +189,10 @@ export class FaultStore implements Store {
 
   nextWake(now: number): Promise<number | null> {
     return this.#read((store) => store.nextWake(now));
+  }
+
+  readState(owner: string, name: string): Promise<StateRow | undefined> {
+    return this.#read((store) => store.readState(owner, name));
   }
 
   nextLease(): Promise<number | null> {

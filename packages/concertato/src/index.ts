@@ -74,6 +74,8 @@ export type {
   ReceiveOptions,
   SendOptions,
   Settled,
+  State,
+  StateOptions,
   StepOptions,
   Thunk,
   WaitOptions,

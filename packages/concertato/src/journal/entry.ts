@@ -17,6 +17,7 @@
  *   receive                        wait-opened, [signal-refused]*, result
  *   claim                          wait-opened, result
  *   release                        result
+ *   state                          result (with the value)
  *   send                           send-opened, result
  *   emit, log                      emitted
  *   compensate                     compensation-registered
@@ -252,6 +253,7 @@ export type Verb =
   | "receive"
   | "claim"
   | "release"
+  | "state"
   | "log"
   | "map"
   | "start"

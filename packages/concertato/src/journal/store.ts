@@ -91,6 +91,23 @@ export interface Letter {
   readonly at: number;
 }
 
+/** A named value, as stored. */
+export interface StateRow {
+  /** Counts its writes, from 1. */
+  readonly version: number;
+  readonly body: string | Uint8Array | null;
+}
+
+/** A write of a named value. */
+export interface StateWrite {
+  /** Whose it is: "run/<id>" of the run that writes, which takes it along when it ends; or anything else, which stays. */
+  readonly owner: string;
+  readonly name: string;
+  readonly body: string | Uint8Array | null;
+  /** The version that it replaces, 0 for none; null: whatever is there. */
+  readonly expected: number | null;
+}
+
 /** A run asks for a key of its tenant. */
 export interface HoldAsk {
   readonly key: string;
@@ -192,6 +209,11 @@ export type Change =
       /** Channels that receives were given up on: each takes back one that was asked for and has not come. */
       readonly ignores?: readonly string[];
       /**
+       * Named values that are written with these entries, in order. The whole append is refused as `conflict` when one of
+       * them is not at the version that is expected.
+       */
+      readonly states?: readonly StateWrite[];
+      /**
        * Keys asked for and released. A key has one holder; the others wait in the order of asking. Whoever gets it is told
        * by an inbox row (kind `grant`) in the same transaction; tokens of one key only grow. An ask that would close a circle
        * of waiting runs is refused by such a row too. A run that ends holds and asks for nothing any more.
@@ -270,7 +292,7 @@ export type Change =
   /** Anybody's: another priority; an owner is poked. Refused as `missing` or `finished`. */
   | { readonly kind: "prioritise"; readonly to: string; readonly priority: number };
 
-export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy" | "full";
+export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy" | "full" | "conflict";
 
 export type ChangeResult =
   | {
@@ -365,6 +387,8 @@ export interface Store {
   owned(self: number): Awaitable<readonly number[]>;
   /** Earliest wake of an unowned run later than `now`, or null. */
   nextWake(now: number): Awaitable<number | null>;
+  /** A named value; undefined when nobody wrote it. */
+  readState(owner: string, name: string): Awaitable<StateRow | undefined>;
   /** Earliest end of a lease that somebody waits for, also one that is over; null when there is none. */
   nextLease(): Awaitable<number | null>;
   /** Changes when another connection wrote. Cheap enough to ask many times a second. */

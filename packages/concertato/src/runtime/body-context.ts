@@ -26,6 +26,8 @@ import type {
   ReceiveOptions,
   SendOptions,
   Settled,
+  State,
+  StateOptions,
   StepOptions,
   Thunk,
   WaitOptions,
@@ -41,6 +43,7 @@ import { checkedRetry } from "./retry-policy.ts";
 import type { Scope } from "./scope.ts";
 import { mailLimit } from "./mail-limit.ts";
 import { isPatched } from "./patch-flags.ts";
+import { type StateAccess, stateOwner } from "./state-access.ts";
 import { tell } from "./told.ts";
 import { tooFewSucceeded } from "./too-few-succeeded.ts";
 import { validator } from "./validation.ts";
@@ -259,6 +262,25 @@ export class BodyContext implements Context {
       onTimeout: undefined,
     };
     return this.#promise(operation) as Promise<T & Json>;
+  }
+
+  state<T>(name: string, options: StateOptions<T>): State<T> {
+    const initialText = encodeJson(options.initial, `initial value of state ${name}`);
+    const owner = stateOwner(this.#scope.run, options.shared === true);
+    const act = (kind: StateAccess["kind"], text: string | null, change: StateAccess["change"]) => {
+      const operation = this.#issue("state", `${kind} ${name}`, "");
+      if (operation === null) return never();
+      const access: StateAccess = { kind, owner, name, initialText, text, change, counted: false };
+      operation.input = access;
+      return this.#promise(operation);
+    };
+    return {
+      name,
+      get: () => act("get", null, null) as Promise<T>,
+      set: (value) => act("set", encodeJson(value, `state ${name}`), null) as Promise<void>,
+      // What was stored under this name is what the caller says it is, as with every value that is read back.
+      update: (change) => act("update", null, change as (value: unknown) => unknown) as Promise<T>,
+    };
   }
 
   claim(key: string, options: ClaimOptions = {}): Promise<Claim> {

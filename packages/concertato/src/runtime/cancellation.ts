@@ -6,6 +6,7 @@ import { Container } from "./container.ts";
 import { ensureStarted } from "./results.ts";
 import { releaseUnder } from "./holding.ts";
 import { sendEnded } from "./mail-sending.ts";
+import { stateEnded } from "./state-access.ts";
 import { closeWait } from "./waits.ts";
 import { innermost, type Operation } from "./operation.ts";
 import type { Scope } from "./scope.ts";
@@ -27,6 +28,7 @@ export function cancelOperation(engine: Engine, operation: Operation, write: boo
   run.pending.delete(operation);
   if (operation.opened && operation.wait !== null) closeWait(operation);
   if (operation.sending !== null) sendEnded(engine, operation);
+  if (operation.verb === "state") stateEnded(engine, operation);
   if (operation.child !== null) dropScope(engine, operation.child);
   if (operation.map !== null) dropItems(engine, operation);
   // What a loser had used by now is spent all the same; its stretch tells it where it has an end of its own.

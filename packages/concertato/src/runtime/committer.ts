@@ -319,6 +319,10 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
     run.asks = [];
     run.releases = [];
   }
+  if (run.states.length > 0) {
+    change.states = run.states;
+    run.states = [];
+  }
   if (run.creates.length > 0) {
     change.creates = run.creates;
     run.creates = [];

@@ -89,6 +89,27 @@ export interface WaitOptions {
   readonly request?: Json;
 }
 
+export interface StateOptions<T> {
+  /** What it is where nobody wrote it. Plain JSON. */
+  readonly initial: T;
+  /** Of all runs of the tenant, and it outlives them. Default: of this run alone. */
+  readonly shared?: boolean;
+}
+
+/** A named value. Every call is an entry of the run that makes it, so a replay sees what was seen. */
+export interface State<T> {
+  readonly name: string;
+  get(): Promise<T>;
+  /** Writes it, whatever is there. */
+  set(value: T): Promise<void>;
+  /**
+   * Changes it, and answers what it is then. No update is ever lost: when another process wrote in between, `change` is
+   * called again with what is there now.
+   * @param change a pure function of the value; it may be called more than once
+   */
+  update(change: (value: T) => T): Promise<T>;
+}
+
 export interface ClaimOptions {
   /** Fails with `agent/timeout` when the key was not free in time. Default: waits for ever. */
   readonly within?: Duration;
@@ -266,6 +287,15 @@ export interface Context {
    */
   start<Input, Output>(agent: Agent<Input, Output>, ...args: ChildArguments<Input>): Promise<ChildHandle<Output>>;
 
+  /**
+   * A named value that is read and written while the run goes on: of this run, or shared by the runs of its tenant. The
+   * value is in the store, not in the journal's past, so reading it costs the same after a million turns.
+   * In a branch or a loop's turn, take it from the ctx of that branch or turn.
+   * @example
+   * const stock = ctx.state("stock", { initial: 0, shared: true });
+   * const left = await stock.update((count) => count - 1);
+   */
+  state<T>(name: string, options: StateOptions<T>): State<T>;
   /**
    * Claims a key of the tenant: one run holds it at a time, over all processes; the others wait in the order they came.
    * Freed by `release()`, at the latest at the end of the body, branch or loop's turn that claimed it, and by any end of

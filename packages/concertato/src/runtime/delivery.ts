@@ -11,6 +11,7 @@ import { sendEnded } from "./mail-sending.ts";
 import { itemEnded } from "./map-execution.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
+import { stateEnded } from "./state-access.ts";
 
 /**
  * Whether the next entry of a run would come right behind what its bodies have seen. Asked before it is written: entries on
@@ -27,6 +28,7 @@ export function deliver(engine: Engine, operation: Operation, written: Written):
   if (operation.scope.run.undoings.size > 0) countUndone(operation);
   operation.state = "done";
   if (operation.sending !== null) sendEnded(engine, operation);
+  if (operation.verb === "state") stateEnded(engine, operation);
   operation.child = null;
   operation.map = null;
   if (operation.itemOf !== null) return itemEnded(engine, operation, written.failed, written.text);

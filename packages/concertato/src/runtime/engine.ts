@@ -87,6 +87,8 @@ export class Engine {
   readonly hearers: Set<(saying: Saying) => void> = new Set();
   /** What the app offers to attempts, by name. */
   readonly services: ReadonlyMap<string, unknown>;
+  /** Writes to named values that wait for each other, by value: the first is under way. */
+  readonly stateLanes: Map<string, Operation[]> = new Map();
   /** The scope whose delivery is being drained: the only one whose body may call ctx. */
   current: Scope | null = null;
   /** Some attempt was started since the last drain; its end may be a microtask away. */

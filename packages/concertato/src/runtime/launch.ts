@@ -10,6 +10,7 @@ import { launchSend } from "./mail-sending.ts";
 import { callScope, startChild } from "./nested-call.ts";
 import type { Operation } from "./operation.ts";
 import { launchWork } from "./outside-work.ts";
+import { launchState } from "./state-access.ts";
 import { openWait, setTimer } from "./waits.ts";
 
 /** Starts, or takes up again, an operation whose body has issued it (or that needs no body). */
@@ -35,6 +36,8 @@ export function launch(engine: Engine, operation: Operation): void {
     case "run":
     case "step":
       return launchCall(engine, operation);
+    case "state":
+      return launchState(engine, operation);
     case "release":
       return launchRelease(operation);
     case "send":

@@ -5,7 +5,7 @@
 import type { EntryKind, StoredEntry } from "../journal/entry.ts";
 import { entryKinds } from "../journal/entry.ts";
 import { byReference, sealBlob } from "../journal/large-payload.ts";
-import type { HoldAsk, InboxSend, NewBlob, NewRun, RunPatch, RunRow } from "../journal/store.ts";
+import type { HoldAsk, InboxSend, NewBlob, NewRun, RunPatch, RunRow, StateWrite } from "../journal/store.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Departure } from "./departure.ts";
@@ -89,6 +89,8 @@ export class LiveRun {
   /** Keys that claims ask for with the next commit, and paths of those that are over with it. */
   asks: HoldAsk[] = [];
   releases: string[] = [];
+  /** Named values that are written with `out`. */
+  states: StateWrite[] = [];
   finalPatch: RunPatch | null = null;
   /** Goes with the commit that ends it, or decides that it ends. */
   cancelChildren: ChildrenCancel | null = null;

@@ -614,6 +614,7 @@ function silence(run: LiveRun): void {
   run.ignores = [];
   run.asks = [];
   run.releases = [];
+  run.states = [];
   run.creates = [];
   run.cancelChildren = null;
   run.blobs = [];

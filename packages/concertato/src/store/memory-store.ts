@@ -23,6 +23,8 @@ import {
   type RunQuery,
   type RunRow,
   type RunStatus,
+  type StateRow,
+  type StateWrite,
   type Store,
 } from "../journal/store.ts";
 import { MemoryHolds } from "./memory-holds.ts";
@@ -79,6 +81,8 @@ export class MemoryStore implements Store {
   /** Large payloads by tenant and hash. */
   readonly #blobs = new Map<string, string | Uint8Array>();
   readonly #holds = new MemoryHolds((run, row) => this.#send(run, row));
+  /** Named values by owner. */
+  readonly #states = new Map<string, Map<string, StateRow>>();
   #nextKey = 1;
   #nextRef = 1;
   #nextRow = 1;
@@ -184,8 +188,10 @@ export class MemoryStore implements Store {
     if (!held) return refused("missing");
     const { row } = held;
     if (row.epoch !== change.epoch || row.seq !== change.expectedSeq || isFinal(row.status)) return refused("stale");
+    if (!this.#isCurrent(change.states ?? [])) return refused("conflict");
     const firstRef = this.#write(held, change.entries);
     row.seq += change.entries.length;
+    for (const state of change.states ?? []) this.#writeState(state);
     if (change.consumed) this.#consume(held, change.consumed);
     const { patch } = change;
     if (patch) {
@@ -198,6 +204,7 @@ export class MemoryStore implements Store {
         held.mailbox?.close(this.#effects(held));
         held.mailbox = null;
         this.#holds.close(row.id, patch.at ?? 0);
+        this.#states.delete(`run/${row.id}`);
         held.inbox = [];
         this.#setWake(row, null);
       }
@@ -215,6 +222,22 @@ export class MemoryStore implements Store {
     return cancelled === undefined || cancelled.length === 0
       ? { ok: true, key: row.key, firstRef }
       : { ok: true, key: row.key, firstRef, cancelled };
+  }
+
+  #isCurrent(states: readonly StateWrite[]): boolean {
+    const versions = new Map<string, number>();
+    return states.every(({ owner, name, expected }) => {
+      const place = `${owner}\n${name}`;
+      const version = versions.get(place) ?? this.readState(owner, name)?.version ?? 0;
+      versions.set(place, version + 1);
+      return expected === null || expected === version;
+    });
+  }
+
+  #writeState({ owner, name, body }: StateWrite): void {
+    const named = this.#states.get(owner) ?? new Map<string, StateRow>();
+    this.#states.set(owner, named);
+    named.set(name, { version: (named.get(name)?.version ?? 0) + 1, body });
   }
 
   #listen(held: MemoryRun, listens: readonly string[], ignores: readonly string[]): void {
@@ -421,6 +444,10 @@ export class MemoryStore implements Store {
       if (earliest === null || row.wake < earliest) earliest = row.wake;
     }
     return earliest;
+  }
+
+  readState(owner: string, name: string): StateRow | undefined {
+    return this.#states.get(owner)?.get(name);
   }
 
   nextLease(): number | null {

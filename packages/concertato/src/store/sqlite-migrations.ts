@@ -18,7 +18,15 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
-import { blobTables, childIndex, deletedRunTable, dueIndexes, holdTable, mailTables } from "./sqlite-tables.ts";
+import {
+  blobTables,
+  childIndex,
+  deletedRunTable,
+  dueIndexes,
+  holdTable,
+  mailTables,
+  stateTable,
+} from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
 interface Step {
@@ -43,6 +51,7 @@ const steps: readonly Step[] = [
       mailTables,
       childIndex,
       holdTable,
+      stateTable,
     ],
   },
 ];

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { InboxRow, ReadEntry, RunQuery, RunRow } from "../journal/store.ts";
+import type { InboxRow, ReadEntry, RunQuery, RunRow, StateRow } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
 import {
   entriesBackwards,
@@ -28,6 +28,7 @@ export class StoreReader {
   readonly #replay: StatementSync;
   readonly #inbox: StatementSync;
   readonly #blob: StatementSync;
+  readonly #state: StatementSync;
   readonly #readMeta: StatementSync;
   readonly #dataVersion: StatementSync;
   /** List statements by their text: one per combination of filters. */
@@ -45,6 +46,7 @@ export class StoreReader {
       `select b.body from run r join blob b on b.tenant = r.tenant and b.hash = ?2
        where r.key = ?1 and exists (select 1 from blob_ref where run = ?1 and blob = b.id)`,
     );
+    this.#state = this.#query(`select version, body from state where owner = ? and name = ?`);
     this.#readMeta = db.prepare(`select value from meta where name = ?`);
     this.#dataVersion = db.prepare(`pragma data_version`);
   }
@@ -128,6 +130,11 @@ export class StoreReader {
       if (cells !== undefined) found.set(hash, cells[0]);
     }
     return found;
+  }
+
+  readState(owner: string, name: string): StateRow | undefined {
+    const [row] = rows<readonly [version: number, body: StateRow["body"]]>(this.#state, owner, name);
+    return row && { version: row[0], body: row[1] };
   }
 
   readMeta(name: string): Uint8Array | undefined {

@@ -25,6 +25,7 @@ import type {
   ReadEntry,
   RunQuery,
   RunRow,
+  StateRow,
   Store,
 } from "../journal/store.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
@@ -325,6 +326,10 @@ class SqliteStore implements Store {
 
   owned(self: number): Awaitable<readonly number[]> {
     return this.#read(({ owners }) => owners.owned(self));
+  }
+
+  readState(owner: string, name: string): Awaitable<StateRow | undefined> {
+    return this.#read(({ reader }) => reader.readState(owner, name));
   }
 
   nextLease(): Awaitable<number | null> {

@@ -83,6 +83,17 @@ create table deleted_run (
 ) strict;
 `;
 
+/** Named values of runs and tenants. */
+export const stateTable = `
+create table state (
+  owner text not null,                 -- run/<id> or tenant/<name>
+  name text not null,
+  version integer not null,
+  body any,
+  primary key (owner, name)
+) strict, without rowid;
+`;
+
 /** Keys that runs hold or wait for; the first of each tenant and key holds it. Its id is its token. */
 export const holdTable = `
 create table hold (
@@ -133,7 +144,7 @@ create table run (
   priority integer not null default 5,
   detached integer not null default 0, -- the end of its parent does not concern it
   needs integer not null default 0,    -- agent.id that its next owner must have too, 0 for none
-  linked integer not null default 0    -- it has rows in the tables of mail and holds, which go when it ends
+  linked integer not null default 0    -- it has rows in the tables of mail, holds and state, which go when it ends
 ) strict;
 create unique index run_start_key on run (tenant, start_key) where start_key is not null;
 ${dueIndexes}create index run_owned on run (owner, wake) where owner is not null;
@@ -173,7 +184,7 @@ create table inbox (
   unique (run, sender, n)
 ) strict;
 
-${mailTables}${holdTable}
+${mailTables}${holdTable}${stateTable}
 create table owner (
   id integer primary key autoincrement,
   process integer not null,            -- process id, for people

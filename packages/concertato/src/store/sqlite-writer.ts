@@ -15,6 +15,7 @@ import {
   type Refusal,
   type RunPatch,
   type RunRow,
+  type StateWrite,
 } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
 import { Holds } from "./sqlite-holds.ts";
@@ -135,6 +136,7 @@ export class ChangeWriter {
     const head = this.#headOf(change.run, change.expectedSeq);
     if (head === undefined) return refused("missing");
     if (head.seq !== change.expectedSeq) return this.#stale(change.run);
+    if (change.states !== undefined && !this.#isCurrent(change.states)) return refused("conflict");
     const firstRef = this.#insertEntries(change.run, head, change.entries);
     const lastRef = firstRef === 0 ? head.ref : firstRef + change.entries.length - 1;
     const seq = change.expectedSeq + change.entries.length;
@@ -144,6 +146,7 @@ export class ChangeWriter {
     }
     head.seq = seq;
     head.ref = lastRef;
+    if (change.states !== undefined) this.#writeStates(change.run, change.states);
     if (isFinalPatch(change.patch)) this.#clearFinished(change.run, change.patch?.at ?? 0);
     else if (change.consumed !== undefined) this.#consume(change.run, change.consumed);
     if (change.blobs !== undefined) this.#keepBlobs(change.run, change.blobs);
@@ -232,6 +235,7 @@ export class ChangeWriter {
     if (linked?.[0] === 1) {
       this.#mailboxes.close(run);
       this.#holds.close(run, at);
+      this.#sql.clearState.run(run);
     }
     this.#sql.clearInbox.run(run);
     this.#heads.delete(run);
@@ -365,6 +369,21 @@ export class ChangeWriter {
     return this.#mailboxes.offer(target[0], letter, limit, waiter) ? applied(target[0]) : refused("full");
   }
 
+  #isCurrent(states: readonly StateWrite[]): boolean {
+    const versions = new Map<string, number>();
+    return states.every(({ owner, name, expected }) => {
+      const place = `${owner}\n${name}`;
+      const version = versions.get(place) ?? rows<readonly [number]>(this.#sql.stateVersion, owner, name)[0]?.[0] ?? 0;
+      versions.set(place, version + 1);
+      return expected === null || expected === version;
+    });
+  }
+
+  #writeStates(run: number, states: readonly StateWrite[]): void {
+    for (const { owner, name, body } of states) this.#sql.writeState.run(owner, name, body);
+    this.#sql.linkRun.run(run);
+  }
+
   #hold(run: number, { at, asks, releases }: HoldChange): void {
     for (const path of releases) this.#holds.release(run, path, at);
     for (const ask of asks) this.#holds.ask(run, ask, at);
@@ -405,6 +424,13 @@ function prepareAll(db: DatabaseSync) {
   return {
     head: query(`select seq, head from run where key = ?`),
     mailTarget: query(`select key, status, tenant from run where id = ?`),
+    stateVersion: query(`select version from state where owner = ? and name = ?`),
+    writeState: statement(
+      `insert into state (owner, name, version, body) values (?, ?, 1, ?)
+       on conflict (owner, name) do update set version = version + 1, body = excluded.body`,
+    ),
+    clearState: statement(`delete from state where owner = (select 'run/' || id from run where key = ?)`),
+    linkRun: statement(`update run set linked = 1 where key = ? and linked = 0`),
     linked: query(`select linked from run where key = ?`),
     target: query(`select key, status from run where id = ?`),
     ownership: query(`select epoch, seq, owner from run where key = ?`),

@@ -241,6 +241,31 @@ const scenarios: Readonly<Record<string, Body>> = {
       return [late.branch, await ctx.run(user, "inner"), await Promise.all(users.map((one) => one.outcome()))];
     });
   },
+  "values of runs and of all": ({ blind }) => {
+    const adding = flow("adding", [blind], async (id, ctx) => {
+      const shared = ctx.state("sum", { initial: 0, shared: true });
+      const own = ctx.state("own", { initial: [] as string[] });
+      await ctx.loop(0, async (count, turn) => {
+        const sum = turn.state("sum", { initial: 0, shared: true });
+        await sum.update((value) => value + 1);
+        const list = turn.state("own", { initial: [] as string[] });
+        await list.update((items) => [...items, `${String(id)}${count}`]);
+        await turn.run(blind, `${String(id)}${count}`);
+        return count === 2 ? done(0) : next(count + 1);
+      });
+      await shared.update((value) => value + 10);
+      return own.get();
+    });
+    return flow("values", [adding], async (_input, ctx) => {
+      const children = [await ctx.start(adding, "a"), await ctx.start(adding, "b")];
+      const own = ctx.state("own", { initial: "nothing" });
+      const before = await own.get();
+      await own.set("something");
+      const inner = await ctx.run(adding, "i").catch((error: Error) => error.name);
+      const ends = await Promise.all(children.map((child) => child.outcome()));
+      return [before, inner, ends, await ctx.state("sum", { initial: 0, shared: true }).get()];
+    });
+  },
   "letters between runs": ({ read }) => {
     const echo = flow("echo", [read], async (to, ctx) =>
       ctx.loop<string[], string[]>([], async (seen, turn) => {

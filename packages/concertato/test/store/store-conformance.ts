@@ -17,6 +17,7 @@ import type {
   PrunePage,
   PruneQuery,
   RunRow,
+  StateWrite,
   Store,
 } from "../../src/journal/store.ts";
 
@@ -819,6 +820,67 @@ export function storeConformance(
         await commitOne(store, append(await read(store, "r2"), { holds, patch: { status: "completed", at: 5000 } }));
         await ask("r3", "k");
         expect(await grants("r3")).toEqual(["0.k"]);
+      });
+    });
+
+    describe("named values", () => {
+      const write = (
+        name: string,
+        body: string,
+        expected: number | null = null,
+        owner = "tenant/acme",
+      ): StateWrite => ({
+        owner,
+        name,
+        body,
+        expected,
+      });
+      const commitStates = async (id: string, ...states: readonly StateWrite[]): Promise<string> =>
+        reason(await commitOne(store, append(await read(store, id), { states })));
+      beforeEach(async () => {
+        for (const id of ["r1", "r2"]) await made(store, id, { owner: await store.join() });
+      });
+
+      test("are what was written last, counted by version", async () => {
+        expect(await store.readState("tenant/acme", "a")).toBeUndefined();
+        await commitStates("r1", write("a", "1"), write("b", "2"));
+        await commitStates("r2", write("a", "3"));
+        expect(await store.readState("tenant/acme", "a")).toEqual({ version: 2, body: "3" });
+        expect(await store.readState("tenant/acme", "b")).toEqual({ version: 1, body: "2" });
+        expect(await store.readState("tenant/other", "a")).toBeUndefined();
+      });
+
+      test("a write at another version than expected refuses the whole append", async () => {
+        expect(await commitStates("r1", write("a", "1", 0))).toBe("applied");
+        const before = await read(store, "r1");
+        for (const expected of [0, 2])
+          expect(await commitStates("r1", write("b", "2"), write("a", "2", expected))).toBe("conflict");
+        expect(await read(store, "r1")).toEqual(before);
+        expect(await store.readState("tenant/acme", "b")).toBeUndefined();
+        expect(await commitStates("r1", write("a", "2", 1), write("a", "3", 2))).toBe("applied");
+        expect(await store.readState("tenant/acme", "a")).toEqual({ version: 3, body: "3" });
+      });
+
+      test("the second of two writes of one batch on the same version is refused", async () => {
+        const changes = await Promise.all(
+          ["r1", "r2"].map(async (id) => append(await read(store, id), { states: [write("a", id, 0)] })),
+        );
+        expect((await store.commit(changes, "normal")).map(reason)).toEqual(["applied", "conflict"]);
+        expect(await store.readState("tenant/acme", "a")).toEqual({ version: 1, body: "r1" });
+      });
+
+      test("an append that is stale writes none", async () => {
+        await commitOne(store, append(await read(store, "r1"), { epoch: 9, states: [write("a", "1")] }));
+        expect(await store.readState("tenant/acme", "a")).toBeUndefined();
+      });
+
+      test("a run's own go when it ends, others stay", async () => {
+        await commitStates("r1", write("a", "1", null, "run/r1"), write("a", "2"));
+        await commitStates("r2", write("a", "3", null, "run/r2"));
+        await commitOne(store, append(await read(store, "r1"), { patch: { status: "completed", at: 1 } }));
+        expect(await store.readState("run/r1", "a")).toBeUndefined();
+        expect(await store.readState("run/r2", "a")).toEqual({ version: 1, body: "3" });
+        expect(await store.readState("tenant/acme", "a")).toEqual({ version: 1, body: "2" });
       });
     });
 

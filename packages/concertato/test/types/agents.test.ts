@@ -285,6 +285,19 @@ describe("ctx", () => {
     });
   });
 
+  test("state has the type of its initial value", () => {
+    compiled(async (ctx) => {
+      const stock = ctx.state("stock", { initial: { left: 5 }, shared: true });
+      expectTypeOf(await stock.get()).toEqualTypeOf<{ left: number }>();
+      expectTypeOf(await stock.update(({ left }) => ({ left: left - 1 }))).toEqualTypeOf<{ left: number }>();
+      expectTypeOf(await stock.set({ left: 0 })).toEqualTypeOf<void>();
+      // @ts-expect-error -- what it is at first must be said
+      ctx.state("stock", {});
+      // @ts-expect-error -- it keeps its type
+      await stock.set(5);
+    });
+  });
+
   test("receive gives what its schema says", () => {
     compiled(async (ctx, app) => {
       expectTypeOf(await ctx.receive("in", z.object({ id: z.string() }))).toEqualTypeOf<{ id: string }>();
