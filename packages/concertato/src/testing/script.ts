@@ -31,6 +31,8 @@ export interface ScriptedModel extends LanguageModelV4 {
   readonly asked: readonly LanguageModelV4CallOptions[];
   /** @throws Error when some of the script was not used */
   assertDone(): void;
+  /** Goes back to the answer after so many: what came later was never heard. */
+  rewind(answers: number): void;
 }
 
 const defaultUse: TokenUse = { input: 10, output: 5 };
@@ -117,6 +119,10 @@ class Script implements ScriptedModel {
     if (line !== undefined) return line;
     const last = JSON.stringify(options.prompt.at(-1));
     throw new Error(`The script has ${this.#lines.length} answers and was asked for another. Last message: ${last}`);
+  }
+
+  rewind(answers: number): void {
+    this.asked.length = Math.min(this.asked.length, answers);
   }
 
   assertDone(): void {

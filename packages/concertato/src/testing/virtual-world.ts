@@ -7,6 +7,7 @@ import type { StopTimer, World } from "../kernel/world.ts";
 interface VirtualTimer {
   readonly at: number;
   readonly order: number;
+  readonly background: boolean;
   readonly fire: () => void;
 }
 
@@ -14,6 +15,8 @@ interface VirtualTimer {
 export interface VirtualWorld extends World {
   /** Lets `ms` pass: timers fire in order, each with everything that follows from it, none early. */
   advance(ms: number): Promise<void>;
+  /** Lets time pass up to the next timer that somebody waits for. False when there is none: only polls and the like. */
+  skip(): Promise<boolean>;
   /** Moves the wall clock alone, as an operator or a time server does. */
   jump(ms: number): void;
   /** Runs until nothing is left to do at the present time. */
@@ -59,10 +62,23 @@ export function virtualWorld(startMs: number = Date.UTC(2026, 0, 1)): VirtualWor
     monotonic = at;
   };
 
+  const advance = async (ms: number) => {
+    const until = monotonic + ms;
+    await settle();
+    for (let due = earliest(until); due !== undefined; due = earliest(until)) {
+      timers.delete(due);
+      if (due.at > monotonic) moveTo(due.at);
+      due.fire();
+      await settle();
+    }
+    if (until > monotonic) moveTo(until);
+    await settle();
+  };
+
   return {
     clock: { now: () => wall, monotonic: () => monotonic },
-    timer: (delayMs: number, fire: () => void): StopTimer => {
-      const timer = { at: monotonic + delayMs, order: order++, fire };
+    timer: (delayMs: number, fire: () => void, background = false): StopTimer => {
+      const timer = { at: monotonic + delayMs, order: order++, background, fire };
       timers.add(timer);
       return () => void timers.delete(timer);
     },
@@ -79,17 +95,13 @@ export function virtualWorld(startMs: number = Date.UTC(2026, 0, 1)): VirtualWor
     jump: (ms) => {
       wall += ms;
     },
-    advance: async (ms) => {
-      const until = monotonic + ms;
-      await settle();
-      for (let due = earliest(until); due !== undefined; due = earliest(until)) {
-        timers.delete(due);
-        if (due.at > monotonic) moveTo(due.at);
-        due.fire();
-        await settle();
-      }
-      if (until > monotonic) moveTo(until);
-      await settle();
+    skip: async () => {
+      let next: VirtualTimer | undefined;
+      for (const timer of timers) if (!timer.background && (next === undefined || timer.at < next.at)) next = timer;
+      if (next === undefined) return false;
+      await advance(Math.max(0, next.at - monotonic));
+      return true;
     },
+    advance,
   };
 }
