@@ -13,6 +13,7 @@ import { backUp } from "./commands/backup.ts";
 import { cancelRun } from "./commands/cancel.ts";
 import { compareRuns } from "./commands/compare.ts";
 import { type ForkCommand, forkRun } from "./commands/fork.ts";
+import { checkRuns } from "./commands/check.ts";
 import { listRuns } from "./commands/ls.ts";
 import { type PruneChoice, pruneRuns } from "./commands/prune.ts";
 import { type ReplayCommand, replayRuns } from "./commands/replay.ts";
@@ -138,6 +139,10 @@ function addSteering(program: Command, inApp: InApp): void {
 }
 
 function addUpkeep(program: Command, inApp: InApp, directory: string): void {
+  program
+    .command("check")
+    .description("read every run and name those that are damaged")
+    .action(() => inApp(checkRuns));
   program
     .command("backup")
     .argument("<file>", "a file that does not exist yet")

@@ -158,6 +158,24 @@ test("prune deletes finished runs that are old enough, and no others", async () 
   expect([list.includes(waiting), list.includes(failed)]).toEqual([true, false]);
 });
 
+test("check reads every run, and names a damaged one", async () => {
+  const path = join(".concertato", "app", "app.db");
+  const sound = await left(order, { item: "lamp" });
+  expect((await cli("check")).out).toMatch(/1 runs with \d+ entries are sound/);
+  const harmed = await left(order, { item: "table" });
+  const db = new DatabaseSync(join(folder, path));
+  db.exec("update entry set body = '{' where ref = (select max(ref) from entry)");
+  db.close();
+  const { code, out, error } = await cli("check");
+  expect([code, out.includes(harmed), out.includes(sound)]).toEqual([1, true, false]);
+  expect(error).toContain("1 of 2 runs are damaged.");
+  expect(JSON.parse((await cli("--json", "check")).out)).toMatchObject({
+    runs: 2,
+    damaged: [{ runId: harmed }],
+    file: [],
+  });
+});
+
 test("backup copies the database, once", async () => {
   const runId = await left(order, { item: "lamp" });
   expect(await cli("backup", "copy.db")).toMatchObject({ code: 0, out: expect.stringMatching(/copy\.db, \d+ kB/) });

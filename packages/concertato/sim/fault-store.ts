@@ -239,6 +239,10 @@ export class FaultStore implements Store {
     return this.#read(() => this.#disk.apply((store) => store.reclaim()));
   }
 
+  check(): readonly string[] {
+    return this.#disk.truth.check();
+  }
+
   backup(path: string): never {
     return this.#disk.truth.backup(path);
   }

@@ -44,6 +44,7 @@ import {
   unclaimedSummaryOf,
   type WaitSummary,
 } from "./run-summary.ts";
+import { check, type CheckReport } from "./check.ts";
 import { prune, type Pruned, type PruneOptions, type Retention } from "./retention.ts";
 import { sayings, textOf } from "./sayings.ts";
 import { type ComparedNode, compareTrees, firstDifference, type FirstDifference } from "./telemetry/compare-trees.ts";
@@ -665,6 +666,16 @@ export class App implements AsyncDisposable {
       background: false,
       stopped: () => this.#closed,
     });
+  }
+
+  /**
+   * Reads every run, changes nothing, and names those whose journal or row is damaged. Takes as long as reading everything does;
+   * the event loop stays free.
+   * @throws ConcertatoError `store/unavailable` when the disk does not answer
+   */
+  async check(): Promise<CheckReport> {
+    this.#open();
+    return check(this.#engine);
   }
 
   /**

@@ -5,6 +5,7 @@ export type { ForkEffects, ForkOptions } from "./fork.ts";
 export type { ExcerptLine } from "./journal/excerpt.ts";
 export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
 export type { ReplayWarning } from "./runtime/replay-direction.ts";
+export type { CheckReport, DamagedRun } from "./check.ts";
 export type { RunSummary, WaitSummary } from "./run-summary.ts";
 export { agent } from "./agents/agent.ts";
 export type { AgentOptions, ModelSettings } from "./agents/agent.ts";

@@ -420,6 +420,9 @@ export interface Store {
    */
   backup(path: string): Awaitable<BackupDone>;
 
+  /** What is wrong with the store's own structure, one line each; none when it is sound. Runs are read by who asks. */
+  check(): Awaitable<readonly string[]>;
+
   /** A small value of the store itself (wrapped keys, schema marks). */
   readMeta(name: string): Awaitable<Uint8Array | undefined>;
   /** Writes it when absent; answers what is there afterwards. */

@@ -7,7 +7,7 @@
  *
  * Nothing is seen by a body, a subscriber or the outside before its commit.
  */
-import { type ConcertatoError, toFailureRecord } from "../kernel/errors.ts";
+import { type ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
 import type { Limits } from "../journal/entry.ts";
@@ -191,7 +191,7 @@ export class Engine {
     while (!this.stopped) {
       const scope = this.draining ? undefined : this.#nextReady();
       if (scope !== undefined) {
-        if (!this.#deliver(scope)) continue;
+        if (!this.#deliverReadable(scope)) continue;
         return this.world.drain(this.#drained);
       }
       if (this.launched) {
@@ -222,6 +222,18 @@ export class Engine {
       scope.run.queuedScopes--;
     }
     return scope;
+  }
+
+  /** A payload that cannot be read was damaged in the store: it harms its own run and no other. */
+  #deliverReadable(scope: Scope): boolean {
+    try {
+      return this.#deliver(scope);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.current = null;
+      this.ownership.park(scope.run, unreadable(scope, error));
+      return false;
+    }
   }
 
   /** One delivery. True when body code ran, so that a drain must follow. */
@@ -326,8 +338,9 @@ export class Engine {
     this.current = scope;
     const context = new BodyContext(scope);
     const settle = (failed: boolean, value: unknown) => this.#bodyEnded(scope, failed, value);
+    const input = decodeJson(scope.inputText);
     try {
-      Promise.resolve(agent.body.run(decodeJson(scope.inputText) as never, context)).then(
+      Promise.resolve(agent.body.run(input as never, context)).then(
         (value) => settle(false, value),
         (error: unknown) => settle(true, error),
       );
@@ -583,4 +596,14 @@ function rejectLoop(operation: Operation, error: unknown): void {
 function rejectHeard(operation: Operation, error: unknown): void {
   operation.promise?.catch(() => undefined);
   operation.reject?.(error);
+}
+
+function unreadable(scope: Scope, error: SyntaxError): FailureRecord {
+  return {
+    code: "journal/damaged",
+    message: `A payload at ${scope.path} of run ${scope.run.id} cannot be read: ${error.message}. The run is set aside; restore it from a backup.`,
+    path: scope.path,
+    retryable: false,
+    details: { runId: scope.run.id, path: scope.path },
+  };
 }

@@ -553,6 +553,10 @@ export class MemoryStore implements Store {
     return false;
   }
 
+  check(): readonly string[] {
+    return [];
+  }
+
   backup(_path: string): never {
     throw new ConcertatoError({
       code: "store/unsupported",

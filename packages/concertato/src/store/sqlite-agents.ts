@@ -31,12 +31,12 @@ export class AgentTable {
     return this.find(label) ?? this.#remember(Number(this.#insert.run(label, nameOf(label)).lastInsertRowid), label);
   }
 
-  /** The label behind an id that a run row holds. */
+  /** The label behind an id that a run row holds; one that nobody has where the row was damaged. */
   label(id: number): string {
     const known = this.#labelById.get(id);
     if (known !== undefined) return known;
     const row = this.#findById.get(id);
-    if (row === undefined) throw new Error(`A run row names the agent ${id}, which the file does not hold.`);
+    if (row === undefined) return `damaged-${id}@0`;
     const label = String(row["label"]);
     this.#remember(id, label);
     return label;

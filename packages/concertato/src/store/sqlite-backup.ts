@@ -2,15 +2,13 @@
  * A copy of a store file while it is used. The copy is made under another name and gets its own when it is whole and on the
  * disk, so a file of that name is never half of one. If the process dies before, a `.partial` file is left, and nothing else.
  */
-import { once } from "node:events";
 import { existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { Worker } from "node:worker_threads";
 import { ConcertatoError } from "../kernel/errors.ts";
 import type { BackupDone } from "../journal/store.ts";
 import { syncDirectory } from "./full-sync.ts";
-import type { BackupOrder, BackupReply } from "./sqlite-backup-worker.ts";
 import { toStoreError } from "./sqlite-errors.ts";
+import { runTask } from "./sqlite-task.ts";
 
 /**
  * @param from the store file
@@ -22,7 +20,7 @@ export async function backupFile(from: string, to: string): Promise<BackupDone> 
   const partial = `${to}.${process.pid}.partial`;
   try {
     rmSync(partial, { force: true });
-    await copyInThread({ from, to: partial });
+    await runTask({ task: "copy", file: from, to: partial });
     giveName(partial, to);
     await syncDirectory(dirname(to));
     return { path: to, bytes: statSync(to).size };
@@ -31,18 +29,6 @@ export async function backupFile(from: string, to: string): Promise<BackupDone> 
   } finally {
     rmSync(partial, { force: true });
   }
-}
-
-async function copyInThread(order: BackupOrder): Promise<void> {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`./sqlite-backup-worker.${extension}`, import.meta.url), {
-    workerData: order,
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-  });
-  const ended = once(worker, "exit");
-  const [reply] = (await once(worker, "message")) as [BackupReply];
-  await ended;
-  if (reply !== "done") throw Object.assign(new Error(reply.message), { errcode: reply.errcode });
 }
 
 /** A link fails where the name is taken; renaming would put the copy in the place of a file that came in between. */

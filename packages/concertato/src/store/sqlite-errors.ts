@@ -40,6 +40,11 @@ export function isBusy(error: unknown): boolean {
   return code === result.busy || code === result.locked || code === result.protocol;
 }
 
+/** SQLite found the structure of the file damaged. */
+export function isCorrupt(error: unknown): boolean {
+  return primaryCode(error) === result.corrupt;
+}
+
 /** The device failed under SQLite: what the page cache shows and what the disk holds may differ from here on. */
 export function isDeviceFailure(error: unknown): boolean {
   return primaryCode(error) === result.ioError && resultCode(error) !== ioErrorShmSize;

@@ -116,6 +116,7 @@ export class StoreReader {
     const found = entriesBackwards(this.#replay, run);
     const first = found[0]?.seq ?? this.runByKey(run)?.seq ?? 0;
     if (found.length === 0 ? first > 0 : first !== 1) throw brokenChain(run, first);
+    assertLinked(found, run);
     return found;
   }
 
@@ -158,18 +159,23 @@ with recursive walk (ref) as (
     (select ref from mark where run = ?1 and seq >= ?2 and exists (select 1 from run where key = ?1) order by seq limit 1),
     (select head from run where key = ?1))
   union all
-  select e.prev from walk cross join entry e on e.ref = walk.ref where e.seq > ?3 + 1 and e.prev > 0
+  select e.prev from walk cross join entry e on e.ref = walk.ref and e.run = ?1
+  where e.seq > ?3 + 1 and e.prev > 0 and e.prev < e.ref
 )
-select ${entryColumns} from walk cross join entry e on e.ref = walk.ref where e.seq > ?3 and e.seq <= ?2`;
+select ${entryColumns} from walk cross join entry e on e.ref = walk.ref and e.run = ?1 where e.seq > ?3 and e.seq <= ?2`;
 
-/** From the head to the first entry, taking jumps. */
+/**
+ * From the head to the first entry, taking jumps. A reference that was damaged may name an entry of another run, or a later
+ * one: the walk ends there, and what it found is not whole.
+ */
 const replaySql = `
 with recursive walk (ref) as (
   select head from run where key = ?1
   union all
-  select coalesce(e.jump, e.prev) from walk cross join entry e on e.ref = walk.ref where e.prev > 0
+  select coalesce(e.jump, e.prev) from walk cross join entry e on e.ref = walk.ref and e.run = ?1
+  where e.prev > 0 and coalesce(e.jump, e.prev) < e.ref
 )
-select ${entryColumns} from walk cross join entry e on e.ref = walk.ref`;
+select ${entryColumns} from walk cross join entry e on e.ref = walk.ref and e.run = ?1`;
 
 /** Every walk ends at entry 1; one that ends elsewhere met a reference to a row that is not there. */
 function brokenChain(run: number, seq: number): ConcertatoError {
@@ -178,6 +184,15 @@ function brokenChain(run: number, seq: number): ConcertatoError {
     message: `The journal of run ${run} breaks off before entry ${seq}. Restore it from a backup.`,
     details: { run, seq },
   });
+}
+
+/** Only a jump passes over entries. */
+function assertLinked(entries: readonly ReadEntry[], run: number): void {
+  let before = 0;
+  for (const { seq, jump } of entries) {
+    if (jump === null && seq !== before + 1) throw brokenChain(run, seq);
+    before = seq;
+  }
 }
 
 /** A page has no gaps; one with a gap means that rows were lost under the journal. */

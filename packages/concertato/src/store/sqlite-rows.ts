@@ -154,7 +154,7 @@ function toRun(cells: RunCells, agentLabel: (id: number) => string): RunRow {
     id: cells[1],
     agent: agentLabel(cells[2]),
     tenant: cells[3],
-    status: statusName(cells[4]),
+    status: statusNames[cells[4]] ?? "diverged",
     owner: cells[5],
     epoch: cells[6],
     seq: cells[7],
@@ -166,7 +166,8 @@ function toRun(cells: RunCells, agentLabel: (id: number) => string): RunRow {
     parent: cells[13],
     createdAt: cells[14],
     updatedAt: cells[15],
-    note: cells[16],
+    // A status that is none: the row was damaged, and must not keep others from being listed.
+    note: statusNames[cells[4]] === undefined ? '{"failure":"journal/damaged"}' : cells[16],
     priority: cells[17],
     needs: cells[18] === 0 ? null : agentLabel(cells[18]),
   };
@@ -183,12 +184,6 @@ export function inboxRows(statement: StatementSync, ...values: SQLInputValue[]):
     body: cells[5],
     at: cells[6],
   }));
-}
-
-function statusName(code: number): RunStatus {
-  const name = statusNames[code];
-  if (name === undefined) throw new Error(`A run row holds the unknown status ${code}.`);
-  return name;
 }
 
 function inboxName(code: number): InboxSend["kind"] {

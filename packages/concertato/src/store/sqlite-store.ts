@@ -33,11 +33,12 @@ import { type DataSync, FullSync } from "./full-sync.ts";
 import { AgentTable } from "./sqlite-agents.ts";
 import { backupFile } from "./sqlite-backup.ts";
 import { Checkpointer } from "./sqlite-checkpoint.ts";
-import { isBusy, isDeviceFailure, toStoreError, unavailable } from "./sqlite-errors.ts";
+import { isBusy, isCorrupt, isDeviceFailure, toStoreError, unavailable } from "./sqlite-errors.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
 import { OwnerTable } from "./sqlite-owners.ts";
 import { Pruner } from "./sqlite-pruner.ts";
 import { StoreReader } from "./sqlite-reader.ts";
+import { runTask } from "./sqlite-task.ts";
 import { openConnection } from "./sqlite-schema.ts";
 import { ChangeWriter } from "./sqlite-writer.ts";
 import { WriteLane } from "./write-lane.ts";
@@ -390,6 +391,16 @@ class SqliteStore implements Store {
   /** Committed is what the write-ahead log has, so a reader of its own sees it; no writer waits. */
   backup(path: string): Promise<BackupDone> {
     return backupFile(this.#working().file, path);
+  }
+
+  async check(): Promise<readonly string[]> {
+    try {
+      return await runTask({ task: "check", file: this.#working().file });
+    } catch (error) {
+      // So damaged that it cannot even be looked through.
+      if (isCorrupt(error)) return [String(error)];
+      throw toStoreError(error, this.name);
+    }
   }
 
   // ── reading ────────────────────────────────────────────────────────────────────────────────────────────────────
