@@ -6,8 +6,8 @@ import { node, root, tool } from "./tools.mjs";
 for (const name of readdirSync(join(root, "packages")))
   rmSync(join(root, "packages", name, "dist"), { recursive: true, force: true });
 
-const projects = ["packages/concertato", "packages/cli", "packages/models-local"].filter((path) =>
-  existsSync(join(root, path, "src")),
+const projects = ["packages/concertato", "packages/cli", "packages/conformance", "packages/models-local"].filter(
+  (path) => existsSync(join(root, path, "src")),
 );
 const { code } = await node([tool("typescript", "tsc"), "-b", ...projects], { inherit: true });
 process.exitCode = code;

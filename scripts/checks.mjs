@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { node, root, tool } from "./tools.mjs";
 
 /** What is published, and so looked at from outside. */
-const published = ["packages/concertato", "packages/cli", "packages/models-local"].filter(
+const published = ["packages/concertato", "packages/cli", "packages/conformance", "packages/models-local"].filter(
   (path) => existsSync(join(root, path, "dist")) || existsSync(join(root, path, "src")),
 );
 

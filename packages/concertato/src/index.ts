@@ -28,9 +28,34 @@ export type {
   Limits,
   StopReason,
   StopReport,
+  StoredEntry,
   Usage,
 } from "./journal/entry.ts";
-export type { BackupDone, Durability, PayloadCodec, RunStatus, Store } from "./journal/store.ts";
+export type {
+  Awaitable,
+  BackupDone,
+  Change,
+  ChangeResult,
+  Durability,
+  HoldChange,
+  InboxRow,
+  InboxSend,
+  Letter,
+  NewBlob,
+  NewRun,
+  OwnerRow,
+  PayloadCodec,
+  PokedRun,
+  PrunePage,
+  PruneQuery,
+  ReadEntry,
+  RunPatch,
+  RunQuery,
+  RunRow,
+  RunStatus,
+  StateWrite,
+  Store,
+} from "./journal/store.ts";
 export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
 export { AgentFailure, ConcertatoError } from "./kernel/errors.ts";

@@ -9,7 +9,7 @@ import { clearCodec } from "../../src/store/clear-codec.ts";
 import { ConcertatoError } from "../../src/kernel/errors.ts";
 import { type EnvelopeCodec, type KeyStore, openEnvelopeCodec } from "../../src/store/envelope-codec.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { append, entry, made } from "./store-conformance.ts";
+import { append, entry, made } from "../../../conformance/src/store-conformance.ts";
 
 class Meta implements KeyStore {
   readonly values = new Map<string, Uint8Array>();

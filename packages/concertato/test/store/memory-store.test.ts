@@ -1,10 +1,14 @@
 /** The memory store keeps the Store contract: the same suite as every other. */
-import { storeConformance, type StoreUnderTest } from "./store-conformance.ts";
+import { describe, test } from "vitest";
+import { storeConformance, type StoreUnderTest } from "../../../conformance/src/store-conformance.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 
-storeConformance(
-  "memory",
-  async (): Promise<StoreUnderTest> => {
+storeConformance({
+  name: "memory",
+  describe,
+  it: test,
+  skip: test.skip,
+  open: async (): Promise<StoreUnderTest> => {
     const store = new MemoryStore();
     return {
       store,
@@ -16,5 +20,5 @@ storeConformance(
       dispose: async () => store.close(),
     };
   },
-  { noSecondStore: "memory belongs to one process" },
-);
+  noSecondStore: "memory belongs to one process",
+});

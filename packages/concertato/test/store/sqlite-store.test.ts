@@ -23,7 +23,7 @@ import {
   present,
   type StoreUnderTest,
   storeConformance,
-} from "./store-conformance.ts";
+} from "../../../conformance/src/store-conformance.ts";
 
 /** Ends the process's part in a test: whatever a test leaves open is closed behind it. */
 let folder: string;
@@ -61,9 +61,14 @@ function deadOwner(): number {
   }
 }
 
-storeConformance("SQLite", async (): Promise<StoreUnderTest> => {
-  begin();
-  return { store: await open(), another: () => open(), deadOwner, dispose: end };
+storeConformance({
+  name: "SQLite",
+  describe,
+  it: test,
+  open: async (): Promise<StoreUnderTest> => {
+    begin();
+    return { store: await open(), another: () => open(), deadOwner, dispose: end };
+  },
 });
 
 describe("SQLite store", () => {

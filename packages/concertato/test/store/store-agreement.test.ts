@@ -11,7 +11,7 @@ import type { StoredEntry } from "../../src/journal/entry.ts";
 import type { Change, ChangeResult, RunRow, RunStatus, Store } from "../../src/journal/store.ts";
 import { MemoryStore } from "../../src/store/memory-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { entry, inboxSend, newRun } from "./store-conformance.ts";
+import { entry, inboxSend, newRun } from "../../../conformance/src/store-conformance.ts";
 
 const ids = ["a", "b", "c", "d"] as const;
 const statuses: readonly RunStatus[] = ["running", "waiting", "diverged", "completed", "cancelled"];
