@@ -12,6 +12,7 @@ import { durationMs } from "../kernel/duration.ts";
 import { AgentFailure, ConcertatoError } from "../kernel/errors.ts";
 import { type History, history } from "../kernel/history.ts";
 import type { Agent, AttemptContext, RetryPolicy } from "../runtime/agent.ts";
+import type { Budget } from "../runtime/edge.ts";
 import { type Context, done, type Duration, type LoopTurn, next } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
 import {
@@ -68,8 +69,11 @@ export interface AgentOptions<Input extends StandardSchemaV1 | undefined, Output
   readonly prompt?: (input: ParsedOf<Input>) => string | readonly MessagePart[];
   /** A conversation that came before; broken ones are mended. */
   readonly history?: (input: ParsedOf<Input>) => readonly Message[];
-  /** Most turns (a model call and its tool calls). Default 24. */
-  readonly turns?: number;
+  /**
+   * What one call of it may use; an edge can make it smaller. `turns` counts its calls of the model, and those of the
+   * agents it calls; without it, 24 of its own.
+   */
+  readonly budget?: Budget;
   /** How often in a row it may call a tool wrongly, or answer what does not fit, before it fails. Default 2. */
   readonly repairs?: number;
   /** Of each model call. Default: 3 attempts, 1 s apart and doubling; a server's `Retry-After` is kept. */
@@ -86,7 +90,6 @@ interface Conversation {
   readonly messages: History<Message>;
   /** In a row. */
   readonly mistakes: number;
-  readonly turn: number;
 }
 
 /**
@@ -111,12 +114,17 @@ export function agent<
     output: options.output,
     capabilities: options.capabilities ?? [],
     examples: options.examples ?? [],
+    budget: options.budget,
+    revision: 1,
     uses: thinker.toolbox.agents,
     body: { type: "code", run: (input, ctx) => thinker.run(input as string, ctx) },
   };
   // The runtime checks both ends against the schemas that these types come from.
   return made as Agent<InputOf<Input>, OutputOf<Output>>;
 }
+
+/** Where no budget says otherwise. */
+const mostTurns = 24;
 
 const defaultRetry: RetryPolicy = { attempts: 3, backoff: "1s", maxBackoff: "30s" };
 
@@ -127,7 +135,6 @@ class Thinker {
   readonly #answers: Answers;
   readonly #chain: readonly ModelChoice[];
   readonly #step: { readonly effect: "read"; readonly retry: RetryPolicy; readonly timeout: Duration };
-  readonly #turns: number;
   readonly #repairs: number;
 
   constructor(options: AgentOptions<undefined, undefined>) {
@@ -138,7 +145,6 @@ class Thinker {
     const timeout = options.timeout ?? "2m";
     durationMs(timeout);
     this.#step = { effect: "read", retry: checkedRetry(options.retry) ?? defaultRetry, timeout };
-    this.#turns = options.turns ?? 24;
     this.#repairs = options.repairs ?? 2;
   }
 
@@ -151,13 +157,15 @@ class Thinker {
     const asked =
       prompt === undefined ? (typeof input === "string" ? input : JSON.stringify(input, null, 2)) : prompt(input);
     const messages = history<Message>([...healed(before?.(input) ?? []), userMessage(asked)]);
-    return ctx.loop<Conversation, unknown>({ messages, mistakes: 0, turn: 1 }, (state, turn) =>
-      this.#turn(system, state, turn),
+    const limits = this.#options.budget?.turns === undefined ? { maxTurns: mostTurns } : {};
+    return ctx.loop<Conversation, unknown>(
+      { messages, mistakes: 0 },
+      (state, turn) => this.#turn(system, state, turn),
+      limits,
     );
   }
 
   async #turn(system: Message, state: Conversation, ctx: Context): Promise<LoopTurn<Conversation, unknown>> {
-    if (state.turn > this.#turns) throw this.#tooManyTurns();
     const { content } = await this.#think([system, ...state.messages], ctx);
     const calls = content.filter((part): part is LanguageModelV4ToolCall => part.type === "tool-call");
     const ours = calls.filter((call) => call.providerExecuted !== true);
@@ -166,7 +174,7 @@ class Thinker {
     const results = await this.toolbox.answer(ours, ctx);
     const mistakes = results.some(isMistake) ? state.mistakes + 1 : 0;
     if (mistakes > this.#repairs) throw this.#noUsableCall(results);
-    return next({ messages: said.append(toolMessage(results)), mistakes, turn: state.turn + 1 });
+    return next({ messages: said.append(toolMessage(results)), mistakes });
   }
 
   /** The model's text as the output; what does not fit is told to the model, which may try again. */
@@ -175,7 +183,7 @@ class Thinker {
     if (answer.fits) return done(answer.value);
     const mistakes = state.mistakes + 1;
     if (mistakes > this.#repairs) throw answer.error;
-    return next({ messages: said.append(userMessage(answer.complaint)), mistakes, turn: state.turn + 1 });
+    return next({ messages: said.append(userMessage(answer.complaint)), mistakes });
   }
 
   /** Asks the models in their order until one answers. */
@@ -207,15 +215,6 @@ class Thinker {
   #settings(): Partial<ModelRequest> {
     const { stopSequences, ...settings } = this.#options.settings ?? {};
     return { ...settings, ...(stopSequences === undefined ? {} : { stopSequences: [...stopSequences] }) };
-  }
-
-  #tooManyTurns(): ConcertatoError {
-    const { name } = this.#options;
-    return new ConcertatoError({
-      code: "agent/too-many-turns",
-      message: `Agent ${name} had no answer after ${this.#turns} turns. Raise its turns, or give it a smaller task.`,
-      details: { agent: name, turns: this.#turns },
-    });
   }
 
   #noUsableCall(results: readonly { readonly toolName: string; readonly output: unknown }[]): ConcertatoError {

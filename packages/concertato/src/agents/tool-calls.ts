@@ -107,8 +107,8 @@ function told(output: unknown): LanguageModelV4ToolResultOutput {
 function toldFailure(error: unknown): LanguageModelV4ToolResultOutput {
   if (!(error instanceof AgentFailure)) throw error;
   const { code, message } = error.record;
-  // Nothing that another call could mend.
-  if (code.startsWith("policy/") || code === "run/cancelled") throw error;
+  // Nothing that another call could mend. (What used up a budget of its own is told; ours is looked at before the next call.)
+  if (code === "run/cancelled") throw error;
   if (code === "agent/refused") return { type: "execution-denied", reason: message };
   return { type: "error-json", value: { code, message } satisfies JSONObject };
 }

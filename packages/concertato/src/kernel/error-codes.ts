@@ -25,7 +25,6 @@ export const errorCodes = {
     retryable: false,
     remedy: "Use a schema library that speaks Standard JSON Schema, and types that JSON has.",
   },
-  "agent/too-many-turns": { retryable: false, remedy: "Raise the agent's turns, or give it a smaller task." },
   "agent/timeout": { retryable: true, remedy: "Raise the timeout or make the step faster." },
   "codec/key-missing": { retryable: false, remedy: "Open the store with the key it was written with." },
   "codec/too-large": { retryable: false, remedy: "Store large payloads outside and pass a reference." },

@@ -5,6 +5,7 @@ import { tool } from "../../src/agents/tool.ts";
 import { workflow } from "../../src/agents/workflow.ts";
 import { open } from "../../src/open.ts";
 import type { Agent } from "../../src/runtime/agent.ts";
+import type { Budget } from "../../src/runtime/edge.ts";
 import { call, calls, failure as fails, reply, type ScriptedModel, script } from "../../src/testing/script.ts";
 import { failure, Lab, runToEnd } from "../runtime/lab.ts";
 
@@ -17,7 +18,7 @@ const findOrder = tool({
   execute: ({ id }) => ({ id, usd: 42 }),
 });
 
-function billing(model: ScriptedModel, options: { readonly repairs?: number; readonly turns?: number } = {}) {
+function billing(model: ScriptedModel, options: { readonly repairs?: number; readonly budget?: Budget } = {}) {
   return agent({
     name: "billing",
     description: "Charges and refunds",
@@ -270,9 +271,26 @@ test("a model agent without a model fails clearly", async () => {
   expect(end.message).toContain("--model");
 });
 
-test("turns are limited", async () => {
-  const model = script(...Array.from({ length: 4 }, () => call(findOrder, { id: "A-1" })));
-  expect((await failure(runToEnd(billing(model, { turns: 4 }), "x"))).code).toBe("agent/too-many-turns");
+test("turns are limited: by the budget, or by 24", async () => {
+  const again = (count: number) => script(...Array.from({ length: count }, () => call(findOrder, { id: "A-1" })));
+  const few = again(4);
+  const stopped = await failure(runToEnd(billing(few, { budget: { turns: 4 } }), "x"));
+  expect(stopped.code).toMatch(/^policy\//);
+  expect(few.asked).toHaveLength(4);
+  const many = again(30);
+  expect((await failure(runToEnd(billing(many), "x"))).code).toBe("policy/steps-exceeded");
+  expect(many.asked).toHaveLength(24);
+});
+
+test("a budget in money stops before the call that it cannot pay", async () => {
+  const model = script(
+    ...Array.from({ length: 5 }, () => call(findOrder, { id: "A-1" }, { input: 100_000, output: 0 })),
+  );
+  await using app = await open(undefined, { prices: { "script/script": { input: 1, output: 1 } } });
+  const job = await app.start(billing(model, { budget: { usd: 0.25 } }), "x");
+  const end = await job.outcome();
+  expect(end).toMatchObject({ status: "stopped", failure: { code: "policy/budget-exceeded" } });
+  expect(model.asked).toHaveLength(3);
 });
 
 test("a schema that cannot be told to a model is refused where the agent is defined", () => {
