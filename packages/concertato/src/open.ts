@@ -2,6 +2,7 @@
 import type { World } from "./kernel/world.ts";
 import type { Durability, PayloadCodec, Store } from "./journal/store.ts";
 import { modelsService } from "./agents/models.ts";
+import { type Fetch, fetchService } from "./agents/remote.ts";
 import { App } from "./app.ts";
 import { AppModels, type ModelOptions } from "./app-models.ts";
 import { realWorld } from "./real-world.ts";
@@ -52,7 +53,10 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
     store,
     world,
     codec,
-    services: new Map([[modelsService, new AppModels(options)]]),
+    services: new Map<string, unknown>([
+      [modelsService, new AppModels(options)],
+      [fetchService, network],
+    ]),
     ...(own ? { pollMs: 0 } : {}),
     ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
     ...(options.maxActive === undefined ? {} : { maxActive: options.maxActive }),
@@ -65,6 +69,9 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
   retention?.start();
   return app;
 }
+
+/** The platform's own way to the network. */
+const network: Fetch = (url, request) => fetch(url, request);
 
 async function openStore(path: string | undefined, options: OpenOptions, world: World): Promise<Store> {
   if (path === undefined || path === ":memory:") return new MemoryStore();

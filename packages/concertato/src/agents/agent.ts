@@ -28,6 +28,7 @@ import { callModel, type ModelAnswer, type ModelRequest } from "./model-call.ts"
 import { type ModelChoice, modelsOf } from "./models.ts";
 import { assertName } from "./name.ts";
 import { type Answers, answersOf } from "./structured-output.ts";
+import { textSchema } from "./text-schema.ts";
 import { isMistake, Toolbox } from "./tool-calls.ts";
 
 type InputOf<Schema> = Schema extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Schema> : string;
@@ -110,7 +111,7 @@ export function agent<
     version: options.version ?? 1,
     description: options.description,
     owner: options.owner,
-    input: options.input,
+    input: options.input ?? textSchema,
     output: options.output,
     capabilities: options.capabilities ?? [],
     examples: options.examples ?? [],
@@ -171,6 +172,8 @@ class Thinker {
     const ours = calls.filter((call) => call.providerExecuted !== true);
     const said = state.messages.append(assistantMessage(content));
     if (ours.length === 0) return this.#answer(textOf(content), said, state);
+    const handover = await this.toolbox.handover(ours);
+    if (handover !== undefined) return done(await ctx.run(handover.agent, handover.input));
     const results = await this.toolbox.answer(ours, ctx);
     const mistakes = results.some(isMistake) ? state.mistakes + 1 : 0;
     if (mistakes > this.#repairs) throw this.#noUsableCall(results);

@@ -13,7 +13,8 @@ export interface ModelSchema {
   readonly wrapped: boolean;
 }
 
-const noInput: ModelSchema = {
+/** The input of an agent that takes none. */
+export const noInput: ModelSchema = {
   schema: { type: "object", properties: {}, additionalProperties: false },
   wrapped: false,
 };
@@ -23,8 +24,7 @@ const noInput: ModelSchema = {
  * @param subject for the message: "input of tool refund"
  * @throws ConcertatoError `agent/schema-not-json` where the library of the schema cannot express it
  */
-export function modelSchema(schema: StandardSchemaV1 | undefined, side: SchemaSide, subject: string): ModelSchema {
-  if (schema === undefined) return noInput;
+export function modelSchema(schema: StandardSchemaV1, side: SchemaSide, subject: string): ModelSchema {
   const json = convert(schema, side, subject);
   const { $schema: _dialect, ...plain } = json as JSONSchema7 & { readonly $schema?: string };
   if (plain.type === "object") return { schema: plain, wrapped: false };

@@ -10,13 +10,21 @@ import type {
 import { AgentFailure, ConcertatoError } from "../kernel/errors.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Context } from "../runtime/context.ts";
-import { type ModelSchema, modelSchema, unwrapped } from "./json-schema.ts";
+import { boundAgent } from "../runtime/work.ts";
+import { handsOff } from "./handoff.ts";
+import { type ModelSchema, modelSchema, noInput, unwrapped } from "./json-schema.ts";
 import { resultOf } from "./messages.ts";
 
 /** An agent that a model may call. */
 interface Callable {
   readonly agent: Agent<unknown, unknown>;
   readonly schema: ModelSchema;
+}
+
+/** Work on its way to a peer. */
+export interface Handover {
+  readonly agent: Agent<unknown, unknown>;
+  readonly input: unknown;
 }
 
 /** The agents that a model agent may call, as its model knows them. */
@@ -34,9 +42,8 @@ export class Toolbox {
           details: { name },
         });
       }
-      const schema = modelSchema(agent.input, "input", `input of ${agent.kind} ${agent.name}`);
       // The model's arguments are checked against the agent's own schema when it is called.
-      this.#byName.set(name, { agent: agent as Agent<unknown, unknown>, schema });
+      this.#byName.set(name, { agent: agent as Agent<unknown, unknown>, schema: inputSchema(agent) });
     }
   }
 
@@ -52,6 +59,24 @@ export class Toolbox {
       description: agent.description,
       inputSchema: schema.schema,
     }));
+  }
+
+  /** The first of these calls that hands the work over, with what fits the peer; undefined when none does. */
+  async handover(calls: readonly LanguageModelV4ToolCall[]): Promise<Handover | undefined> {
+    for (const call of calls) {
+      const known = this.#byName.get(call.toolName);
+      if (known === undefined || !handsOff(known.agent as Agent)) continue;
+      const { agent } = known;
+      try {
+        const input = argumentsOf(call, known);
+        await boundAgent(agent as Agent).input?.(input);
+        return { agent, input };
+      } catch {
+        // Told to the model when the call is answered as any other.
+        return undefined;
+      }
+    }
+    return undefined;
   }
 
   /**
@@ -76,17 +101,26 @@ export class Toolbox {
     }
     let input: unknown;
     try {
-      input = call.input.trim() === "" ? {} : JSON.parse(call.input);
+      input = argumentsOf(call, known);
     } catch (error) {
       return mistake(`The arguments are not JSON: ${error instanceof Error ? error.message : String(error)}.`);
     }
-    const given = known.agent.input === undefined ? undefined : unwrapped(input, known.schema);
     try {
-      return told(await ctx.run(known.agent, given));
+      return told(await ctx.run(known.agent, input));
     } catch (error) {
       return toldFailure(error);
     }
   }
+}
+
+/** @throws SyntaxError when the model's arguments are no JSON */
+function argumentsOf(call: LanguageModelV4ToolCall, { schema }: Callable): unknown {
+  const input: unknown = call.input.trim() === "" ? {} : JSON.parse(call.input);
+  return schema === noInput ? undefined : unwrapped(input, schema);
+}
+
+function inputSchema({ input, kind, name }: Agent): ModelSchema {
+  return input === undefined ? noInput : modelSchema(input, "input", `input of ${kind} ${name}`);
 }
 
 /** Names that models accept: letters, digits, dash and underscore, at most 64. */

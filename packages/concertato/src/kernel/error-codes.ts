@@ -75,6 +75,11 @@ export const errorCodes = {
     remedy: "Claim keys in the same order everywhere, or release what is held and claim again.",
   },
   "mailbox/full": { retryable: true, remedy: "Send again when the run has received some letters, or raise limit." },
+  "remote/refused": { retryable: false, remedy: "Check the address, the credentials and what is sent." },
+  "remote/unavailable": {
+    retryable: true,
+    remedy: "Check that the remote agent runs; the call is repeated as its policy says.",
+  },
   "run/already-finished": { retryable: false, remedy: "A finished run does not change; start a new one." },
   "run/cancelled": { retryable: false, remedy: "The run was cancelled; start a new one." },
   "run/key-conflict": { retryable: false, remedy: "Use another key, or start with the same input." },
