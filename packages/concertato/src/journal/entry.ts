@@ -102,6 +102,15 @@ export interface Limits {
   readonly atRisk?: number;
 }
 
+/** A part of a budget that a run lent to one that it started. */
+export interface Slice {
+  /** Address of the start, in the run that lent it. */
+  readonly path: string;
+  readonly of: Usage;
+  /** When it ended: what it had used of it. */
+  readonly used?: Usage;
+}
+
 /** How the states of a loop came so far: see loop-progress.ts. */
 export interface LoopProgress {
   /** Fingerprint of the last state. */
@@ -204,6 +213,12 @@ export interface EntryMeta {
    * `budget-raised`: how much more.
    */
   readonly limits?: Limits;
+  /** `run-started`: what was lent to it, by the run that started it. `child-started`: what was lent. */
+  readonly slice?: Slice;
+  /** On the entry that admits the end of a run: what comes back of what was lent to it. */
+  readonly refund?: Slice;
+  /** Beside `usage`, on entries that tell a sum: what was lent and not given back, and what ended runs used of it. */
+  readonly lent?: Usage;
   /** Seed of the run's derived randomness and ids, on `run-started`. */
   readonly seed?: string;
   /** Start of a scope or run, or end of a scope that has no start: revision of the library code it began under. Absent: 1. */

@@ -65,6 +65,10 @@ export const errorCodes = {
     retryable: false,
     remedy: "Raise by what the budgets around it have left, or raise those first.",
   },
+  "policy/slice-missing": {
+    retryable: false,
+    remedy: "Hand over a part of the budget: ctx.start(agent, input, { budget }).",
+  },
   "policy/steps-exceeded": { retryable: false, remedy: "Give it more steps or turns, or let it end earlier." },
   "policy/usage-invalid": {
     retryable: false,

@@ -6,7 +6,8 @@ import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { InboxRow } from "../journal/store.ts";
 import type { Engine } from "./engine.ts";
 import { mailSeal, offerAgain } from "./mail-sending.ts";
-import type { Limits } from "../journal/entry.ts";
+import type { Limits, Slice } from "../journal/entry.ts";
+import { takeBack } from "./slice.ts";
 import { type BudgetAnswer, budgetAt, raiseBudget, refuseMore } from "./budget-question.ts";
 import { limitsOf } from "./edge.ts";
 import type { HeldBudget } from "./held-budget.ts";
@@ -79,7 +80,8 @@ function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
   consume(engine, run, row);
   if (admitBudget(engine, run, row)) return true;
   const text = row.body === null ? null : engine.codec.open(run.tenant, run.id, row.body);
-  const from = JSON.stringify([row.sender, row.n]);
+  // With what comes back of a slice, which counts from here on whoever waits for that run's end.
+  const from = JSON.stringify([row.sender, row.n]) + refundMeta(run, row, text);
   if (waiting !== undefined) answerWait(run, waiting, text, from);
   else if (row.kind === "signal" && row.name.startsWith("answer:")) answerDoubt(run, doubtful, text, from);
   else if (row.kind !== "cancel") keep(run, channel, text, `"from":${from}`);
@@ -106,6 +108,15 @@ function admitLetter(engine: Engine, run: LiveRun, row: InboxRow): boolean {
     run.listens.push(row.name);
   }
   return true;
+}
+
+/** Takes back what a run that ended did not use. */
+function refundMeta(run: LiveRun, row: InboxRow, text: string | null): string {
+  if (row.kind !== "child-ended" || run.ledger === null) return "";
+  const { slice } = decodeJson(text) as { readonly slice?: Slice };
+  if (slice === undefined) return "";
+  takeBack(run, slice);
+  return `,"refund":${JSON.stringify(slice)}`;
 }
 
 /** A person's word on a budget: a raise by its address, or the answer to the question that it put. */

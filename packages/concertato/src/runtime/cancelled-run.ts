@@ -5,7 +5,7 @@
  */
 import { ConcertatoError, type FailureRecord } from "../kernel/errors.ts";
 import { decodeJson } from "../kernel/json.ts";
-import { entryKinds, type StoredEntry, type Usage } from "../journal/entry.ts";
+import { entryKinds, type Slice, type StoredEntry, type Usage } from "../journal/entry.ts";
 import { readBlobs } from "../journal/large-payload.ts";
 import type { Change, InboxRow, InboxSend, RunRow } from "../journal/store.ts";
 import { cancelNames } from "./cancel-order.ts";
@@ -87,6 +87,7 @@ export async function endOfCancelled(
   row: RunRow,
   { failure, terminate }: CancelOrder,
   used: { readonly usage?: Usage },
+  slice: Slice | undefined,
 ): Promise<{ readonly change: Change; readonly text: string }> {
   const { store, world, codec } = engine;
   const [last] = await store.entries(row.key, row.seq - 1, 1);
@@ -112,7 +113,7 @@ export async function endOfCancelled(
     entries: [entry],
     patch: { status: "cancelled", note: noteOf(stopped, used), parked: false, at },
     cancelChildren: childrenCancel(row.id, at, terminate),
-    sends: row.parent === null ? [] : [{ to: row.parent, row: childEnded(engine, row, row.parent, text, at) }],
+    sends: row.parent === null ? [] : [{ to: row.parent, row: childEnded(engine, row, row.parent, text, slice, at) }],
   };
   return { change, text };
 }
@@ -131,8 +132,16 @@ function noteOf(
   return JSON.stringify({ failure: "run/cancelled", ...undone, ...used });
 }
 
-function childEnded(engine: Engine, row: RunRow, parent: string, text: string, at: number): InboxSend {
-  const body = engine.codec.seal(row.tenant, parent, `{"failed":true,"body":${text}}`);
+function childEnded(
+  engine: Engine,
+  row: RunRow,
+  parent: string,
+  text: string,
+  slice: Slice | undefined,
+  at: number,
+): InboxSend {
+  const back = slice === undefined ? "" : `,"slice":${JSON.stringify(slice)}`;
+  const body = engine.codec.seal(row.tenant, parent, `{"failed":true${back},"body":${text}}`);
   return { sender: row.id, n: 1, kind: "child-ended", name: row.id, body, at };
 }
 

@@ -36,7 +36,8 @@ import type { LoopState } from "./loop-operation.ts";
 import { needsTurnBefore, type StoredState } from "./loop-state.ts";
 import type { Operation } from "./operation.ts";
 import { progressed, stopOfLoop, unlimitedLoop } from "./loop-progress.ts";
-import { resumeWaiting, takeTurn } from "./spending.ts";
+import type { NoSlice } from "./slice.ts";
+import { awaitSlice, resumeWaiting, takeTurn } from "./spending.ts";
 import { watchDeadline } from "./run-deadline.ts";
 import { carryFlags } from "./patch-flags.ts";
 import { Ownership } from "./ownership.ts";
@@ -306,6 +307,11 @@ export class Engine {
     if (--run.recovering > 0 || run.dead || run.finished) return;
     for (const other of run.scopes.values()) if (other !== scope && other.caughtUp) this.launchFresh(other);
     resumeEngineWork(this, run);
+  }
+
+  /** A run cannot be started for want of a slice: later, or its budget is used up. */
+  withoutSlice(operation: Operation, none: NoSlice): void {
+    awaitSlice(this, operation, none);
   }
 
   /** Arms the deadline of a budget, if it has one. */

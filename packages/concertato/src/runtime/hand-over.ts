@@ -24,7 +24,8 @@ export function handedOver(operation: Operation, startedAt: number): Limits | nu
   const { run } = operation.scope;
   const handed = run.ledger?.edges.get(operation);
   if (handed === undefined) return null;
-  run.ledger?.edges.delete(operation);
+  // A start that finds nothing to lend asks again.
+  if (operation.verb !== "start") run.ledger?.edges.delete(operation);
   const { edge, own } = handed;
   if (edge !== null) assertNarrows(operation, edge);
   const limits = narrowed(edge, own);

@@ -37,8 +37,6 @@ export class HeldBudget {
   readonly operation: Operation | null;
   limits: Limits;
   readonly reserved: Spent = new Spent();
-  /** Given to runs of their own; what they give back leaves it. */
-  readonly lent: Spent = new Spent();
   /** Called when something was given back or raised: work that did not fit. */
   waiting: (() => void)[] = [];
   /** A person is asked to raise it: seq and time of the entry that says so. */
@@ -71,6 +69,12 @@ export class HeldBudget {
     return scope.compensating !== null || scope.deferred !== null;
   }
 
+  /** It limits what is used, and not only time or depth. */
+  get counts(): boolean {
+    const { usd, tokens, steps, turns } = this.limits;
+    return usd !== undefined || tokens !== undefined || steps !== undefined || turns !== undefined;
+  }
+
   get waitId(): string {
     return this.asked === null ? this.path : `${this.path}@${this.asked.seq}`;
   }
@@ -88,7 +92,7 @@ export class HeldBudget {
   #firstOver(spent: Spent, declared: boolean, counting: 0 | 1): UsedLimit | undefined {
     const { usd, tokens, steps, turns } = this.limits;
     const used = (name: "billionths" | "tokens" | "steps" | "turns"): number =>
-      this.account.spent[name] + this.lent[name] + counting * this.reserved[name];
+      this.account.spent[name] + (this.account.lent?.[name] ?? 0) + counting * this.reserved[name];
     if (usd !== undefined && over(used("billionths"), spent.billionths, billionthsOf(usd, "limit"), declared))
       return "usd";
     if (tokens !== undefined && over(used("tokens"), spent.tokens, tokens, declared)) return "tokens";
@@ -103,7 +107,12 @@ export class HeldBudget {
     if (limit === undefined) return Number.POSITIVE_INFINITY;
     const unit = name === "usd" ? "billionths" : name;
     const most = name === "usd" ? billionthsOf(limit, "limit") : limit;
-    return most - this.account.spent[unit] - this.lent[unit] - this.reserved[unit];
+    return most - this.account.spent[unit] - (this.account.lent?.[unit] ?? 0) - this.reserved[unit];
+  }
+
+  /** What of a limit attempts under way have reserved, in its unit. */
+  reservedOf(name: UsedLimit): number {
+    return this.reserved[name === "usd" ? "billionths" : name];
   }
 
   /** The deadline as a body at this moment of the journal knows it. */
@@ -132,7 +141,7 @@ export class HeldBudget {
 
   report(reason: StopReport["reason"], open: readonly string[]): StopReport {
     const reserved = this.reserved.toUsage();
-    const lent = this.lent.toUsage();
+    const lent = this.account.lent?.toUsage();
     return {
       reason,
       path: this.path,

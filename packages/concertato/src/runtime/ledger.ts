@@ -3,7 +3,7 @@
  * or limited; a run that does neither has no ledger. An entry that ends a stretch carries its sum, so that a replay that
  * jumps over it knows as much as one that reads it, and a crash anywhere leaves the same sums.
  */
-import type { Limits, Usage } from "../journal/entry.ts";
+import type { Limits, Slice, Usage } from "../journal/entry.ts";
 import { Spent } from "../journal/usage.ts";
 import { Account } from "./account.ts";
 import type { Container } from "./container.ts";
@@ -27,6 +27,8 @@ export class Ledger {
   readonly watched: Set<HeldBudget> = new Set();
   /** Budgets for whose room something waits. */
   readonly blocked: Set<HeldBudget> = new Set();
+  /** What was lent to this run. */
+  slice: Slice | null = null;
   /** Some budget limits the run or a part of it. */
   limited = false;
   /** Something was given back or raised, and work may wait for it. */
@@ -71,7 +73,7 @@ function limit(account: Account, scope: Scope, operation: Operation | null, limi
   const ledger = ledgerOf(scope.run);
   const budget = new HeldBudget(account, scope, operation, limits);
   account.budget = budget;
-  ledger.limited = true;
+  ledger.limited ||= budget.counts;
   if (limits.deadline !== undefined) ledger.watched.add(budget);
   return budget;
 }
@@ -106,7 +108,7 @@ export function usageMeta(operation: Operation, begins = false): string {
     return limits + metaOf(used);
   }
   const inside = accountInside(operation);
-  return inside === null ? limits : limits + metaOf(inside.spent);
+  return inside === null ? limits : limits + metaOf(inside.spent) + lentMeta(inside);
 }
 
 function takeUsed(ledger: Ledger, operation: Operation, begins: boolean): Spent | null {
@@ -134,20 +136,35 @@ function metaOf(spent: Spent): string {
   return usage === undefined ? "" : `,"usage":${JSON.stringify(usage)}`;
 }
 
+function lentMeta({ lent }: Account): string {
+  const usage = lent?.toUsage();
+  return usage === undefined ? "" : `,"lent":${JSON.stringify(usage)}`;
+}
+
+/** A recorded sum of what was lent inside a loaded operation, beyond what its inside was read to have lent. */
+export function noteLent(operation: Operation, lent: Usage): void {
+  const inside = accountInside(operation);
+  accountAround(operation).lend(Spent.of(lent).beyond(inside?.lent ?? undefined));
+}
+
+/** Where what ends with an entry of the operation counts. A loop goes on after it told its sum. */
+function accountAround(operation: Operation): Account {
+  return operation.loop === null ? accountFor(operation) : accountOf(operation.scope.run, operation.loop.container);
+}
+
 /** A recorded usage of a loaded operation. What its inside was read to have used is counted already. */
 export function noteUsage(operation: Operation, usage: Usage): void {
   const inside = accountInside(operation);
   const rest = Spent.of(usage).beyond(inside?.spent);
-  // A loop goes on after it told its sum.
-  const account =
-    operation.loop === null ? accountFor(operation) : accountOf(operation.scope.run, operation.loop.container);
-  account.charge(rest, operation.path);
+  accountAround(operation).charge(rest, operation.path);
 }
 
-const nothing: { readonly usage?: Usage } = {};
+const nothing: { readonly usage?: Usage; readonly lent?: Usage } = {};
 
-/** The sum of an account as a field of an entry's meta or a row's note; nothing where nothing was used. */
-export function usageOf(account: Account | null | undefined): { readonly usage?: Usage } {
+/** The sums of an account as fields of an entry's meta or a row's note; nothing where nothing was used or lent. */
+export function usageOf(account: Account | null | undefined): { readonly usage?: Usage; readonly lent?: Usage } {
   const usage = account?.spent.toUsage();
-  return usage === undefined ? nothing : { usage };
+  const lent = account?.lent?.toUsage();
+  if (usage === undefined && lent === undefined) return nothing;
+  return { ...(usage === undefined ? {} : { usage }), ...(lent === undefined ? {} : { lent }) };
 }

@@ -2,13 +2,14 @@
 import { derivedId, fingerprint } from "../kernel/derive.ts";
 import { toFailureRecord } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
-import { type Limits, type StoredEntry, entryKinds } from "../journal/entry.ts";
+import { type Limits, type Slice, type StoredEntry, entryKinds } from "../journal/entry.ts";
 import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { NewBlob, NewRun } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { assertDepth, handedOver } from "./hand-over.ts";
-import { limitScope } from "./ledger.ts";
+import { accountOf, limitScope } from "./ledger.ts";
+import { grantOf } from "./slice.ts";
 import { innermost, type Operation, metaText, revisionMeta } from "./operation.ts";
 import { ensureStarted, finish, lastResult } from "./results.ts";
 import { Scope } from "./scope.ts";
@@ -57,6 +58,10 @@ export function startChild(engine: Engine, operation: Operation): void {
   const { run } = scope;
   const target = engine.agent(operation.agent);
   try {
+    assertDepth(operation);
+    const granted = grantOf(operation, handedOver(operation, scope.now));
+    if ("budget" in granted) return engine.withoutSlice(operation, granted);
+    const { limits, slice } = granted;
     const bound = target === undefined ? undefined : boundAgent(target);
     const input = validateNow(bound?.input, operation.input, `input of ${operation.name}`);
     const text = encodeJson(input, `input of ${operation.name}`);
@@ -71,14 +76,20 @@ export function startChild(engine: Engine, operation: Operation): void {
       startKey: null,
       // What is urgent about a run is urgent about what it starts.
       priority: run.priority,
-      meta: {},
+      meta: {
+        ...(limits === null ? {} : { limits }),
+        ...(slice === null ? {} : { slice: { path: operation.path, of: slice.toUsage() ?? {} } }),
+      },
     });
     run.creates.push({ run: operation.detached ? { ...created, detached: true } : created, entries, blobs });
     ensureStarted(scope);
+    if (slice !== null) accountOf(run, innermost(operation)).lend(slice);
+    const lent =
+      slice === null ? "" : `,"slice":${JSON.stringify({ path: operation.path, of: slice.toUsage() ?? {} })}`;
     run.write("child-started", scope, {
       op: operation.key,
       name: operation.name,
-      meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)}${operation.detached ? ',"detached":true' : ""}}`,
+      meta: `{"verb":"start","agent":${JSON.stringify(operation.agent)}${operation.detached ? ',"detached":true' : ""}${lent}}`,
       text: JSON.stringify({ runId: id }),
       operation,
       container: innermost(operation),
@@ -100,7 +111,12 @@ export function firstEntries(
     readonly owner: number | null;
     readonly startKey: string | null;
     readonly priority: number;
-    readonly meta: { readonly principal?: string; readonly onBehalfOf?: string; readonly limits?: Limits };
+    readonly meta: {
+      readonly principal?: string;
+      readonly onBehalfOf?: string;
+      readonly limits?: Limits;
+      readonly slice?: Slice;
+    };
   },
 ): { readonly created: NewRun; readonly entries: StoredEntry[]; readonly blobs: readonly NewBlob[] } {
   const at = engine.world.clock.now();

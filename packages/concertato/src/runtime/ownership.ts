@@ -15,6 +15,7 @@ import { admitInbox } from "./admission.ts";
 import { mayPark } from "./committer.ts";
 import { earliestLook } from "./run-deadline.ts";
 import { usageOf } from "./ledger.ts";
+import { settlementOf } from "./slice.ts";
 import { endOfCancelled, loadCancelled, readCancelOrder, undoCancelled } from "./cancelled-run.ts";
 import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
@@ -327,8 +328,9 @@ export class Ownership {
       return this.#begin(run);
     }
     const used = usageOf(run?.ledger?.root);
+    const slice = run === null ? undefined : settlementOf(run);
     if (run !== null) this.#engine.drop(run);
-    const { change, text } = await endOfCancelled(this.#engine, row, order, used);
+    const { change, text } = await endOfCancelled(this.#engine, row, order, used, slice);
     const result = await this.#engine.committer.submit(change);
     // Refused: the row that was read is not the one that is there.
     if (result.ok && result.cancelled !== undefined) this.takenAway(result.cancelled);

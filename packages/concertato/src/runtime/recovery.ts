@@ -9,7 +9,9 @@ import { type CompensationChain, type EntryKind, type EntryMeta, entryKindName }
 import { type BlobTexts, openPayload } from "../journal/large-payload.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { budgetAt, noteAsked, noteRaised } from "./budget-question.ts";
-import { limitScope, limitWork, noteUsage } from "./ledger.ts";
+import { accountOf, ledgerOf, limitScope, limitWork, noteLent, noteUsage } from "./ledger.ts";
+import { Spent } from "../journal/usage.ts";
+import { takeBack } from "./slice.ts";
 import { watchDeadlines } from "./run-deadline.ts";
 import { countTurn, countUndone } from "./compensation.ts";
 import { afterEntry, compensationKey, emptyChain, undoesUnder } from "./compensation-chain.ts";
@@ -86,6 +88,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
   const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
   // What was sent to the run that was forked was not sent to the fork.
   if (meta.from !== undefined && entry.seq > run.inherited) admitMark(run, meta.from[0], meta.from[1]);
+  if (meta.refund !== undefined) takeBack(run, meta.refund);
   // Inside a scope that ended while the journal went on elsewhere.
   if (scope === undefined) return;
   const reading: Reading = { engine, run, entry, meta, scope, covers, blobs };
@@ -97,6 +100,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       run.root.revision = meta.revision ?? 1;
       run.seed = meta.seed ?? run.seed;
       if (meta.limits !== undefined) limitScope(run.root, meta.limits);
+      if (meta.slice !== undefined) ledgerOf(run).slice = meta.slice;
       return;
     case "scope-started":
       return readScopeStarted(reading);
@@ -181,6 +185,8 @@ function operationOf({ engine, run, entry, meta, scope, covers }: Reading): Oper
   if (container !== null) noteInside(run, container, entry.seq, covers);
   if (meta.limits !== undefined && run.ledger?.own.has(operation) !== true) limitWork(operation, meta.limits);
   if (meta.usage !== undefined) noteUsage(operation, meta.usage);
+  if (meta.lent !== undefined) noteLent(operation, meta.lent);
+  if (meta.slice !== undefined) accountOf(run, innermost(operation)).lend(Spent.of(meta.slice.of));
   return operation;
 }
 
@@ -495,6 +501,7 @@ function readTurn(reading: Reading): void {
   operation.state = "pending";
   noteInside(run, loop.container, entry.seq, covers);
   if (meta.usage !== undefined) noteUsage(operation, meta.usage);
+  if (meta.lent !== undefined) noteLent(operation, meta.lent);
   loop.turns = meta.count ?? loop.turns + 1;
   loop.advancing = true;
   loop.progress = meta.progress ?? null;

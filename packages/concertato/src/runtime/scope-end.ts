@@ -6,6 +6,7 @@ import { type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { CompensationChain, FinalStatus } from "../journal/entry.ts";
 import { usageOf } from "./ledger.ts";
+import { settlementOf } from "./slice.ts";
 import { stopReasonOf } from "../journal/stop-codes.ts";
 import { cancelOperation, cancelScope } from "./cancellation.ts";
 import { beginCompensation, callCompensation, compensatedFailure } from "./compensation.ts";
@@ -225,7 +226,9 @@ export function endRun(run: LiveRun, status: FinalStatus, text: string | null): 
   };
   if (failed) run.cancelChildren = childrenCancel(run.id, written.stored.at);
   if (run.parent !== null) {
-    const body = text === null ? `{"failed":${failed}}` : `{"failed":${failed},"body":${text}}`;
+    const settlement = settlementOf(run);
+    const slice = settlement === undefined ? "" : `,"slice":${JSON.stringify(settlement)}`;
+    const body = text === null ? `{"failed":${failed}${slice}}` : `{"failed":${failed}${slice},"body":${text}}`;
     const row = {
       sender: run.id,
       n: 1,

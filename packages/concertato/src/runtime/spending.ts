@@ -14,13 +14,14 @@ import type { LiveRun } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import type { Operation } from "./operation.ts";
 import { finish } from "./results.ts";
+import type { NoSlice } from "./slice.ts";
 import { undoneBy } from "./compensation-chain.ts";
 import type { Scope } from "./scope.ts";
 import { stopBudget } from "./stopped.ts";
 
 /** Reserves what an attempt may use. False when it may not begin: it is begun again when it may, or has ended. */
 export function reserve(engine: Engine, operation: Operation): boolean {
-  const budgets = accountFor(operation).budgets();
+  const budgets = accountFor(operation).counting();
   // What is being undone is undone whatever is left; it counts all the same.
   if (isUndoing(operation.scope)) {
     reserveAnyway(operation);
@@ -48,14 +49,14 @@ function isUndoing(scope: Scope): boolean {
 
 /** For work that a person ordered: it counts, and begins whatever is left. */
 export function reserveAnyway(operation: Operation): void {
-  if (accountFor(operation).budgets().length === 0) return;
+  if (accountFor(operation).counting().length === 0) return;
   hold(operation, estimateOf(operation).spent);
 }
 
 /** Takes the next turn of a loop. False when it may not begin: `again` is called when it may, or its scope has ended. */
 export function takeTurn(engine: Engine, { operation, container }: LoopState, again: () => void): boolean {
   const account = accountOf(operation.scope.run, container);
-  const budgets = isUndoing(operation.scope) ? [] : account.budgets();
+  const budgets = isUndoing(operation.scope) ? [] : account.counting();
   if (budgets.length === 0) return true;
   // The turn that ended and the one to come.
   const both = new Spent();
@@ -85,6 +86,13 @@ function fits(
   if (full === undefined) return true;
   wait(full, again);
   return false;
+}
+
+/** Starts a run again when there may be something to lend, or ends what has nothing left. */
+export function awaitSlice(engine: Engine, operation: Operation, { budget, limit, later }: NoSlice): void {
+  const again = () => beginAgain(engine, operation);
+  if (later) wait(budget, again);
+  else exhausted(engine, budget, limit, operation, again);
 }
 
 function wait(budget: HeldBudget, again: () => void): void {
