@@ -10,6 +10,7 @@ import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
 import { misfit } from "./programs.ts";
 import type { Program } from "./words/word.ts";
+import { UndoCheck } from "./undo-check.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** Under which conditions a seed ran: some rules hold only without some faults. */
@@ -19,7 +20,7 @@ export interface Conditions {
   readonly clockJumps: boolean;
 }
 
-interface Seen {
+export interface Seen {
   readonly entry: StoredEntry;
   readonly kind: string;
   readonly meta: EntryMeta;
@@ -99,7 +100,13 @@ export class Checkers {
       this.#checkEnd(row, journal);
       this.#checkAccounts(row, journal);
     }
-    this.#checkTold(rows, journals);
+    // What a fork took over from its original was told and registered there.
+    const originals = rows.filter(({ id }) => !journals.get(id)?.some(({ kind }) => kind === "forked"));
+    const own = new Map(originals.map(({ id }) => [id, journals.get(id) ?? []]));
+    this.#checkTold(originals, own);
+    new UndoCheck(originals, own, effects.undone, (entry, runId) => this.#textOf(entry, runId)).check((rule, what) =>
+      this.violate(rule, what),
+    );
     this.#checkStarts(client, rows);
     this.#checkCancels(client, rows);
     this.#checkEffects(effects, journals, rows);
@@ -144,8 +151,16 @@ export class Checkers {
         if (start !== undefined) finished.add(start.entry.seq);
       }
     }
+    // What a fork took over was begun by another run.
+    const inherited = journal.find(({ kind }) => kind === "forked")?.entry.seq ?? 0;
     for (const { entry, kind } of journal) {
-      if (!begins.has(kind) || !finished.has(entry.scope) || isClosed(closed, entry.scope, entry.op)) continue;
+      if (
+        entry.seq <= inherited ||
+        !begins.has(kind) ||
+        !finished.has(entry.scope) ||
+        isClosed(closed, entry.scope, entry.op)
+      )
+        continue;
       this.violate(
         "unaccounted",
         `run ${row.id} ${entry.scope}.${entry.op} (${entry.name}) was begun at seq ${entry.seq} and neither ended nor given up`,
@@ -156,6 +171,7 @@ export class Checkers {
   /** liveness and outputs: every run has ended, with what its program may give. */
   #checkEnd(row: RunRow, journal: readonly Seen[]): void {
     if (row.status === "cancelled") return;
+    if (journal.some(({ kind }) => kind === "forked") && (row.status === "failed" || row.status === "stopped")) return;
     if (row.status !== "completed") {
       const last = journal.at(-1)?.entry;
       return this.violate(
@@ -214,7 +230,7 @@ export class Checkers {
       if (row === undefined) this.violate("cancel-lost", `run ${runId} is gone`);
       else if (row.status !== "cancelled")
         this.violate("cancel-beaten", `run ${runId} is ${row.status} after its cancel was acknowledged`);
-      else if (row.seq !== entries + 1)
+      else if (row.seq !== entries + 1 && row.note?.includes('"undone"') !== true)
         this.violate("after-cancel", `run ${runId} had ${entries} entries at its cancel and has ${row.seq}`);
     }
   }
@@ -237,14 +253,19 @@ export class Checkers {
       const place = `${record.runId} ${record.path}`;
       if (paths.has(place)) this.violate("key-changed", `${place} acted under ${key} and ${paths.get(place)}`);
       paths.set(place, key);
-      if (record.kind !== "write" && record.happened > 1 && !this.#conditions.zombies)
+      if ((record.kind === "pay" || record.kind === "blind") && record.happened > 1 && !this.#conditions.zombies)
         this.violate("repeated-effect", `${record.kind} at ${place} happened ${record.happened} times`);
       const journal = journals.get(record.runId);
       if (journal === undefined) this.violate("effect-without-run", `${record.kind} at ${place}: no such run`);
       else if (!journal.some((seen) => seen.kind === "intent" && addressed(journal, seen, record.path)))
         this.violate("effect-without-intent", `${record.kind} at ${place}`);
     }
-    for (const row of rows) this.#checkResults(row, journals.get(row.id) ?? [], paths, effects);
+    for (const row of rows) {
+      const journal = journals.get(row.id) ?? [];
+      if (!journal.some(({ kind }) => kind === "forked")) this.#checkResults(row, journal, paths, effects);
+      else if ([...effects.byKey.values()].some(({ runId, happened }) => runId === row.id && happened > 0))
+        this.violate("fork-acts", `run ${row.id} is a fork and changed something outside`);
+    }
   }
 
   /** A recorded result of an effect means that it happened. */
@@ -274,6 +295,8 @@ function earliestDeadline(entries: readonly StoredEntry[]): number | null {
     const address = `${entry.scope} ${entry.op}`;
     if (entry.meta?.includes('"until":') === true) open.set(address, { entry, until: metaOf(entry).until ?? 0 });
     else if (ends.has(kind) || kind === "op-cancelled") close(open, entries, entry);
+    // Nothing of a scope that is being undone goes on, but what undoes.
+    else if (kind === "compensating") close(open, entries, { ...entry, op: "" });
     else if (kind !== "signal-refused" && kind !== "signal") open.delete(address);
   }
   let first: number | null = null;
@@ -292,7 +315,7 @@ function liesIn(entries: readonly StoredEntry[], entry: StoredEntry, end: Stored
     at !== undefined;
     at = at.scope === 1 ? undefined : entries[at.scope - 1]
   )
-    if (at.scope === end.scope && (at.op === end.op || at.op.startsWith(`${end.op}/`))) return true;
+    if (at.scope === end.scope && (end.op === "" || at.op === end.op || at.op.startsWith(`${end.op}/`))) return true;
   return false;
 }
 

@@ -100,6 +100,16 @@ export class Client {
     );
   }
 
+  /** Forks a run at some entry; by default a fork does nothing outside that changes anything. */
+  fork(runId: string, at: number): void {
+    const app = this.#node()?.app;
+    if (!app) return;
+    app.fork(runId, { at }).then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+
   prioritise(runId: string, priority: number): void {
     this.#node()
       ?.app?.prioritise(runId, priority)
@@ -174,8 +184,16 @@ export class Client {
       for (const wait of waiting) {
         if (wait.kind === "answer" || wait.kind === "in-doubt") this.answer(runId, wait);
         if (wait.kind === "signal") this.#provide(runId, wait.name);
+        if (wait.kind === "mail" && this.#orphaned(runId)) this.cancel(runId);
       }
     }
+  }
+
+  /** Nobody is left who would write to it. */
+  #orphaned(runId: string): boolean {
+    const parent = this.#disk.truth.run(runId)?.parent;
+    const status = parent == null ? undefined : this.#disk.truth.run(parent)?.status;
+    return status !== "queued" && status !== "running" && status !== "waiting";
   }
 
   /** One signal at a time: an acknowledged one that is lost leaves the run waiting, and that is seen. */

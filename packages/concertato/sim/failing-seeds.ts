@@ -26,4 +26,9 @@ export const failingSeeds: readonly FailingSeed[] = [
   { seed: 142137, generation: 1, found: "the same after a power cut" },
   { seed: 345, generation: 2, found: "a read that lost its race while it waited for its next attempt was tried again" },
   { seed: 1155, generation: 3, found: "an item ended while the join that gave it up was taken up after a crash" },
+  { seed: 110, generation: 4, found: "a resting run whose priority was changed was looked at for ever" },
+  { seed: 989, generation: 5, found: "the same for one that was about to leave memory" },
+  { seed: 25, generation: 5, found: "what a fork was decided with was not read where it is a large payload" },
+  { seed: 66, generation: 5, found: "a fork taken where an undoing ended never ended" },
+  { seed: 762, generation: 5, found: "a run that was being given back took a message, and nobody woke it again" },
 ];

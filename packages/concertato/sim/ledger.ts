@@ -4,7 +4,7 @@ import type { Process, Schedule } from "./schedule.ts";
 
 /** What happened under one idempotency key. */
 export interface EffectRecord {
-  readonly kind: "write" | "pay" | "blind";
+  readonly kind: "write" | "pay" | "blind" | "undo";
   readonly runId: string;
   readonly path: string;
   /** How often it took place. */
@@ -15,6 +15,8 @@ export interface EffectRecord {
 /** Effects of all processes. */
 export class Effects {
   readonly byKey = new Map<string, EffectRecord>();
+  /** What was taken back, by mark, in order of the first time; with the keys it was done under. */
+  readonly undone = new Map<string, Set<string>>();
 }
 
 /** One process's way to the outside. */
@@ -71,6 +73,19 @@ export class Ledger {
     await this.#take();
     if (refused) throw new Error("refused");
     return record.output;
+  }
+
+  /** Takes something back; sometimes refused. */
+  async undo(mark: string, attempt: AttemptContext): Promise<number> {
+    const before = this.#effects.byKey.get(attempt.idempotencyKey)?.happened ?? 0;
+    const ended = this.effect("undo", 0, attempt, 0.2);
+    // The ledger has taken note when the call returns; what follows is only the answer.
+    const after = this.#effects.byKey.get(attempt.idempotencyKey)?.happened ?? 0;
+    if (after > before) {
+      const keys = this.#effects.undone.get(mark) ?? new Set();
+      this.#effects.undone.set(mark, keys.add(attempt.idempotencyKey));
+    }
+    return ended;
   }
 
   async probe(attempt: AttemptContext): Promise<{ kind: "happened"; output: number } | { kind: "did-not-happen" }> {

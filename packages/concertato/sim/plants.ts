@@ -77,7 +77,7 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/ownership.ts",
-        find: '        else if (result.reason === "busy") this.admit(run);',
+        find: '        else if (result.reason === "busy") this.#stirred(run);',
         replace: '        else if (result.reason === "busy") this.#engine.drop(run);',
       },
     ],
@@ -292,7 +292,7 @@ export const plants: readonly Plant[] = [
   {
     name: "looked-at-for-ever",
     rule: "a run whose row somebody changed is looked at once",
-    edits: [{ file: "runtime/ownership.ts", find: "      run.poked = true;\n", replace: "" }],
+    edits: [{ file: "runtime/ownership.ts", find: "    run.poked = true;\n", replace: "" }],
   },
   {
     name: "told-twice",
@@ -313,6 +313,94 @@ export const plants: readonly Plant[] = [
         file: "runtime/recovery.ts",
         find: '    case "patched":\n      return readPatched(reading);',
         replace: '    case "patched":\n      return;',
+      },
+    ],
+  },
+  {
+    name: "admitted-while-leaving",
+    rule: "a run that is being given back takes no message",
+    edits: [
+      {
+        file: "runtime/admission.ts",
+        find: "  if (run.admitting || run.leaving) {",
+        replace: "  if (run.admitting) {",
+      },
+    ],
+  },
+  {
+    name: "undone-in-any-order",
+    rule: "what was registered is undone last first",
+    edits: [
+      {
+        file: "runtime/compensation-agent.ts",
+        find: "    for (const one of found.registered) {",
+        replace: "    for (const one of found.registered.toReversed()) {",
+      },
+    ],
+  },
+  {
+    name: "registration-forgotten",
+    rule: "a registered compensation counts from its commit on, whatever crashes",
+    edits: [
+      {
+        file: "runtime/recovery.ts",
+        find: '    kind === "compensation-registered" ? { count: undo.count, heads: [entry.seq] }',
+        replace: '    kind === "compensation-registered" ? { count: undo.count, heads: [] }',
+      },
+    ],
+  },
+  {
+    name: "fork-acts",
+    rule: "a fork changes nothing outside unless told so",
+    edits: [
+      {
+        file: "runtime/fork-direction.ts",
+        find: 'if (mode === "live" || this.#elsewhere(operation) === "live")',
+        replace: 'if (mode === "live" || operation.work !== null || this.#elsewhere(operation) === "live")',
+      },
+    ],
+  },
+  {
+    name: "undoing-cut",
+    rule: "a fork taken where an undoing ended goes on from there",
+    edits: [
+      {
+        file: "runtime/scope-end.ts",
+        find: "  if (undone !== undefined) return endCompensated(scope, undone.failed, undone.text);\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "room-untold",
+    rule: "a sender that found a mailbox full hears when there is room",
+    edits: [
+      {
+        file: "runtime/admission.ts",
+        find: "    offerAgain(engine, run, row.name);\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "letter-not-offered-again",
+    rule: "a letter that was recorded goes out, whatever crashes",
+    edits: [
+      {
+        file: "runtime/recovery.ts",
+        find: "if (first !== undefined) offerLetter(engine, first);",
+        replace: "void first;",
+      },
+    ],
+  },
+  {
+    name: "letter-twice",
+    rule: "a letter that is offered again is taken once",
+    edits: [
+      {
+        file: "store/memory-mailbox.ts",
+        find: "    if (n > 0 && n <= (this.#accepted.get(sender) ?? 0)) return true;\n",
+        replace: "",
       },
     ],
   },

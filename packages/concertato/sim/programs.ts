@@ -37,18 +37,28 @@ function word(name: string) {
 export function treeAgent(ledger: Ledger, revision: number): Agent<unknown, unknown> {
   const tools = Object.fromEntries(Object.entries(deeds).map(([name, deed]) => [name, deedTool(name, deed, ledger)]));
   const person = human({ name: "person", output: anything<string>() });
+  const undo = tool({
+    name: "undo",
+    description: "",
+    effect: "write",
+    input: anything<string>(),
+    output: anything<number>(),
+    retry: { attempts: 30, backoff: 20, maxBackoff: 100 },
+    execute: (mark, attempt) => ledger.undo(mark, attempt),
+  });
   const stage: Stage = {
     ledger,
     revision,
     tools,
     person,
+    undo,
     get tree() {
       return tree;
     },
     act: (program, ctx) => word(program.do).act(program, ctx, stage),
   };
   const tree: Agent<unknown, unknown> = workflow(
-    { name: "tree", uses: [...Object.values(tools), person] as Agent[] },
+    { name: "tree", uses: [...Object.values(tools), person, undo] as Agent[] },
     (program, ctx) => stage.act(program as Program, ctx),
   );
   return tree;

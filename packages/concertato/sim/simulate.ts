@@ -161,6 +161,7 @@ class Simulation {
     for (let index = 0; index < 8; index++) this.#at(moment(), "message", () => this.#message());
     if (random.chance(0.3)) this.#at(moment(), "cancel", () => this.#cancel());
     if (this.#generation > 3) this.#planMore(moment);
+    if (this.#generation > 4) this.#planForks(moment);
     for (let index = 0; index < 2 + random.below(3); index++) this.#at(moment(), "crash", () => this.#crash());
     if (this.#zombies) this.#at(moment(), "pause", () => this.#pause());
     if (this.#jumps)
@@ -179,6 +180,18 @@ class Simulation {
       this.#at(moment(), "prioritise", () => {
         const open = this.#client.openRuns();
         if (open.length > 0) this.#client.prioritise(random.pick(open).runId, random.below(10));
+      });
+  }
+
+  /** What the first four did not have. */
+  #planForks(moment: () => number): void {
+    const random = this.#random;
+    for (let index = random.chance(0.3) ? 2 : 0; index > 0; index--)
+      this.#at(moment(), "fork", () => {
+        const rows = this.#disk.truth.runs({ limit: 100 });
+        if (rows.length === 0) return;
+        const { id, seq } = random.pick(rows);
+        this.#client.fork(id, 1 + random.below(seq));
       });
   }
 

@@ -6,6 +6,8 @@ import { derived } from "./words/derived.ts";
 import { call, deeds, reads, step } from "./words/effects.ts";
 import { any, failing, join, settle } from "./words/joins.ts";
 import { all, attempts, contest, hops, loop, map, race, scope, sequence, start } from "./words/structure.ts";
+import { mailbox, post } from "./words/mail.ts";
+import { journey, legs, trip } from "./words/saga.ts";
 import { patched, tell } from "./words/told.ts";
 import { ask, sleep, until, wait, within } from "./words/waits.ts";
 import type { Program, Word } from "./words/word.ts";
@@ -16,7 +18,7 @@ export const words: Readonly<Record<string, Word<Program>>> = {
   ...{ step, reads, sleep, until, wait, within, ask, derived },
   ...{ sequence, scope, start, map, attempts, hops, loop, all, race, contest },
   ...{ any, failing, settle, join },
-  ...{ tell, patched },
+  ...{ tell, patched, legs, trip, journey, mailbox, post },
 };
 
 /** Names are drawn evenly; one that stands twice is drawn twice as often. */
@@ -45,7 +47,12 @@ const fourth: Vocabulary = {
   trees: [...third.trees, "tell", "patched"],
 };
 
-const generations: readonly Vocabulary[] = [first, second, third, fourth];
+const fifth: Vocabulary = {
+  leaves: fourth.leaves,
+  trees: [...fourth.trees, "trip", "trip", "journey", "post", "post"],
+};
+
+const generations: readonly Vocabulary[] = [first, second, third, fourth, fifth];
 
 /** The generation of programs and plans that new seeds are made with. */
 export const presentGeneration: number = generations.length;

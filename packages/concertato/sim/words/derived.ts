@@ -1,4 +1,4 @@
-/** What is derived and not recorded: a replay must draw the same ids, numbers and times as the first time. */
+/** What is derived and not recorded: a replay must draw the same ids and numbers as the first time. */
 import { type Program, shown, type Word } from "./word.ts";
 
 interface Derived extends Program {
@@ -9,7 +9,7 @@ interface Derived extends Program {
 export const derived: Word<Derived> = {
   grow: (soil) => ({ do: "derived", id: soil.id() }),
   act: async ({ id }, ctx, { ledger }) => {
-    const draw = () => [ctx.id(), ctx.random(), ctx.now()];
+    const draw = () => [ctx.id(), ctx.random()];
     const first = draw();
     const kept = await ctx.step("keep", () => ledger.read(id).then(() => first), { effect: "read" });
     return { id, first, kept, second: draw() };

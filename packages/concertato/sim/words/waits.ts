@@ -18,9 +18,8 @@ export const sleep: Word<Sleep> = {
 export const until: Word<Sleep> = {
   grow: (soil) => ({ do: "until", ms: soil.random.below(500) - 50 }),
   act: async ({ ms }, ctx) => {
-    const moment = ctx.now() + ms;
-    await ctx.until(moment);
-    return ctx.now() >= moment ? "came" : "early";
+    await ctx.until(ctx.now() + ms);
+    return "came";
   },
   misfit: (_program, output) => same("until", output, "came"),
 };

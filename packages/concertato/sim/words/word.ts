@@ -28,6 +28,8 @@ export interface Stage {
   /** The agents that reach outside, by name. */
   readonly tools: Readonly<Record<string, Agent<number, number>>>;
   readonly person: Agent<unknown, string>;
+  /** Takes back what its mark names. */
+  readonly undo: Agent<string, number>;
   /** The interpreter itself, as a workflow. */
   readonly tree: Agent<unknown, unknown>;
   readonly act: (program: Program, ctx: Context) => Promise<unknown>;
@@ -54,13 +56,16 @@ export function same(what: string, output: unknown, wanted: unknown): string | n
   return JSON.stringify(output) === JSON.stringify(wanted) ? null : `${what} gave ${shown(output)}`;
 }
 
+/** An effect was refused; somebody cancelled a run, or it ended before a letter came. */
+const expected = new Set(["agent/failed", "run/cancelled", "run/already-finished", "run/not-found"]);
+
 /** A failed effect is an outcome here, so that trees go on. */
 export async function attempt(work: () => Promise<unknown>): Promise<unknown> {
   try {
     return await work();
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
-    if (code === "agent/failed" || code === "run/cancelled") return "failed";
+    if (expected.has(code)) return "failed";
     throw error;
   }
 }

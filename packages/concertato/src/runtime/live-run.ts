@@ -114,7 +114,7 @@ export class LiveRun {
   finished = false;
   /** It is being given back: nothing new of it begins. */
   departure: Departure | null = null;
-  /** Its release is on the way to the store. */
+  /** What gives it back is on the way to the store: until that is answered, no message is taken. */
   leaving = false;
   /** Something was kept back because it is being given back: the next owner must look at all of it. */
   withheld = false;

@@ -26,7 +26,9 @@ export async function loadFork(
   if (entries[0]?.meta?.includes('"fork":') !== true) return undefined;
   const forked = entries.findLast(({ kind }) => kind === entryKinds.forked);
   if (forked === undefined || forked.body === null) return undefined;
-  const description = JSON.parse(engine.codec.open(row.tenant, row.id, forked.body)) as ForkDescription;
+  // With large stubs it is a large payload like any other.
+  const blobs = await readBlobs(engine.store, engine.codec, row, [forked]);
+  const description = JSON.parse(openPayload(engine.codec, row, forked, blobs) ?? "null") as ForkDescription;
   const { run, until } = description.from;
   return { seq: forked.seq, description, source: await readSource(engine.store, engine.codec, run, until) };
 }

@@ -351,8 +351,7 @@ export class Ownership {
       const run = this.#engine.runs.get(poked.key);
       if (run === undefined) continue;
       run.priority = poked.priority;
-      run.poked = true;
-      this.admit(run);
+      this.#stirred(run);
     }
   }
 
@@ -371,6 +370,12 @@ export class Ownership {
     if (next === null || this.#engine.stopped) return;
     const delay = Math.min(Math.max(1, next - world.clock.now()), 3_600_000);
     this.#wakeTimer = world.timer(delay, () => this.sweepSoon());
+  }
+
+  /** Its row says that something came: a message, or a change without one. */
+  #stirred(run: LiveRun): void {
+    run.poked = true;
+    this.admit(run);
   }
 
   /** Reads a run's inbox. */
@@ -549,7 +554,7 @@ export class Ownership {
    * message that arrives between looking and leaving is never lost. Crash here: the run has its owner's death noticed.
    */
   evict(run: LiveRun): void {
-    if (run.dead || !run.quiet || run.out.length > 0 || run.committing || run.admitting) return;
+    if (run.dead || !run.quiet || run.out.length > 0 || run.committing || run.admitting || run.leaving) return;
     const now = this.#engine.world.clock.now();
     const wake = earliestDeadline(run);
     if (isDue(run, now)) return;
@@ -562,16 +567,32 @@ export class Ownership {
       wake,
       parked: mayPark(run),
     } as const;
+    run.leaving = true;
     this.#engine.committer.submit(change).then(
       (result) => {
+        run.leaving = false;
         if (run.dead) return;
         // Whatever the run began meanwhile wrote no entry, so it is found again from the journal.
         if (result.ok) this.lost(run);
-        else if (result.reason === "busy") this.admit(run);
+        else if (result.reason === "busy") this.#stirred(run);
+        else this.#stays(run);
       },
       // Unknown whether it was given back. If so, whoever takes it next puts this one out by the epoch; if not, it is ours.
-      (error: unknown) => this.#engine.world.report(error),
+      (error: unknown) => {
+        this.#engine.world.report(error);
+        run.leaving = false;
+        this.#stays(run);
+      },
     );
+  }
+
+  /** It was not given back: what was put off meanwhile is done now. */
+  #stays(run: LiveRun): void {
+    if (run.dead) return;
+    if (run.departure !== null) return leaveWhenDone(this.#engine, run);
+    if (!run.admitAgain) return;
+    run.admitAgain = false;
+    this.admit(run);
   }
 }
 

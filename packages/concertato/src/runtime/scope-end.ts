@@ -10,7 +10,15 @@ import { settlementOf } from "./slice.ts";
 import { stopReasonOf } from "../journal/stop-codes.ts";
 import { cancelOperation, cancelScope } from "./cancellation.ts";
 import { beginCompensation, callCompensation, compensatedFailure } from "./compensation.ts";
-import { chainOf, emptyChain, handUp, undoesInside, undoesWithin, undoneBy } from "./compensation-chain.ts";
+import {
+  chainOf,
+  compensationKey,
+  emptyChain,
+  handUp,
+  undoesInside,
+  undoesWithin,
+  undoneBy,
+} from "./compensation-chain.ts";
 import { comesNext, deliver } from "./delivery.ts";
 import { childrenCancel } from "./children.ts";
 import type { Engine } from "./engine.ts";
@@ -165,6 +173,9 @@ export function continueEnd(engine: Engine, scope: Scope): void {
     return writeEnd(scope, deferred.failed, deferred.text);
   }
   if (compensating === null) return;
+  // A fork may have taken over the end of the undoing and not the end that stood beside it.
+  const undone = scope.log.find(({ operation }) => operation.key === compensationKey);
+  if (undone !== undefined) return endCompensated(scope, undone.failed, undone.text);
   if (compensating.chain.count > 0) callCompensation(engine, scope, compensating);
   else endCompensated(scope, false, null);
 }

@@ -150,6 +150,35 @@ describe("effects", () => {
     expect(done.of("pay")).toBe(1);
   });
 
+  test("taken at the end of an undoing ends what was undone, as the original did", async () => {
+    const lab = new Lab();
+    const take = tool({ name: "take", description: "", effect: "write", execute: () => undefined });
+    const inVain = workflow({ name: "in-vain", uses: [take] }, async (_input, ctx) => {
+      await ctx.compensate(take);
+      throw new Error("in vain");
+    });
+    const body = workflow({ name: "body", uses: [inVain] }, (_input, ctx) =>
+      ctx.run(inVain, 0).catch((error: unknown) => String((error as Error).message)),
+    );
+    const { life, job } = await lab.begin(body, 0);
+    const undone = lab
+      .journal(job.runId)
+      .find(({ kind, name }) => kind === "scope-ended" && name === "concertato.compensation");
+    const fork = await life.app.fork(job.runId, { at: undone?.seq ?? 0 });
+    await lab.world.settle();
+    expect(await fork.outcome()).toEqual(await job.outcome());
+  });
+
+  test("stubs may be large: they are kept as any large payload is", async () => {
+    const lab = new Lab();
+    const body = workflow({ name: "large" }, (_input, ctx) => ctx.step("note", () => "small", { effect: "read" }));
+    const { life, job } = await lab.begin(body, 0);
+    const note = "x".repeat(100_000);
+    const fork = await life.app.fork(job.runId, { effects: { stubs: { note } } });
+    await lab.world.settle();
+    expect(await fork.result()).toBe(note);
+  });
+
   test("stubs by name: values and functions, for tools, steps and people", async () => {
     const { lab, job, done } = await paid();
     const fork = await forked(lab, job.runId, {

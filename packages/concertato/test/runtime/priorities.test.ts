@@ -55,6 +55,20 @@ onBothStores("runs that stand in line", (place) => {
     await place().until("done", async () => (await place().row(job.runId)).status === "completed");
   });
 
+  test("that are about to leave memory are looked at once when their priority changes, and leave", async () => {
+    const hold = gate();
+    const body = workflow({ name: "held" }, async (_input, ctx) => {
+      await ctx.step("hold", () => hold.promise, { effect: "read" });
+      return ctx.waitFor("go");
+    });
+    const worker = await place().open([body], { warmBytes: 0 });
+    const job = await worker.app.start(body, 0);
+    await worker.app.prioritise(job.runId, 8);
+    hold.open();
+    await place().until("left", async () => (await place().row(job.runId)).owner === null);
+    expect(await place().row(job.runId)).toMatchObject({ priority: 8, wake: null, parked: true });
+  });
+
   test("pass their priority on to the runs they start", async () => {
     const { order, note } = noting();
     const parent = workflow({ name: "parent", uses: [note] }, async (input, ctx) => {
