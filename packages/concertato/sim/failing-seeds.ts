@@ -31,4 +31,6 @@ export const failingSeeds: readonly FailingSeed[] = [
   { seed: 25, generation: 5, found: "what a fork was decided with was not read where it is a large payload" },
   { seed: 66, generation: 5, found: "a fork taken where an undoing ended never ended" },
   { seed: 762, generation: 5, found: "a run that was being given back took a message, and nobody woke it again" },
+  { seed: 1551, generation: 5, found: "a process that was put out took and lost the same run without a pause" },
+  { seed: 1142, generation: 5, found: "a cancelled fork undid what its original had done" },
 ];

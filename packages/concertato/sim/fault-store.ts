@@ -31,6 +31,9 @@ export interface Faults {
   readonly slow: number;
 }
 
+/** Reads that one event may set off. */
+const mostReads = 20_000;
+
 /** What survives: operations in the order they took effect, and how many of them are synced. */
 export class Disk {
   readonly schedule: Schedule;
@@ -39,6 +42,8 @@ export class Disk {
   truth = new MemoryStore();
   #log: ((store: MemoryStore) => void)[] = [];
   #synced = 0;
+  #readAt = -1;
+  #reads = 0;
   /** Told of each applied commit: the checkers' view of the truth. */
   onCommit: ((changes: readonly Change[], results: readonly ChangeResult[]) => void) | null = null;
 
@@ -46,6 +51,15 @@ export class Disk {
     this.schedule = schedule;
     this.faults = faults;
     this.durability = durability;
+  }
+
+  /** Something that asks for ever without a pause would never let the next event come. @throws Error */
+  countRead(): void {
+    if (this.#readAt !== this.schedule.count) {
+      this.#readAt = this.schedule.count;
+      this.#reads = 0;
+    }
+    if (++this.#reads > mostReads) throw new Error(`${mostReads} reads in one event at ${this.schedule.now}.`);
   }
 
   /** An operation takes effect. */
@@ -140,6 +154,7 @@ export class FaultStore implements Store {
 
   #read<T>(read: (store: MemoryStore) => T): Promise<T> {
     const { schedule, faults } = this.#disk;
+    this.#disk.countRead();
     if (faults.synchronous) return Promise.resolve(read(this.#disk.truth));
     return new Promise((resolve) => {
       schedule.after(schedule.random.next() * faults.slow, this.#process, () => resolve(read(this.#disk.truth)));

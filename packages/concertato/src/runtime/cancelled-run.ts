@@ -13,6 +13,7 @@ import { childrenCancel, orderingParent } from "./children.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText } from "./operation.ts";
+import { actsOutside, loadFork } from "./load-fork.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 import { endRunWith } from "./scope-end.ts";
 
@@ -53,7 +54,11 @@ export async function loadCancelled(engine: Engine, row: RunRow): Promise<LiveRu
   const { store, codec } = engine;
   try {
     const entries = await store.replay(row.key);
-    return loadRun(engine, row, entries, await readBlobs(store, codec, row, entries));
+    const fork = await loadFork(engine, row, entries);
+    const run = loadRun(engine, row, entries, await readBlobs(store, codec, row, entries), fork?.seq);
+    // What a fork took over was done by its original, and is not the fork's to undo.
+    if (fork !== undefined && !actsOutside(fork)) run.compensates = false;
+    return run;
   } catch (error) {
     if (ConcertatoError.is(error, "store/unavailable") || ConcertatoError.is(error, "codec/key-missing")) throw error;
     engine.world.report(error);

@@ -33,6 +33,11 @@ export async function loadFork(
   return { seq: forked.seq, description, source: await readSource(engine.store, engine.codec, run, until) };
 }
 
+/** Whether a fork may have changed anything outside by itself. */
+export function actsOutside({ description: { effects, elsewhere } }: LoadedFork): boolean {
+  return [effects.write, effects.irreversible, elsewhere.write, elsewhere.irreversible].includes("live");
+}
+
 /** Makes a loaded run decide as a fork. */
 export function directFork(run: LiveRun, { description, source }: LoadedFork): void {
   run.direction = new ForkDirection(run, description, source, run.engine.stubs.get(run.id));

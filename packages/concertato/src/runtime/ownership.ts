@@ -164,6 +164,7 @@ export class Ownership {
 
   /** Takes due runs, admits messages, reads unknown runs again. `thorough` also releases the runs of dead processes. */
   async sweep(thorough: boolean): Promise<void> {
+    let reaps = thorough;
     if (this.#engine.stopped || this.owner === 0) return;
     if (this.#sweeping) {
       this.#sweepAgain = true;
@@ -174,7 +175,9 @@ export class Ownership {
       do {
         this.#sweepAgain = false;
         await this.#announce();
-        if (thorough) await this.#thorough();
+        // Once a sweep: rounds may follow each other for as long as something comes.
+        if (reaps) await this.#thorough();
+        reaps = false;
         await this.#reread();
         await this.#claim();
         await this.#poke();

@@ -169,6 +169,28 @@ describe("effects", () => {
     expect(await fork.outcome()).toEqual(await job.outcome());
   });
 
+  test("that is cancelled does not undo what its original has done", async () => {
+    const lab = new Lab();
+    let undone = 0;
+    const book = tool({ name: "book", description: "", effect: "write", execute: () => undefined });
+    const unbook = tool({ name: "unbook", description: "", effect: "write", execute: () => void undone++ });
+    const body = workflow({ name: "body", uses: [book, unbook] }, async (_input, ctx) => {
+      await ctx.run(book);
+      await ctx.compensate(unbook);
+      return ctx.waitFor("go");
+    });
+    const { life, job } = await lab.begin(body, 0);
+    const fork = await life.app.fork(job.runId, { at: lab.journal(job.runId).length });
+    await lab.world.settle();
+    await life.app.cancel(fork.runId);
+    await lab.world.settle();
+    expect((await fork.outcome()).status).toBe("cancelled");
+    expect(undone).toBe(0);
+    await life.app.cancel(job.runId);
+    await lab.world.settle();
+    expect(undone).toBe(1);
+  });
+
   test("stubs may be large: they are kept as any large payload is", async () => {
     const lab = new Lab();
     const body = workflow({ name: "large" }, (_input, ctx) => ctx.step("note", () => "small", { effect: "read" }));
