@@ -76,7 +76,7 @@ export async function restartFloor(folder: string, options: { readonly runs: num
   let checked = 0;
   return {
     repeat: async () => {
-      const other = otherProcess("../floors/restart-by-hand.ts", [file]);
+      const other = otherProcess("./restart-by-hand.ts", [file]);
       const { firstMs, rows, cpuMs } = (await other.line()) as { firstMs: number; rows: number; cpuMs: number };
       assertEqual(rows, options.runs, "rows given back");
       checked += rows;
