@@ -422,6 +422,8 @@ export class App implements AsyncDisposable {
   /** Answers that lie in the run's inbox: who gave them, by address. */
   async #unreadAnswers(row: RunRow): Promise<Map<string, string>> {
     const answers = new Map<string, string>();
+    // Whoever sends also wakes the run, and nobody gives it back before all is read: it rests, so there is nothing.
+    if (row.owner === null && row.wake !== 0) return answers;
     for (const message of await this.#engine.store.inbox(row.key, 1_000)) {
       if (message.name.startsWith("answer:"))
         answers.set(message.name.slice("answer:".length), personOf(message.sender));

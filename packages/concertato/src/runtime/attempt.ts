@@ -13,6 +13,8 @@ export class AttemptHandle implements AttemptContext {
   #controller: AbortController | null = null;
   #ended = false;
   timer: TimerEntry | null = null;
+  /** By the monotonic clock, in ms. */
+  started = 0;
 
   constructor(operation: Operation) {
     this.#operation = operation;

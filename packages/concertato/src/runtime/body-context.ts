@@ -8,7 +8,7 @@ import { momentMs } from "../kernel/moment.ts";
 import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { appended } from "../kernel/short-list.ts";
 import { encodeJson, type Json } from "../kernel/json.ts";
-import type { Verb } from "../journal/entry.ts";
+import type { Effect, Verb } from "../journal/entry.ts";
 import { type Agent, agentId, type Argument, type AttemptContext, type CallArguments, type Schema } from "./agent.ts";
 import { Container } from "./container.ts";
 import type {
@@ -54,6 +54,19 @@ const maxDirectOperations = 10_000;
 
 /** At so many it is reported, once, while there is time to change it. */
 const warnedOperations = 2_000;
+
+const stepMeta = (effect: Effect) => ({
+  metaHead: `{"verb":"step","effect":"${effect}"`,
+  meta: `{"verb":"step","effect":"${effect}"}`,
+});
+
+/** Made once: a step has no agent that could carry it. */
+const stepMetas = {
+  pure: stepMeta("pure"),
+  read: stepMeta("read"),
+  write: stepMeta("write"),
+  irreversible: stepMeta("irreversible"),
+};
 
 /** A branch of all or race: given up as one. */
 interface Branch {
@@ -229,7 +242,7 @@ export class BodyContext implements Context {
       },
       input: undefined,
       output: undefined,
-      metaHead: `{"verb":"step","effect":"${options.effect ?? "irreversible"}"`,
+      ...stepMetas[options.effect ?? "irreversible"],
     };
     return this.#promise(operation) as Promise<Output>;
   }

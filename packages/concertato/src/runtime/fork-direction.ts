@@ -158,7 +158,8 @@ export class ForkDirection implements Direction {
     const answer = (input: unknown): unknown => (given === undefined ? stubs[name] : given(input));
     if (work === null) return this.#stubAnswer(operation, answer);
     const leaf = { ...work.leaf, effect: "read" as const, execute: answer, probe: undefined, retry: undefined };
-    operation.work = { ...work, leaf, metaHead: `${work.metaHead},"stubbed":true` };
+    const metaHead = `${work.metaHead},"stubbed":true`;
+    operation.work = { ...work, leaf, metaHead, meta: `${metaHead}}` };
     return false;
   }
 

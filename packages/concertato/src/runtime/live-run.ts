@@ -154,7 +154,7 @@ export class LiveRun {
   /** A fork took over entries up to this one: what they began was begun by another run. */
   inherited = 0;
   /** Rough size in memory, for the warm cache. */
-  weight = 512;
+  weight = 4_096;
   /** What it was counted with in the warm cache. */
   warmWeight = 0;
 

@@ -27,6 +27,8 @@ export interface Work {
   readonly output: Validator | undefined;
   /** Constant part of the result's meta, as JSON without the closing brace. */
   readonly metaHead: string;
+  /** The same closed: the whole meta of a result that has nothing to add, which is most of them. */
+  readonly meta: string;
 }
 
 /** What an operation waits for from outside. */

@@ -176,23 +176,21 @@ export function startAttempt(engine: Engine, operation: Operation): void {
   operation.attempt++;
   run.attempts++;
   const attempt = new AttemptHandle(operation);
-  const started = engine.world.clock.monotonic();
+  attempt.started = engine.world.clock.monotonic();
   const { leaf } = work;
   const timeoutMs = attemptTimeMs(engine, operation, leaf.timeoutMs);
   if (timeoutMs !== undefined) armTimeout(engine, operation, attempt, timeoutMs);
-  const end = (failed: boolean, value: unknown) =>
-    attemptEnded(engine, operation, attempt, failed, value, engine.world.clock.monotonic() - started);
   let value: unknown;
   try {
     value = leaf.execute(operation.input as never, attempt);
   } catch (error) {
-    return end(true, error);
+    return attemptEnded(engine, operation, attempt, true, error);
   }
-  if (!isThenable(value)) return end(false, value);
+  if (!isThenable(value)) return attemptEnded(engine, operation, attempt, false, value);
   engine.launched = true;
   value.then(
-    (output) => end(false, output),
-    (error: unknown) => end(true, error),
+    (output) => attemptEnded(engine, operation, attempt, false, output),
+    (error: unknown) => attemptEnded(engine, operation, attempt, true, error),
   );
 }
 
@@ -207,7 +205,7 @@ function armTimeout(engine: Engine, operation: Operation, attempt: AttemptHandle
       message: `Attempt ${attempt.attempt} of ${operation.name} at ${operation.path} of run ${operation.scope.run.id} took longer than ${timeoutMs} ms.`,
       details: { runId: operation.scope.run.id, path: operation.path, timeoutMs },
     });
-    attemptEnded(engine, operation, attempt, true, error, timeoutMs);
+    attemptEnded(engine, operation, attempt, true, error);
     attempt.abort(error);
   });
 }
@@ -218,9 +216,9 @@ function attemptEnded(
   attempt: AttemptHandle,
   failed: boolean,
   value: unknown,
-  took: number,
 ): void {
   if (!attempt.end()) return;
+  const took = engine.world.clock.monotonic() - attempt.started;
   if (failed) return acceptEnd(engine, operation, true, value, took);
   let checked: unknown;
   try {

@@ -62,18 +62,19 @@ function writeNow(
   ensureStarted(scope);
   const keepsInput = operation.verb === "run" && !operation.intended && !operation.opened && operation.itemOf === null;
   const end = scope.run.nextSeq + 1;
-  let meta = operation.work?.metaHead ?? `{"verb":"${operation.verb}"`;
-  if (operation.work === null && operation.agent !== "") meta += `,"agent":${JSON.stringify(operation.agent)}`;
-  if (operation.attempt > 1) meta += `,"attempt":${operation.attempt}`;
-  if (took >= 1) meta += `,"took":${Math.round(took)}`;
-  meta += usageMeta(operation);
-  if (failed) meta += ',"failed":true';
+  let added = "";
+  if (operation.work === null && operation.agent !== "") added += `,"agent":${JSON.stringify(operation.agent)}`;
+  if (operation.attempt > 1) added += `,"attempt":${operation.attempt}`;
+  if (took >= 1) added += `,"took":${Math.round(took)}`;
+  added += usageMeta(operation);
+  if (failed) added += ',"failed":true';
   // A replay may pass over the items that registered it.
-  if (operation.map !== null) meta += undoMeta(scope.undo);
+  if (operation.map !== null) added += undoMeta(scope.undo);
+  added += extraMeta;
   scope.run.write("result", scope, {
     op: operation.key,
     name: operation.name,
-    meta: `${meta}${extraMeta}}`,
+    meta: resultMeta(operation, added),
     text,
     inputText: keepsInput ? inputLine(operation) : null,
     failed,
@@ -82,6 +83,11 @@ function writeNow(
     jump: operation.map === null ? null : operation.map.container.jumpFrom(end),
     notBefore,
   });
+}
+
+function resultMeta({ work, verb }: Operation, added: string): string {
+  if (work === null) return `{"verb":"${verb}"${added}}`;
+  return added === "" ? work.meta : `${work.metaHead}${added}}`;
 }
 
 /** Shorter texts are not worth a reference. */

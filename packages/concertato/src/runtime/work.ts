@@ -27,6 +27,7 @@ export function boundAgent(agent: Agent): BoundAgent {
   const input = validator(agent.input, `input of ${kind} ${name}`, "agent/input-invalid");
   const output = validator(agent.output, `output of ${kind} ${name}`, "agent/output-invalid");
   const owner = agent.owner === undefined ? "" : `,"agentOwner":${JSON.stringify(agent.owner)}`;
+  const metaHead = `{"verb":"run","agent":${JSON.stringify(id)}${owner},"effect":"${body.type === "leaf" ? body.effect : ""}"`;
   const made: BoundAgent = {
     id,
     input,
@@ -37,7 +38,8 @@ export function boundAgent(agent: Agent): BoundAgent {
             leaf: body,
             input,
             output,
-            metaHead: `{"verb":"run","agent":${JSON.stringify(id)}${owner},"effect":"${body.effect}"`,
+            metaHead,
+            meta: `${metaHead}}`,
           }
         : null,
     limits: limitsOf(agent.budget === undefined ? undefined : { budget: agent.budget }, `${kind} ${name}`),

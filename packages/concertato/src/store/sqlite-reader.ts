@@ -27,6 +27,7 @@ export class StoreReader {
   readonly #entries: StatementSync;
   readonly #replay: StatementSync;
   readonly #inbox: StatementSync;
+  readonly #longInbox: StatementSync;
   readonly #blob: StatementSync;
   readonly #state: StatementSync;
   readonly #readMeta: StatementSync;
@@ -41,7 +42,8 @@ export class StoreReader {
     this.#runByKey = this.#query(`select ${runColumns} from run where key = ?`);
     this.#entries = this.#query(pageSql);
     this.#replay = this.#query(replaySql);
-    this.#inbox = this.#query(`select ${inboxColumns} from inbox where run = ? order by id limit ?`);
+    this.#inbox = this.#query(`select ${inboxColumns} from inbox where run = ? limit ?`);
+    this.#longInbox = this.#query(`select ${inboxColumns} from inbox where run = ? order by id limit ?`);
     this.#blob = this.#query(
       `select b.body from run r join blob b on b.tenant = r.tenant and b.hash = ?2
        where r.key = ?1 and exists (select 1 from blob_ref where run = ?1 and blob = b.id)`,
@@ -121,7 +123,10 @@ export class StoreReader {
   }
 
   inbox(run: number, limit: number): readonly InboxRow[] {
-    return inboxRows(this.#inbox, run, limit);
+    // Mostly there is one row or none: sorting them in SQLite would cost three times the reading.
+    const found = inboxRows(this.#inbox, run, limit + 1);
+    if (found.length > limit) return inboxRows(this.#longInbox, run, limit);
+    return found.length < 2 ? found : found.toSorted((a, b) => a.rowId - b.rowId);
   }
 
   blobs(run: number, hashes: readonly string[]): ReadonlyMap<string, string | Uint8Array> {

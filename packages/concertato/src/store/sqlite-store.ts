@@ -422,7 +422,12 @@ class SqliteStore implements Store {
   }
 
   replay(run: number): Awaitable<readonly ReadEntry[]> {
-    return this.#read(({ reader }) => reader.replay(run));
+    return this.#read(({ reader, writer }) => {
+      const entries = reader.replay(run);
+      const last = entries.at(-1);
+      if (last !== undefined) writer.noteHead(run, last.seq, last.ref);
+      return entries;
+    });
   }
 
   blobs(run: number, hashes: readonly string[]): Awaitable<ReadonlyMap<string, string | Uint8Array>> {

@@ -122,6 +122,11 @@ export class ChangeWriter {
     }
   }
 
+  /** A run was read up to its last entry: an append that follows need not look for it. */
+  noteHead(run: number, seq: number, ref: number): void {
+    this.#rememberHead(run, seq, ref);
+  }
+
   /** After a rollback: what was remembered from inside the lost transaction is wrong. */
   forget(): void {
     this.#heads.clear();

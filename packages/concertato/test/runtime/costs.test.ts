@@ -22,7 +22,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 9291,
     keptBytes: 295,
-    heapBytes: 11677,
+    heapBytes: 11634,
   },
   "write step": {
     statements: {
@@ -34,7 +34,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 18705,
     keptBytes: 586,
-    heapBytes: 21222,
+    heapBytes: 21220,
   },
   "nested workflow of one step": {
     statements: {
@@ -46,7 +46,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 12566,
     keptBytes: 856,
-    heapBytes: 21767,
+    heapBytes: 22107,
   },
   "map item": {
     statements: {
@@ -60,7 +60,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 2348,
     keptBytes: 248,
-    heapBytes: 5400,
+    heapBytes: 4878,
   },
   "loop turn of one step": {
     statements: {
@@ -83,7 +83,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 2575,
     keptBytes: 292,
-    heapBytes: 8816,
+    heapBytes: 8765,
   },
   "run that asks a person": {
     statements: {
@@ -95,7 +95,7 @@ const limits: Readonly<Record<string, Costs>> = {
     },
     logBytes: 2678,
     keptBytes: 1141,
-    heapBytes: 57000,
+    heapBytes: 58948,
   },
 };
 

@@ -44,7 +44,7 @@ describe("eviction", () => {
   test("gives back the longest resting runs first, down to what may stay warm", async () => {
     const lab = new Lab();
     const body = workflow({ name: "body" }, (_input, ctx) => ctx.run(asked, "x".repeat(1_000)));
-    const { app, engine } = await lab.open([body], { warmBytes: 10_000 });
+    const { app, engine } = await lab.open([body], { warmBytes: 30_000 });
     const jobs = [];
     for (let count = 0; count < 20; count++) {
       jobs.push(await app.start(body, count));
@@ -180,7 +180,7 @@ describe("eviction", () => {
       retry: { attempts: 2, backoff: "1h" },
       execute: () => new Promise<void>(() => undefined),
     });
-    const { app } = await lab.open([charge, stuck], { store, warmBytes: 1_500 });
+    const { app } = await lab.open([charge, stuck], { store, warmBytes: 5_500 });
     const paying = await app.start(charge, undefined);
     await lab.world.advance(syncMs);
     expect(tries).toBe(1);
@@ -194,7 +194,7 @@ describe("eviction", () => {
   test("of others goes on past a run whose deadline the wall clock has jumped over, and that run still rests", async () => {
     const body = workflow({ name: "body" }, (_input, ctx) => ctx.sleep("1h"));
     const lab = new Lab();
-    const { life } = await lab.begin(body, 0, { warmBytes: 1_000 });
+    const { life } = await lab.begin(body, 0, { warmBytes: 5_000 });
     expect(life.engine.runs.size).toBe(1);
     lab.world.jump(7_200_000);
     await life.app.start(body, 1);
