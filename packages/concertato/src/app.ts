@@ -50,6 +50,7 @@ import { sayings, textOf } from "./sayings.ts";
 import { type ComparedNode, compareTrees, firstDifference, type FirstDifference } from "./telemetry/compare-trees.ts";
 import { assertRaisable } from "./raisable.ts";
 import { runTree, type TreeNode } from "./telemetry/run-tree.ts";
+import { alreadyThere, exportRun, importedRun } from "./transfer.ts";
 import { Watchers } from "./watchers.ts";
 
 /** How a run ended. `diverged` is not an end: it waits for the right code. */
@@ -293,6 +294,33 @@ export class App implements AsyncDisposable {
       before = rows.at(-1)?.key;
       if (rows.length < page) return reports;
     }
+  }
+
+  /**
+   * A run as lines of JSON, payloads in clear: one that describes it, then one for each entry (docs/guides/time-travel.md).
+   * What is committed meanwhile is left out.
+   * @throws ConcertatoError `run/not-found`, `journal/damaged`
+   */
+  async *export(runId: string): AsyncGenerator<string, void, undefined> {
+    yield* exportRun(this.#engine, await this.#row(runId));
+  }
+
+  /**
+   * Takes over a run that `export` wrote, under its own id. One that had ended is there to be looked at, replayed and
+   * forked. One that had not goes on here, where its agents are: it is moved, so it must not go on where it came from too.
+   * @param options.tenant whose it is here. Default: as exported
+   * @throws ConcertatoError `import/invalid`, `import/exists`
+   */
+  async import<Output = unknown>(
+    lines: Iterable<string> | AsyncIterable<string>,
+    options: { readonly tenant?: string } = {},
+  ): Promise<Job<Output>> {
+    this.#open();
+    const change = await importedRun(this.#engine, lines, options.tenant);
+    const result = await this.#engine.committer.submit(change);
+    if (!result.ok) throw alreadyThere(change.run.id);
+    this.#engine.ownership.sweepSoon();
+    return this.job<Output>(change.run.id);
   }
 
   /**

@@ -111,7 +111,7 @@ class Replay {
     this.#row = row;
     this.#recording = recording;
     const world = timelessWorld(engine.world, row.createdAt, (error) => void this.#reports.push(error));
-    this.#engine = new Engine({ store: this.#store, world, codec: clearCodec, pollMs: 0 });
+    this.#engine = new Engine({ store: this.#store, world, codec: clearCodec, pollMs: 0, services: engine.services });
     for (const id of engine.agentIds()) {
       const agent = engine.agent(id);
       if (agent !== undefined) this.#engine.register(agent);

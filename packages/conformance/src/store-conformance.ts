@@ -188,6 +188,18 @@ export function storeConformance(options: ConformanceOptions): void {
     };
 
     describe("create", () => {
+      test("a run that has ended already is nobody's, and never changes", async () => {
+        const self = await store.join();
+        const end = { status: "failed", note: "why", at: 99 } as const;
+        const run = await made(store, "r1", { owner: self, at: 77, end }, entries(1, 3));
+        expect(run).toMatchObject({ status: "failed", note: "why", owner: null, wake: null, seq: 3 });
+        expect([run.createdAt, run.updatedAt]).toEqual([77, 99]);
+        expect(await store.claim(self, 1_000, ["desk@1"], 9)).toEqual([]);
+        expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
+        expect(reason(await commitOne(store, send("r1", inboxSend("s", 1))))).toBe("finished");
+        expect(await store.entries(run.key, 0, 9)).toHaveLength(3);
+      });
+
       test("a run that nobody owns is queued and due at once", async () => {
         const run = await made(store, "r1", { startKey: "k", parent: "p", at: 77 }, entries(1, 3));
         expect(run).toEqual({

@@ -239,6 +239,8 @@ export interface EntryMeta {
   readonly recorded?: number;
   /** On results of a fork: the value was given with the fork, without doing anything. */
   readonly stubbed?: true;
+  /** On `run-started` of a run that came from another store: the last entry that was written there. */
+  readonly imported?: number;
   /** On entries that a fork took over: the payload was changed by whoever forked. */
   readonly edited?: true;
 }

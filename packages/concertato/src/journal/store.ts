@@ -144,6 +144,8 @@ export interface NewRun {
   readonly at: number;
   /** Default 5. */
   readonly priority?: number;
+  /** It has ended already, elsewhere: nobody takes it, whatever `owner` says. */
+  readonly end?: { readonly status: FinalStatus; readonly note: string | null; readonly at: number };
   /** The end of its parent does not concern it. */
   readonly detached?: boolean;
 }

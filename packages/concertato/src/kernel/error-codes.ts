@@ -34,6 +34,8 @@ export const errorCodes = {
     retryable: false,
     remedy: "Give the fork a stub for that tool, or allow its effect to happen anew.",
   },
+  "import/exists": { retryable: false, remedy: "The run is there already; delete it, or import into another store." },
+  "import/invalid": { retryable: false, remedy: "Import what app.export wrote, whole and unchanged." },
   "journal/damaged": { retryable: false, remedy: "Restore the run from a backup; other runs are not touched." },
   "journal/divergence": {
     retryable: false,

@@ -153,6 +153,8 @@ export class LiveRun {
   pinnedAt: number | null = null;
   /** A fork took over entries up to this one: what they began was begun by another run. */
   inherited = 0;
+  /** Entries up to this one were written on another store. */
+  imported = 0;
   /** Rough size in memory, for the warm cache. */
   weight = 4_096;
   /** What it was counted with in the warm cache. */

@@ -101,6 +101,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       run.seed = meta.seed ?? run.seed;
       if (meta.limits !== undefined) limitScope(run.root, meta.limits);
       if (meta.slice !== undefined) ledgerOf(run).slice = meta.slice;
+      run.imported = meta.imported ?? 0;
       return;
     case "scope-started":
       return readScopeStarted(reading);
@@ -383,8 +384,9 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
 function readOpened(reading: Reading): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
-  // A mailbox, or a place in line for a key, belongs to the run that asked for it: a fork asks for its own.
-  if (entry.seq <= run.inherited && (operation.verb === "receive" || operation.verb === "claim")) return;
+  // A mailbox, or a place in line for a key, is of the run and store where it was asked for: it is asked for anew.
+  const elsewhere = entry.seq <= Math.max(run.inherited, run.imported);
+  if (elsewhere && (operation.verb === "receive" || operation.verb === "claim")) return;
   operation.state = "pending";
   operation.opened = true;
   operation.since = entry.at;

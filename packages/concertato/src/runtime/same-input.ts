@@ -11,6 +11,7 @@ import { boundAgent } from "./work.ts";
  */
 export function sameInput(operation: Operation, recorded: RecordedOperation): boolean {
   if (recorded.input === undefined || operation.verb === "step" || operation.verb === "sleep") return true;
+  if (operation.verb === "send") return operation.inputText === recorded.input;
   const given = operation.map === null ? operation.input : operation.map.items;
   const what = `input of ${operation.name}`;
   try {

@@ -138,19 +138,19 @@ export class MemoryStore implements Store {
       id: run.id,
       agent: run.agent,
       tenant: run.tenant,
-      status: run.owner === null ? "queued" : "running",
-      owner: run.owner,
+      status: run.end?.status ?? (run.owner === null ? "queued" : "running"),
+      owner: run.end === undefined ? run.owner : null,
       epoch: 1,
       seq: entries.length,
-      wake: run.owner === null ? 0 : null,
+      wake: run.owner === null && run.end === undefined ? 0 : null,
       parked: false,
       cancelling: false,
       startKey: run.startKey,
       inputHash: run.inputHash,
       parent: run.parent,
       createdAt: run.at,
-      updatedAt: run.at,
-      note: null,
+      updatedAt: run.end?.at ?? run.at,
+      note: run.end?.note ?? null,
       priority: run.priority ?? defaultPriority,
       needs: null,
     };
@@ -160,7 +160,7 @@ export class MemoryStore implements Store {
     this.#byId.set(run.id, held);
     this.#keep(held, blobs);
     if (startKey !== null) this.#byStartKey.set(startKey, held);
-    if (run.owner === null) this.#wakes.add(key);
+    if (row.wake !== null) this.#wakes.add(key);
     if (run.parent !== null && run.detached !== true)
       this.#children.set(run.parent, [...(this.#children.get(run.parent) ?? []), key]);
     return { ok: true, key, firstRef };

@@ -276,7 +276,8 @@ export class ChangeWriter {
     const key = Number(inserted.lastInsertRowid);
     const firstRef = this.#insertEntries(key, noEntries, entries);
     if (blobs !== undefined) this.#keepBlobs(key, blobs);
-    if (!queued) this.#rememberHead(key, entries.length, firstRef === 0 ? 0 : firstRef + entries.length - 1);
+    if (run.end !== undefined) this.#sql.insertedEnd.run(statusCodes[run.end.status], run.end.note, run.end.at, key);
+    else if (!queued) this.#rememberHead(key, entries.length, firstRef === 0 ? 0 : firstRef + entries.length - 1);
     return { key, firstRef };
   }
 
@@ -463,6 +464,10 @@ function prepareAll(db: DatabaseSync) {
        values (?1, case ?1 when 0 then 0 else (select coalesce(max(ref), 0) from entry) + ?1 end,
          1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
        on conflict do nothing`,
+    ),
+
+    insertedEnd: statement(
+      `update run set status = ?, note = ?, updated_at = ?, owner = null, wake = null where key = ?`,
     ),
 
     findBlob: query(`select 1 from blob where tenant = (select tenant from run where key = ?) and hash = ?`),
