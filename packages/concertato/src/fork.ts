@@ -42,6 +42,8 @@ export interface ForkOptions {
   readonly input?: unknown;
   /** Another state for the turn of `ctx.loop` that begins at this entry (a `loop-advanced`). */
   readonly state?: unknown;
+  /** Other values of the run's own `ctx.state` at that point, by name. */
+  readonly values?: { readonly [name: string]: Json };
   /** Another version of the run's agent. Default: the version the run was started with. */
   readonly agent?: Agent;
   /**
@@ -81,12 +83,17 @@ export async function draftFork(
   const writer = new ForkWriter(engine, source, id);
   const inputText = options.input === undefined ? undefined : inputOf(engine, agent, options.input);
   const { values, functions } = splitStubs(options.effects?.stubs ?? {});
-  const description = describe(source, taken.length, options.effects ?? {}, values, Object.keys(functions));
+  const description = {
+    ...describe(source, taken.length, options.effects ?? {}, values, Object.keys(functions)),
+    ...(options.values === undefined ? {} : { values: options.values }),
+  };
   const meta = firstMeta(first, source, taken.length, options, agent, principal);
-  const start = { ...first, name: agent, meta };
+  // The time between is nobody's: deadlines of limits are put off by it.
+  const later = Math.max(0, world.clock.now() - (taken.at(-1)?.at ?? first.at));
+  const start = { ...first, name: agent, meta: putOff(meta, later) };
   const entries: StoredEntry[] = [
     inputText === undefined ? writer.copied(start) : writer.edited(start, inputText),
-    ...others.map((entry) => writer.copied({ ...entry, meta: withoutUsage(entry) })),
+    ...others.map((entry) => writer.copied({ ...entry, meta: putOff(withoutUsage(entry), later) })),
   ];
   if (options.state !== undefined) entries.push(withState(source, writer, entries.pop(), options.state));
   entries.push(
@@ -251,6 +258,13 @@ function withoutUsage(entry: StoredEntry): string | null {
   if (entry.meta?.includes('"usage":') !== true) return entry.meta;
   const { usage: _usage, ...meta } = metaOf(entry);
   return metaText(meta);
+}
+
+function putOff(meta: string | null, ms: number): string | null {
+  if (meta?.includes('"limits":') !== true) return meta;
+  const { limits, ...more } = JSON.parse(meta) as EntryMeta;
+  if (limits?.deadline === undefined) return meta;
+  return metaText({ ...more, limits: { ...limits, deadline: limits.deadline + ms } });
 }
 
 function splitStubs(stubs: NonNullable<ForkEffects["stubs"]>): {

@@ -41,6 +41,9 @@ type Draft = { -readonly [K in keyof RecordedOperation]: RecordedOperation[K] };
 /** Kinds whose payload is what the operation was called with. */
 const asks: ReadonlySet<EntryKind> = new Set(["scope-started", "intent", "wait-opened", "in-doubt", "send-opened"]);
 
+/** Kinds that concern an operation or scope and are none: a replay without them asks for the same. */
+const asides: ReadonlySet<EntryKind> = new Set(["patched", "budget-exhausted", "budget-raised", "at-risk"]);
+
 /** Kinds that end an operation. */
 const ends: ReadonlySet<EntryKind> = new Set(["result", "scope-ended", "child-started"]);
 
@@ -99,7 +102,7 @@ class Fold {
     const scope = this.#scopes.get(entry.scope);
     if (scope === undefined) return;
     if (kind === "patched") this.flags.add(`${scope}\n${entry.op}\n${entry.name}`);
-    if (kind === "patched" || entry.op === "") return;
+    if (asides.has(kind) || entry.op === "") return;
     const path = `${scope}.${entry.op}`;
     const operation = this.operations.get(path) ?? this.#begin(path, entry, meta);
     if (kind === "scope-started") this.#scopes.set(entry.seq, path);

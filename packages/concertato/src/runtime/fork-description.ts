@@ -23,6 +23,8 @@ export interface ForkDescription {
   readonly people: ForkMode;
   /** Sleeps. */
   readonly time: ForkMode;
+  /** Values of the run's own `ctx.state`, other than the original's at that point. */
+  readonly values?: { readonly [name: string]: Json };
   /** Values by name of tool, step or person. */
   readonly stubs: { readonly [name: string]: Json };
   /** Names whose stub is a function of the process that forked. */

@@ -11,7 +11,7 @@ import { type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
 import type { RecordedEnd, RecordedOperation, Recording } from "../journal/recording.ts";
 import type { Direction, EndWriter } from "./direction.ts";
-import type { ForkDescription, ForkMode, StubFunctions } from "./fork-description.ts";
+import type { ByEffect, ForkDescription, ForkMode, StubFunctions } from "./fork-description.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import type { StoredState } from "./loop-state.ts";
@@ -22,6 +22,7 @@ import { RecordedOrder } from "./recorded-order.ts";
 import { sameInput } from "./same-input.ts";
 import type { Scope } from "./scope.ts";
 import { endRun } from "./scope-end.ts";
+import type { StateAccess } from "./state-access.ts";
 import { validateNow } from "./validation.ts";
 import { channelOf, openWait } from "./waits.ts";
 
@@ -39,6 +40,7 @@ export class ForkDirection implements Direction {
   readonly #functions: StubFunctions | undefined;
   readonly #order: RecordedOrder;
   readonly #taken = new WeakSet<Operation>();
+  #values: ReadonlyMap<string, string | null> | null = null;
 
   constructor(run: LiveRun, description: ForkDescription, source: ForkSource, functions: StubFunctions | undefined) {
     this.#run = run;
@@ -51,6 +53,7 @@ export class ForkDirection implements Direction {
   takes(operation: Operation): boolean {
     if (this.#taken.has(operation)) return true;
     if (operation.verb === "outcome") return this.#takesOutcome(operation);
+    if (operation.verb === "state") this.#inheritState(operation);
     const mode = this.#modeOf(operation);
     if (mode === undefined) return false;
     if (this.#isStubbed(operation)) return this.#stub(operation);
@@ -97,6 +100,7 @@ export class ForkDirection implements Direction {
   #modeOf(operation: Operation): ForkMode | undefined {
     const { effects, people, time } = this.#description;
     if (operation.verb === "sleep" || operation.verb === "until") return time;
+    if (operation.verb === "state") return sharedAccess(operation.input as StateAccess, effects);
     // Whoever acts by itself must hold what it acts on.
     const { verb } = operation;
     if (verb === "start" || verb === "send" || verb === "claim") return effects.write;
@@ -105,8 +109,10 @@ export class ForkDirection implements Direction {
   }
 
   #elsewhere(operation: Operation): "live" | "stop" {
-    if (operation.verb === "start" || operation.verb === "send") return this.#description.elsewhere.write;
-    return operation.work === null ? "live" : this.#description.elsewhere[classOf(operation.work)];
+    const { elsewhere } = this.#description;
+    if (operation.verb === "start" || operation.verb === "send") return elsewhere.write;
+    if (operation.verb === "state") return sharedAccess(operation.input as StateAccess, elsewhere) ?? "live";
+    return operation.work === null ? "live" : elsewhere[classOf(operation.work)];
   }
 
   /** Something happens anew, and it happens now: reads and sleeps when they end, as a race may have given them up before. */
@@ -141,6 +147,28 @@ export class ForkDirection implements Direction {
     if (ended !== undefined) return this.#promise(operation, ended);
     if (!startedBy(recording, operation.name)) return this.#live(operation);
     return this.#stop(operation, recorded);
+  }
+
+  // --- state ------------------------------------------------------------------------------------------------------
+
+  /** The run's own values begin as the original's were at the point where they part. */
+  #inheritState(operation: Operation): void {
+    const access = operation.input as StateAccess;
+    if (isShared(access)) return;
+    this.#values ??= this.#valuesAt(this.#description.from.at);
+    const initialText = this.#values.get(access.name);
+    if (initialText !== undefined) operation.input = { ...access, initialText } satisfies StateAccess;
+  }
+
+  #valuesAt(at: number): ReadonlyMap<string, string | null> {
+    const values = new Map<string, string | null>();
+    const writes = [...this.#source.recording.operations.values()]
+      .filter(({ verb, end }) => verb === "state" && end !== undefined && !end.failed && end.seq <= at)
+      .sort((a, b) => (a.end?.seq ?? 0) - (b.end?.seq ?? 0));
+    // "set seats": what it does, and to which.
+    for (const { name, end } of writes) values.set(name.slice(name.indexOf(" ") + 1), end?.text ?? null);
+    for (const [name, value] of Object.entries(this.#description.values ?? {})) values.set(name, JSON.stringify(value));
+    return values;
   }
 
   // --- stubs ------------------------------------------------------------------------------------------------------
@@ -205,6 +233,16 @@ export class ForkDirection implements Direction {
     endRun(this.#run, "stopped", JSON.stringify(failure));
     return true;
   }
+}
+
+function isShared({ owner }: StateAccess): boolean {
+  return owner.startsWith("tenant/");
+}
+
+/** Values that other runs see are read and written outside; the run's own are its own. */
+function sharedAccess<T>(access: StateAccess, by: ByEffect<T>): T | undefined {
+  if (!isShared(access)) return undefined;
+  return access.kind === "get" ? by.read : by.write;
 }
 
 function classOf({ leaf: { effect } }: Work): "read" | "write" | "irreversible" {

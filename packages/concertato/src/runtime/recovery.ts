@@ -482,6 +482,8 @@ function readBudget(
 ): void {
   if (scope.container !== null) noteInside(run, scope.container, entry.seq, covers);
   if (meta.from !== undefined) Container.pin(scope.container);
+  // A fork has used nothing of it yet, and its time was put off.
+  if (entry.seq <= run.inherited && kind !== "budget-raised") return;
   const budget = budgetAt(run, entry.op === "" ? scope.path : `${scope.path}.${entry.op}`);
   if (budget === undefined) return;
   if (kind === "budget-exhausted") noteAsked(budget, entry.seq, entry.at);

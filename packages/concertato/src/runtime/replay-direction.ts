@@ -158,5 +158,12 @@ function isCalledAs({ verb, name, agent }: Operation, recorded: RecordedOperatio
 /** Calls of workflows, maps and loops only compute; what is inside them is looked at by itself. */
 function reachesOutside({ work, wait, verb }: Operation): boolean {
   if (work !== null || wait !== null) return true;
-  return verb === "sleep" || verb === "until" || verb === "start" || verb === "outcome" || verb === "send";
+  return (
+    verb === "sleep" ||
+    verb === "until" ||
+    verb === "start" ||
+    verb === "outcome" ||
+    verb === "send" ||
+    verb === "state"
+  );
 }

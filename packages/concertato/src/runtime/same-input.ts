@@ -1,16 +1,20 @@
 /** Whether an operation is called with what a journal says it was called with. */
 import { encodeJson } from "../kernel/json.ts";
+import type { Verb } from "../journal/entry.ts";
 import type { RecordedOperation } from "../journal/recording.ts";
 import type { Operation } from "./operation.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
+
+/** Calls whose input no journal has. */
+const hidden: ReadonlySet<Verb> = new Set(["step", "sleep", "until", "state"]);
 
 /**
  * True when the inputs are equal, and when nobody can tell: of steps and signals no input is recorded. A journal has
  * what the schema made of an input, and of a map's items what came before: either counts.
  */
 export function sameInput(operation: Operation, recorded: RecordedOperation): boolean {
-  if (recorded.input === undefined || operation.verb === "step" || operation.verb === "sleep") return true;
+  if (recorded.input === undefined || hidden.has(operation.verb)) return true;
   if (operation.verb === "send") return operation.inputText === recorded.input;
   const given = operation.map === null ? operation.input : operation.map.items;
   const what = `input of ${operation.name}`;

@@ -182,6 +182,33 @@ const failing = workflow({ name: "failing", uses: [look, undo] }, async (_input,
   throw new Error("It cannot be done.");
 });
 
+// --- limits and state -------------------------------------------------------------------------------------------------
+
+const spend = tool({
+  name: "spend",
+  description: "",
+  effect: "read",
+  input: z.number(),
+  output: z.number(),
+  reserve: () => ({ usd: 0.4 }),
+  execute: (place, attempt) => {
+    attempt.usage({ cost: { amount: 0.4, currency: "USD" } });
+    return place;
+  },
+});
+const limited = workflow({ name: "limited", uses: [spend] }, async (_input, ctx) => {
+  const own = ctx.state("own", { initial: 0 });
+  const shared = ctx.state("shared", { initial: "nobody's", shared: true });
+  const before = await shared.get();
+  for (const place of [1, 2, 3]) {
+    await ctx.run(spend, place);
+    await own.update((value) => value + place);
+  }
+  await shared.set("golden");
+  await ctx.waitFor("later");
+  return { before, own: await own.get(), shared: await shared.update((value) => `${value}!`) };
+});
+
 // --- the list ---------------------------------------------------------------------------------------------------------
 
 export const scenarios: readonly Scenario[] = [
@@ -253,6 +280,19 @@ export const scenarios: readonly Scenario[] = [
     agents: [failing as Agent],
     play: async ({ app, settle }) => {
       const { runId } = await app().start(failing, 0);
+      await settle();
+      return runId;
+    },
+  },
+  {
+    name: "limited",
+    agents: [limited as Agent],
+    play: async ({ app, world, settle }) => {
+      const { runId } = await app().start(limited, 0, { budget: { usd: 1, time: "100s" }, onExhausted: "ask" });
+      await settle();
+      await app().raiseBudget(runId, "0", { usd: 1 }, { by: "ann" });
+      await world.advance(90_000);
+      await app().signal(runId, "later");
       await settle();
       return runId;
     },

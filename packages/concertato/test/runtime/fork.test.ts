@@ -554,3 +554,52 @@ describe("what the original holds", () => {
     expect((await lab.app.describe(edited.runId)).tree.usage?.inputTokens ?? 0).toBe(0);
   });
 });
+
+describe("values of ctx.state", () => {
+  const body = workflow({ name: "body" }, async (_input, ctx) => {
+    const own = ctx.state("own", { initial: 0 });
+    const shared = ctx.state("shared", { initial: 0, shared: true });
+    await own.set(1);
+    await shared.update((value) => value + 10);
+    await ctx.waitFor("go");
+    await shared.update((value) => value + 10);
+    return [await own.update((value) => value + 1), await shared.get()];
+  });
+
+  async function gone() {
+    const lab = new Lab();
+    const { job } = await lab.begin(body, 0);
+    await lab.app.signal(job.runId, "go");
+    await lab.world.settle();
+    expect(await job.result()).toEqual([2, 20]);
+    return { lab, job };
+  }
+
+  test("a run's own begin as they were where the fork parts, and are the fork's own from there", async () => {
+    const { lab, job } = await gone();
+    for (const at of [1, 2, 4, 6]) expect(await (await forked(lab, job.runId, { at })).result()).toEqual([2, 20]);
+    const edited = await forked(lab, job.runId, { at: 4, values: { own: 41 } });
+    expect(await edited.result()).toEqual([42, 20]);
+  });
+
+  test("shared ones are not written again, unless it is allowed", async () => {
+    const { lab, job } = await gone();
+    await forked(lab, job.runId);
+    const live = await forked(lab, job.runId, { effects: { write: "live", read: "live" } });
+    // Twice ten by the original, twice ten by the one that may.
+    expect(await live.result()).toEqual([2, 40]);
+  });
+});
+
+test("a deadline of a run is put off for its fork by the time in between", async () => {
+  const waits = workflow({ name: "waits" }, (_input, ctx) => ctx.waitFor("go"));
+  const lab = new Lab();
+  const { job } = await lab.begin(waits, 0, { budget: { time: "10s" } });
+  await lab.world.advance(20_000);
+  expect(lab.row(job.runId).status).toBe("stopped");
+  const fork = await forked(lab, job.runId, { at: 2 });
+  await lab.world.advance(9_000);
+  expect(lab.row(fork.runId).status).toBe("waiting");
+  await lab.world.advance(2_000);
+  expect(lab.row(fork.runId).status).toBe("stopped");
+});
