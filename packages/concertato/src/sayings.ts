@@ -84,6 +84,8 @@ class Listener {
   /** The words of an answer that was not heard as it came; null for any other entry. */
   unheard(entry: Entry): Saying | null {
     if (entry.kind === "run-started") this.#scopes.set(1, { path: "0", agent: entry.name });
+    if (entry.kind === "continued")
+      this.#scopes.set(entry.seq, { path: `0~${entry.meta.count ?? 2}`, agent: entry.name });
     const scope = this.#scopes.get(entry.scope);
     if (scope === undefined) return null;
     const path = `${scope.path}.${entry.op}`;

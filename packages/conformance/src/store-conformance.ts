@@ -854,6 +854,22 @@ export function storeConformance(options: ConformanceOptions): void {
         expect(await grants("r1")).toEqual(["0.k", "0.again"]);
       });
 
+      test("a kept key stays the run's, and its next ask takes it over with the same token", async () => {
+        await three();
+        await ask("r1", "k");
+        await ask("r2", "k");
+        const before = await token("r1");
+        const [row] = await store.inbox((await read(store, "r1")).key, 10);
+        await commitOne(store, append(await read(store, "r1"), { entries: [], consumed: [present(row).rowId] }));
+        await hold("r1", { keeps: ["0.k", "0.none"] });
+        await hold("r1", { asks: [{ key: "k", path: "0~2.1", lease: null }] });
+        expect(await grants("r1")).toEqual(["0~2.1"]);
+        expect(await token("r1")).toBe(before);
+        expect(await grants("r2")).toEqual([]);
+        await hold("r1", { releases: ["0~2.1"] });
+        expect(await grants("r2")).toEqual(["0.k"]);
+      });
+
       test("an append that is refused, or ends its run, asks for nothing", async () => {
         await three();
         const holds = { at: 5000, asks: [{ key: "k", path: "0.k", lease: null }], releases: [] };

@@ -20,6 +20,7 @@
  *   state                          result (with the value)
  *   send                           send-opened, result
  *   emit, log                      emitted
+ *   continueAs                     continued (the run begins anew; a replay reads nothing before it but entry 1)
  *   compensate                     compensation-registered
  *   any of them, lost a race       op-cancelled
  *   a failing scope, a cancelled run with something registered: compensating, [scope-started, inner entries], scope-ended
@@ -57,6 +58,7 @@ export const entryKinds = {
   "compensation-registered": 28,
   compensating: 29,
   "send-opened": 20,
+  continued: 21,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;
@@ -189,7 +191,7 @@ export interface EntryMeta {
   readonly verb?: Verb;
   /** `child-started`: the end of this run does not concern the new one. */
   readonly detached?: true;
-  /** `map-started`: how many items; `loop-advanced`: which iteration begins. */
+  /** `map-started`: how many items; `loop-advanced`: which iteration begins; `continued`: which generation. */
   readonly count?: number;
   /**
    * `loop-advanced`: properties of the state that are histories. The body has their items from this index on; those before
@@ -200,6 +202,8 @@ export interface EntryMeta {
   readonly lease?: number;
   /** Result of a release: the operation whose claim it frees. */
   readonly claim?: string;
+  /** `continued`: highest number that was admitted, by sender. */
+  readonly marks?: Readonly<Record<string, number>>;
   /** `send-opened`: the run it goes to. */
   readonly to?: string;
   /** `map-started`: at most so many at once; `send-opened`: so many letters may lie in the channel. */
@@ -288,7 +292,7 @@ export interface Entry {
   /** 1, 2, 3 … without gaps, within its run. */
   readonly seq: number;
   readonly kind: EntryKind;
-  /** Seq of the `scope-started` entry whose body issued the operation; 1 is the run's own body. */
+  /** Seq of the `scope-started` or `continued` entry whose body issued the operation; 1 is the run's own first body. */
   readonly scope: number;
   /** Address of the operation in its scope: "0", "3", "2/fast/0"; "" when the entry concerns the scope as a whole. */
   readonly op: string;

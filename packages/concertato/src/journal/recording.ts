@@ -99,6 +99,7 @@ class Fold {
       if (meta.status === "completed" || meta.status === "failed") this.end = this.#ended(entry, meta);
       return;
     }
+    if (kind === "continued") this.#scopes.set(entry.seq, `0~${meta.count ?? 2}`);
     const scope = this.#scopes.get(entry.scope);
     if (scope === undefined) return;
     if (kind === "patched") this.flags.add(`${scope}\n${entry.op}\n${entry.name}`);

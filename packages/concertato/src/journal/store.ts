@@ -123,6 +123,8 @@ export interface HoldChange {
   readonly asks: readonly HoldAsk[];
   /** Paths of asks, granted or not. */
   readonly releases: readonly string[];
+  /** Paths of asks that count by their key alone from here on: the run's next ask for it takes the key over, token and all. */
+  readonly keeps?: readonly string[];
 }
 
 /** Runs that wait for each other: each for a key that the next one holds or has asked for before. */

@@ -94,6 +94,10 @@ export const errorCodes = {
   "run/not-waiting": { retryable: false, remedy: "Show the run to see what it is waiting for." },
   "run/priority": { retryable: false, remedy: "Use a whole number from 0 (whenever there is time) to 9 (first)." },
   "runtime/closed": { retryable: false, remedy: "Open the app again." },
+  "runtime/continue-nested": {
+    retryable: false,
+    remedy: "Call ctx.continueAs in the run's own body only.",
+  },
   "runtime/duration": {
     retryable: false,
     remedy: "Write durations as a number of milliseconds or like 500ms, 30s, 5m, 4h, 2d.",

@@ -41,6 +41,7 @@ import { MapState, type RecordedJoin } from "./map-operation.ts";
 import { Operation } from "./operation.ts";
 import { checkedRetry } from "./retry-policy.ts";
 import type { Scope } from "./scope.ts";
+import { continuationOf } from "./continuation.ts";
 import { mailLimit } from "./mail-limit.ts";
 import { isPatched } from "./patch-flags.ts";
 import { type StateAccess, stateOwner } from "./state-access.ts";
@@ -118,7 +119,7 @@ export class BodyContext implements Context {
   }
 
   get path(): string {
-    return this.#prefix === "" ? this.#scope.path : `${this.#scope.path}.${this.#prefix.slice(0, -1)}`;
+    return this.#prefix === "" ? this.#scope.base : `${this.#scope.base}.${this.#prefix.slice(0, -1)}`;
   }
 
   get revision(): number {
@@ -275,6 +276,17 @@ export class BodyContext implements Context {
       onTimeout: undefined,
     };
     return this.#promise(operation) as Promise<T & Json>;
+  }
+
+  continueAs(input?: unknown, agent?: Agent): Promise<never> {
+    if (!this.#admits("ctx.continueAs")) return never();
+    const scope = this.#scope;
+    const continuation = continuationOf(scope, input, agent);
+    scope.run.engine.register(continuation.agent);
+    scope.run.continuation = continuation;
+    scope.frame = "settled";
+    scope.settled = { failed: false, value: undefined };
+    return never();
   }
 
   state<T>(name: string, options: StateOptions<T>): State<T> {

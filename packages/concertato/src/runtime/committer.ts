@@ -62,6 +62,7 @@ const stirring = new Set<string>([
   "intent",
   "run-ended",
   "send-opened",
+  "continued",
 ]);
 
 export class Committer {
@@ -256,6 +257,9 @@ export class Committer {
       case "send-opened":
         if (operation?.live === true) offerLetter(this.#engine, operation);
         return;
+      case "continued":
+        // What it goes on as begins as after a crash: from its journal.
+        return this.#engine.ownership.lost(run);
       case "run-ended":
         return this.#engine.ownership.ended(run, written);
       case "diverged":
@@ -279,7 +283,7 @@ const storedOf = ({ stored }: Written): StoredEntry => stored;
 /** Moves what a run wants to commit into a batch. False when there is nothing. */
 function takeShare(run: LiveRun, batches: Batches, durability: Durability): boolean {
   const patch = nextPatch(run);
-  const held = run.asks.length > 0 || run.releases.length > 0;
+  const held = run.asks.length > 0 || run.releases.length > 0 || run.keeps.length > 0;
   const listened = held || run.listens.length > 0 || run.ignores.length > 0;
   const { poked } = run;
   if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened && !poked) return false;
@@ -315,7 +319,8 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
     run.ignores = [];
   }
   if (held) {
-    change.holds = { at: run.engine.world.clock.now(), asks: run.asks, releases: run.releases };
+    change.holds = { at: run.engine.world.clock.now(), asks: run.asks, releases: run.releases, keeps: run.keeps };
+    run.keeps = [];
     run.asks = [];
     run.releases = [];
   }

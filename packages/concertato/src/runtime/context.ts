@@ -288,6 +288,17 @@ export interface Context {
   start<Input, Output>(agent: Agent<Input, Output>, ...args: ChildArguments<Input>): Promise<ChildHandle<Output>>;
 
   /**
+   * Ends this body here and begins the run anew, with this input and as this agent (default: the same one), its journal
+   * so far left behind: for runs that live for ever. The run keeps its id, key, mail, unread signals, named values, held
+   * keys, budget and whoever waits for its end; what else the body had under way is given up, and nothing registered with
+   * `compensate` is undone. Only the run's own body can; never resolves.
+   * @throws ConcertatoError `runtime/continue-nested`, `agent/input-invalid`
+   * @example
+   * if (day.orders > 10_000) return ctx.continueAs({ date: tomorrow });
+   */
+  continueAs<Input>(input: NoInfer<Input>, agent: Agent<Input>): Promise<never>;
+  continueAs(input?: Json): Promise<never>;
+  /**
    * A named value that is read and written while the run goes on: of this run, or shared by the runs of its tenant. The
    * value is in the store, not in the journal's past, so reading it costs the same after a million turns.
    * In a branch or a loop's turn, take it from the ctx of that branch or turn.

@@ -561,6 +561,7 @@ export class Engine {
     run.root.revision = this.agent(row.agent)?.revision ?? 1;
     run.lastAt = startedAt;
     run.headRef = headRef;
+    run.firstRef = headRef;
     this.runs.set(run.key, run);
     if (limits !== null) watchDeadline(this, limitScope(run.root, limits));
     this.enqueue(run.root);

@@ -3,7 +3,7 @@
  * or limited; a run that does neither has no ledger. An entry that ends a stretch carries its sum, so that a replay that
  * jumps over it knows as much as one that reads it, and a crash anywhere leaves the same sums.
  */
-import type { Limits, Slice, Usage } from "../journal/entry.ts";
+import type { EntryMeta, Limits, Slice, Usage } from "../journal/entry.ts";
 import { Spent } from "../journal/usage.ts";
 import { Account } from "./account.ts";
 import type { Container } from "./container.ts";
@@ -157,6 +157,20 @@ export function noteUsage(operation: Operation, usage: Usage): void {
   const inside = accountInside(operation);
   const rest = Spent.of(usage).beyond(inside?.spent);
   accountAround(operation).charge(rest, operation.path);
+}
+
+/** A run that begins anew goes on with what it used and lent so far, and with its limits as they were raised. */
+export function noteContinued(run: LiveRun, { usage, lent, limits }: EntryMeta): void {
+  if (usage !== undefined) {
+    const { root } = ledgerOf(run);
+    root.charge(Spent.of(usage).beyond(root.spent), "0");
+  }
+  if (lent !== undefined) {
+    const { root } = ledgerOf(run);
+    root.lend(Spent.of(lent).beyond(root.lent ?? undefined));
+  }
+  const budget = run.ledger?.root.budget;
+  if (limits !== undefined && budget != null) budget.limits = limits;
 }
 
 const nothing: { readonly usage?: Usage; readonly lent?: Usage } = {};

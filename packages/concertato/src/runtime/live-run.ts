@@ -8,6 +8,7 @@ import { byReference, sealBlob } from "../journal/large-payload.ts";
 import type { HoldAsk, InboxSend, NewBlob, NewRun, RunPatch, RunRow, StateWrite } from "../journal/store.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
+import type { Continuation } from "./continuation.ts";
 import type { Departure } from "./departure.ts";
 import type { Direction } from "./direction.ts";
 import type { ChildrenCancel } from "./children.ts";
@@ -73,6 +74,12 @@ export class LiveRun {
   /** Seq of the last written entry, committed or not. */
   nextSeq: number;
   headRef = 0;
+  /** Reference of the first entry. */
+  firstRef: number | null = null;
+  /** How often it began: `ctx.continueAs` begins it anew. */
+  generation = 1;
+  /** What it goes on as, once its body said so. */
+  continuation: Continuation | null = null;
   lastAt = 0;
 
   out: Written[] = [];
@@ -89,6 +96,8 @@ export class LiveRun {
   /** Keys that claims ask for with the next commit, and paths of those that are over with it. */
   asks: HoldAsk[] = [];
   releases: string[] = [];
+  /** Paths of claims whose keys the next generation has. */
+  keeps: string[] = [];
   /** Named values that are written with `out`. */
   states: StateWrite[] = [];
   finalPatch: RunPatch | null = null;

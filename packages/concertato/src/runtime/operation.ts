@@ -112,7 +112,7 @@ export class Operation {
 
   /** Address in the run: "0.3", "0.2/fast/0". Also the name by which a person answers it. */
   get path(): string {
-    return `${this.scope.path}.${this.key}`;
+    return `${this.scope.base}.${this.key}`;
   }
 
   /** Address of what it asks: a doubt is one of possibly several of its operation. */

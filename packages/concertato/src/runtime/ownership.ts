@@ -640,6 +640,7 @@ function silence(run: LiveRun): void {
   run.ignores = [];
   run.asks = [];
   run.releases = [];
+  run.keeps = [];
   run.states = [];
   run.creates = [];
   run.cancelChildren = null;

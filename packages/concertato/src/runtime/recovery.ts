@@ -9,7 +9,7 @@ import { type CompensationChain, type EntryKind, type EntryMeta, entryKindName }
 import { type BlobTexts, openPayload } from "../journal/large-payload.ts";
 import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { budgetAt, noteAsked, noteRaised } from "./budget-question.ts";
-import { accountOf, ledgerOf, limitScope, limitWork, noteLent, noteUsage } from "./ledger.ts";
+import { accountOf, ledgerOf, limitScope, limitWork, noteContinued, noteLent, noteUsage } from "./ledger.ts";
 import { Spent } from "../journal/usage.ts";
 import { takeBack } from "./slice.ts";
 import { watchDeadlines } from "./run-deadline.ts";
@@ -51,6 +51,7 @@ export function loadRun(
   for (const entry of entries) {
     applyEntry(engine, run, entry, entry.seq - previousSeq, blobs);
     previousSeq = entry.seq;
+    run.firstRef ??= entry.ref;
     run.headRef = entry.ref;
     run.lastAt = Math.max(run.lastAt, entry.at);
   }
@@ -82,7 +83,7 @@ interface Reading {
 
 function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: number, blobs: BlobTexts): void {
   const kind = entryKindName(entry.kind);
-  const scope = run.scopes.get(entry.scope);
+  const scope = kind === "continued" ? run.root : run.scopes.get(entry.scope);
   if (kind === undefined)
     throw damaged({ id: run.id } as RunRow, `entry ${entry.seq} has the unknown kind ${entry.kind}`);
   const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
@@ -103,6 +104,8 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       if (meta.slice !== undefined) ledgerOf(run).slice = meta.slice;
       run.imported = meta.imported ?? 0;
       return;
+    case "continued":
+      return readContinued(reading);
     case "scope-started":
       return readScopeStarted(reading);
     case "scope-ended":
@@ -221,6 +224,32 @@ function enclosing(scope: Scope, key: string): Operation | undefined {
     if (owner?.map || owner?.loop) return owner;
   }
   return undefined;
+}
+
+/** The run begins anew. What stands before it was not read, or, in a fork's journal, counts no more. */
+function readContinued(reading: Reading): void {
+  const { engine, run, entry, meta } = reading;
+  const { root } = run;
+  for (const operation of root.operations.values()) forgetOperation(run, operation);
+  root.operations.clear();
+  root.log = [];
+  root.held = null;
+  root.flags = null;
+  root.told = false;
+  root.undo = null;
+  run.buffer.clear();
+  run.generation = meta.count ?? run.generation + 1;
+  root.base = `${root.path}~${run.generation}`;
+  run.scopes.delete(root.seq);
+  root.seq = entry.seq;
+  run.scopes.set(root.seq, root);
+  root.agentId = entry.name;
+  root.agent = engine.agent(entry.name);
+  root.inputText = clear(reading);
+  root.startedAt = entry.at;
+  root.revision = meta.revision ?? 1;
+  for (const [sender, n] of Object.entries(meta.marks ?? {})) admitMark(run, sender, n);
+  noteContinued(run, meta);
 }
 
 function readScopeStarted(reading: Reading): void {

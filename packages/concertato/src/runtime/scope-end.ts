@@ -19,6 +19,7 @@ import {
   undoesWithin,
   undoneBy,
 } from "./compensation-chain.ts";
+import { continueRun } from "./continuation.ts";
 import { comesNext, deliver } from "./delivery.ts";
 import { childrenCancel } from "./children.ts";
 import type { Engine } from "./engine.ts";
@@ -41,6 +42,7 @@ export function endScope(engine: Engine, scope: Scope): void {
   // What the others took up may have given this one up: a join that was due when the process died.
   if (scope.dead) return;
   if (settled.failed) return writeEnd(scope, true, failureText(settled.error, scope.path));
+  if (scope.run.continuation !== null && scope.operation === null) return writeEnd(scope, false, null);
   const output = scope.agent?.body.type === "code" ? boundAgent(scope.agent).output : undefined;
   try {
     const checked = output === undefined ? settled.value : output(settled.value);
@@ -88,6 +90,7 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
     if (failed && chain.count > 0) return beginCompensation(run.engine, scope, failedStatus(text), text, chain);
     if (undoesWithin(scope)) return defer(scope, failed, text);
   }
+  if (operation === null && run.continuation !== null) return continueRun(run, run.continuation);
   cancelScope(scope);
   if (operation === null) return endRun(run, failed ? failedStatus(text) : "completed", text);
   if (run.direction !== null && isHeld(scope, operation, failed, text, chain)) return;

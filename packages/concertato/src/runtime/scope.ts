@@ -34,9 +34,11 @@ export class Scope {
   readonly run: LiveRun;
   /** The operation that called it; null for the run's own body. */
   readonly operation: Operation | null;
-  readonly agentId: string;
+  agentId: string;
   agent: Agent | undefined;
   readonly path: string;
+  /** What the addresses of its operations begin with: its path, and of a run that began anew its generation ("0~2"). */
+  base: string;
   /** Stretch of the journal that this scope's own entries make. */
   readonly container: Container | null;
   /** Seq of its `scope-started` entry; 0 until it writes anything. */
@@ -97,6 +99,7 @@ export class Scope {
     this.agent = agent;
     this.container = container;
     this.path = operation === null ? "0" : operation.path;
+    this.base = this.path;
   }
 
   get caughtUp(): boolean {

@@ -8,10 +8,12 @@ interface Hold {
   readonly place: string;
   readonly key: string;
   readonly run: string;
-  readonly path: string;
+  path: string;
   readonly lease: number | null;
   granted: boolean;
   until: number | null;
+  /** It counts by its key: the next ask of its run takes it over. */
+  kept: boolean;
 }
 
 /** Puts a row into a run's inbox. */
@@ -30,9 +32,15 @@ export class MemoryHolds {
 
   ask(tenant: string, run: string, { key, path, lease }: HoldAsk, now: number): void {
     const mine = this.#byRun.get(run) ?? new Set();
-    for (const hold of mine) if (hold.path === path) return;
+    for (const hold of mine) {
+      if (hold.path === path) return;
+      if (!hold.kept || hold.key !== key) continue;
+      hold.kept = false;
+      hold.path = path;
+      return this.#deliver(run, granted(hold, now));
+    }
     const place = `${tenant}\n${key}`;
-    const hold: Hold = { id: this.#next++, place, key, run, path, lease, granted: false, until: null };
+    const hold: Hold = { id: this.#next++, place, key, run, path, lease, granted: false, until: null, kept: false };
     const queue = this.#queues.get(place) ?? [];
     const [holder] = queue;
     if (holder?.until != null && holder.until <= now) this.#remove(holder, now);
@@ -47,6 +55,14 @@ export class MemoryHolds {
 
   release(run: string, path: string, now: number): void {
     for (const hold of this.#byRun.get(run) ?? []) if (hold.path === path) this.#remove(hold, now);
+  }
+
+  keep(run: string, path: string): void {
+    for (const hold of this.#byRun.get(run) ?? []) {
+      if (hold.path !== path || !hold.granted) continue;
+      hold.kept = true;
+      hold.path = `~${path}`;
+    }
   }
 
   /** The run ended: what it holds and waits for is free. */

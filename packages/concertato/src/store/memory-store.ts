@@ -211,7 +211,8 @@ export class MemoryStore implements Store {
     }
     this.#keep(held, change.blobs);
     if (change.holds && !isFinal(row.status)) {
-      const { at, asks, releases } = change.holds;
+      const { at, asks, releases, keeps } = change.holds;
+      for (const path of keeps ?? []) this.#holds.keep(row.id, path);
       for (const path of releases) this.#holds.release(row.id, path, at);
       for (const ask of asks) this.#holds.ask(row.tenant, row.id, ask, at);
     }

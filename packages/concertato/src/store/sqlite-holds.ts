@@ -40,6 +40,12 @@ export class Holds {
     if (mine === undefined) return;
     const [tenant] = mine;
     const place = { tenant, key };
+    const [kept] = rows<readonly [id: number]>(this.#sql.kept, run, key);
+    if (kept !== undefined) {
+      const [id] = kept;
+      this.#sql.takeOver.run(path, id);
+      return this.#deliver(run, granted({ id, path }, now));
+    }
     const [holder] = this.#queue(place);
     if (holder !== undefined && holder[5] !== null && holder[5] <= now) this.#remove(holder, now);
     this.#sql.linkRun.run(run);
@@ -54,6 +60,10 @@ export class Holds {
 
   release(run: number, path: string, now: number): void {
     for (const hold of rows<HoldCells>(this.#sql.byPath, run, path)) this.#remove(hold, now);
+  }
+
+  keep(run: number, path: string): void {
+    this.#sql.keep.run(run, path);
   }
 
   /** The run ended: what it holds and waits for is free. */
@@ -138,6 +148,10 @@ function prepareAll(db: DatabaseSync) {
       `select ${columns} from hold h where until <= ? and exists
          (select 1 from hold w where w.tenant = h.tenant and w.key = h.key and w.granted = 0)`,
     ),
+    // A path of its own begins with the root's address, never with a tilde.
+    keep: statement(`update hold set path = '~' || path where run = ? and path = ? and granted = 1`),
+    kept: query(`select id from hold where run = ? and key = ? and path like '~%' limit 1`),
+    takeOver: statement(`update or ignore hold set path = ? where id = ?`),
     grant: statement(`update hold set granted = 1, until = ? where id = ?`),
     remove: statement(`delete from hold where id = ?`),
   };

@@ -390,7 +390,8 @@ export class ChangeWriter {
     this.#sql.linkRun.run(run);
   }
 
-  #hold(run: number, { at, asks, releases }: HoldChange): void {
+  #hold(run: number, { at, asks, releases, keeps }: HoldChange): void {
+    for (const path of keeps ?? []) this.#holds.keep(run, path);
     for (const path of releases) this.#holds.release(run, path, at);
     for (const ask of asks) this.#holds.ask(run, ask, at);
   }

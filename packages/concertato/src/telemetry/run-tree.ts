@@ -52,6 +52,8 @@ export interface TreeNode {
   readonly wait?: NodeWait;
   /** Who answered, or which message ended it. */
   readonly answeredBy?: string;
+  /** Of a run that began anew: how often it began. Addresses inside it begin with "0~" and this number. */
+  readonly generation?: number;
   readonly children: readonly TreeNode[];
 }
 
@@ -123,10 +125,30 @@ function nameOf(agent: string): string {
   return agent.split("@")[0] ?? agent;
 }
 
+/** What addresses inside a scope begin with. */
+function baseOf({ path, generation }: Draft): string {
+  return generation === undefined ? path : `${path}~${generation}`;
+}
+
+/** The run goes on from here; what it was before is in its entries. */
+function beginAnew(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
+  const { meta } = entry;
+  scopes.clear();
+  nodes.clear();
+  scopes.set(entry.seq, root);
+  nodes.set("0", root);
+  Object.assign(root, { name: nameOf(entry.name), agent: entry.name, input: entry.body, startedAt: entry.at });
+  root.children = [];
+  root.generation = meta.count ?? 2;
+  if (meta.limits !== undefined) root.budget = { limits: meta.limits };
+  if (meta.usage !== undefined) root.own = Spent.of(meta.usage);
+}
+
 function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
   const { kind, meta } = entry;
   if (kind === "run-started" || kind === "signal" || kind === "diverged") return;
   if (kind === "patched" || kind === "forked") return;
+  if (kind === "continued") return beginAnew(entry, scopes, nodes, root);
   if (kind === "run-ended") {
     noteUsage(root, entry);
     return endNode(root, entry, meta.status ?? "completed");
@@ -215,7 +237,7 @@ function foldBudget(entry: Entry, scope: Draft | undefined, nodes: Map<string, D
 }
 
 function nodeAt(entry: Entry, scope: Draft, nodes: Map<string, Draft>): Draft {
-  const path = `${scope.path}.${entry.op}`;
+  const path = `${baseOf(scope)}.${entry.op}`;
   const known = nodes.get(path);
   if (known !== undefined) return known;
   const { meta } = entry;
@@ -237,7 +259,7 @@ function nodeAt(entry: Entry, scope: Draft, nodes: Map<string, Draft>): Draft {
 /** An item of a map lies under its map, anything else under its scope. */
 function parentOf(op: string, scope: Draft, nodes: Map<string, Draft>): Draft {
   const cut = op.lastIndexOf("/");
-  const above = cut < 0 ? undefined : nodes.get(`${scope.path}.${op.slice(0, cut)}`);
+  const above = cut < 0 ? undefined : nodes.get(`${baseOf(scope)}.${op.slice(0, cut)}`);
   return above !== undefined && above.verb === "map" ? above : scope;
 }
 

@@ -266,6 +266,33 @@ const scenarios: Readonly<Record<string, Body>> = {
       return [before, inner, ends, await ctx.state("sum", { initial: 0, shared: true }).get()];
     });
   },
+  "a run that begins anew": ({ read, blind, person }) => {
+    const child = flow("child", [blind], async (id, ctx) => {
+      if (Number(id) < 3) {
+        await ctx.sleep(2);
+        await ctx.run(blind, `child ${String(id)}`);
+        return ctx.continueAs(Number(id) + 1);
+      }
+      return `child ended at ${String(id)}`;
+    });
+    const last = flow("last", [read], async (input, ctx) => {
+      const claim = await ctx.claim("own");
+      const seen = [ctx.id(), await ctx.waitFor("go", z.string()), ctx.random(), claim.token];
+      return [input, seen.length, await ctx.run(read, "end"), await ctx.state("n", { initial: 0 }).get()];
+    });
+    const first = flow("first", [read, person, last, child], async (input, ctx) => {
+      const n = Number(input);
+      const started = await ctx.start(child, 0, { detached: true });
+      await ctx.claim("own");
+      await ctx.state("n", { initial: 0 }).update((count) => count + 1);
+      const said = await ctx.run(person, `generation ${n}`);
+      const ended = n === 1 ? await started.outcome() : "";
+      void ctx.sleep("1h");
+      if (n < 2) return ctx.continueAs(n + 1);
+      return ctx.continueAs([n, said, ended], last);
+    });
+    return first;
+  },
   "letters between runs": ({ read }) => {
     const echo = flow("echo", [read], async (to, ctx) =>
       ctx.loop<string[], string[]>([], async (seen, turn) => {

@@ -298,6 +298,15 @@ describe("ctx", () => {
     });
   });
 
+  test("continueAs never comes back, and fits the agent's input", () => {
+    compiled(async (ctx) => {
+      expectTypeOf(ctx.continueAs({ day: 2 })).toEqualTypeOf<Promise<never>>();
+      expectTypeOf(ctx.continueAs("four", length)).toEqualTypeOf<Promise<never>>();
+      // @ts-expect-error -- the agent takes a text
+      await ctx.continueAs(4, length);
+    });
+  });
+
   test("receive gives what its schema says", () => {
     compiled(async (ctx, app) => {
       expectTypeOf(await ctx.receive("in", z.object({ id: z.string() }))).toEqualTypeOf<{ id: string }>();
