@@ -11,6 +11,7 @@ import type { Change, InboxRow, InboxSend, RunRow } from "../journal/store.ts";
 import { cancelNames } from "./cancel-order.ts";
 import { childrenCancel, orderingParent } from "./children.ts";
 import type { Engine } from "./engine.ts";
+import { isAway } from "./store-away.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText } from "./operation.ts";
 import { actsOutside, loadFork } from "./load-fork.ts";
@@ -60,7 +61,7 @@ export async function loadCancelled(engine: Engine, row: RunRow): Promise<LiveRu
     if (fork !== undefined && !actsOutside(fork)) run.compensates = false;
     return run;
   } catch (error) {
-    if (ConcertatoError.is(error, "store/unavailable") || ConcertatoError.is(error, "codec/key-missing")) throw error;
+    if (isAway(error) || ConcertatoError.is(error, "codec/key-missing")) throw error;
     engine.world.report(error);
     return null;
   }

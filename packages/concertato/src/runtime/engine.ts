@@ -275,6 +275,7 @@ export class Engine {
 
   #afterDrain(scope: Scope): void {
     if (scope.frame === "settled") return endScope(this, scope);
+    if (scope.run.wanting) this.#startWanted(scope);
     if (!scope.caughtUp) return this.enqueue(scope);
     scope.trim();
     this.caughtUp(scope);
@@ -336,7 +337,7 @@ export class Engine {
   // --- frames -----------------------------------------------------------------------------------------------------
 
   #startFrame(scope: Scope): boolean {
-    const agent = scope.agent ?? this.agent(scope.agentId);
+    const agent = scope.agent ?? this.agent(scope.agentId) ?? broughtBy(scope.operation);
     if (agent === undefined || agent.body.type !== "code") return this.#startLeaf(scope, agent);
     scope.agent = agent;
     scope.frame = "running";
@@ -382,6 +383,15 @@ export class Engine {
     scope.wanted = true;
     scope.run.wanting = true;
     this.enqueue(caller);
+  }
+
+  /** Scopes that waited for this body to bring their agents: those that it has brought are replayed now. */
+  #startWanted(caller: Scope): void {
+    for (const scope of caller.run.scopes.values()) {
+      if (!scope.wanted || scope.operation?.scope !== caller || broughtBy(scope.operation) === undefined) continue;
+      scope.wanted = false;
+      this.enqueue(scope);
+    }
   }
 
   /** A body that has caught up and did not bring the agent of a scope that waits for it never will. */
@@ -530,6 +540,8 @@ export class Engine {
     this.#deadlines.stop();
     this.#wallDeadlines.stop();
     this.ownership.stop();
+    this.listeners.clear();
+    this.ownership.endListeners.clear();
     for (const run of this.runs.values()) this.drop(run);
   }
 
@@ -578,6 +590,11 @@ function stopAt(loop: LoopState, { text, appends }: StoredState): ConcertatoErro
   if (limits.stall > 0)
     loop.progress = progressed(loop.progress, `${text ?? ""}${appends === null ? "" : JSON.stringify(appends)}`);
   return stopOfLoop(limits, loop.turns + 1, loop.progress, { runId: scope.run.id, path });
+}
+
+/** The agent as the body that calls it has just made it: after a crash that body may have come first. */
+function broughtBy(operation: Operation | null): Agent | undefined {
+  return operation !== null && operation.itemOf === null ? (operation.target ?? undefined) : undefined;
 }
 
 function settleOperation(scope: Scope, delivery: Delivery): void {

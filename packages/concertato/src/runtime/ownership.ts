@@ -23,6 +23,7 @@ import type { LiveRun, Written } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
 import { depart, displaced, leaveWhenDone } from "./departure.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
+import { isAway } from "./store-away.ts";
 import { directFork, loadFork } from "./load-fork.ts";
 
 export interface OwnershipOptions {
@@ -40,6 +41,9 @@ export type EndListener = (runId: string, status: FinalStatus | "diverged", text
 /** Runs taken from the store at once; between pages the loop serves what it has. */
 const claimPage = 64;
 
+/** How long a store that did not answer is left alone, in ms. */
+const retryMs = 100;
+
 export class Ownership {
   readonly #engine: Engine;
   readonly #options: OwnershipOptions;
@@ -51,6 +55,8 @@ export class Ownership {
   owner = 0;
   #poll: StopTimer | null = null;
   #wakeTimer: StopTimer | null = null;
+  /** The store did not answer: it is asked again soon. */
+  #retry: StopTimer | null = null;
   #token = -1;
   #lastSweep = 0;
   #sweeping = false;
@@ -81,8 +87,10 @@ export class Ownership {
   stop(): void {
     this.#poll?.();
     this.#wakeTimer?.();
+    this.#retry?.();
     this.#poll = null;
     this.#wakeTimer = null;
+    this.#retry = null;
   }
 
   /** Nothing goes on by itself: no run is at work, and no failed attempt waits for its next. */
@@ -286,7 +294,7 @@ export class Ownership {
       resumeRun(this.#engine, run, row.parked);
       this.#begin(run);
     } catch (error) {
-      if (ConcertatoError.is(error, "store/unavailable")) {
+      if (isAway(error)) {
         this.#unknown.add(row.key);
         throw error;
       }
@@ -419,7 +427,10 @@ export class Ownership {
   unknown(run: LiveRun): void {
     this.#engine.drop(run);
     this.#unknown.add(run.key);
-    this.#engine.world.timer(100, () => this.sweepSoon());
+    this.#retry ??= this.#engine.world.timer(retryMs, () => {
+      this.#retry = null;
+      this.sweepSoon();
+    });
   }
 
   async #reread(): Promise<void> {
