@@ -62,7 +62,7 @@ export const plants: readonly Plant[] = [
     rule: "what the items of a map registered survives its join",
     scenario: "compensation",
     file: "runtime/results.ts",
-    find: "  if (operation.map !== null) meta += undoMeta(scope.undo);",
+    find: "  if (operation.map !== null) added += undoMeta(scope.undo);",
     replace: "  void undoMeta;",
   },
   {
