@@ -6,11 +6,11 @@
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "./kernel/errors.ts";
 import { decodeJson, type Json } from "./kernel/json.ts";
 import type { World } from "./kernel/world.ts";
-import type { EntryMeta, StoredEntry } from "./journal/entry.ts";
+import { type EntryMeta, entryKinds, type StoredEntry } from "./journal/entry.ts";
 import { type ExcerptLine, excerptAround, inOrder, operationWords } from "./journal/excerpt.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
 import { readEntries } from "./journal/read-recording.ts";
-import { type RecordedEnd, Recording } from "./journal/recording.ts";
+import { type RecordedEnd, type RecordedOperation, Recording } from "./journal/recording.ts";
 import type { RunRow, RunStatus } from "./journal/store.ts";
 import type { Agent } from "./runtime/agent.ts";
 import { Engine } from "./runtime/engine.ts";
@@ -75,10 +75,11 @@ export async function replayRun(engine: Engine, row: RunRow, options: ReplayOpti
   }
 }
 
-/** The first entry, and its payload in clear. */
+/** Where the code begins: the first entry, or the last at which the run began anew (what was before is over for good). */
 interface First {
   readonly entry: StoredEntry;
   readonly text: string | null;
+  readonly seed: string | undefined;
 }
 
 async function readWhole(engine: Engine, row: RunRow): Promise<{ recording: Recording; first: First }> {
@@ -95,7 +96,13 @@ async function readWhole(engine: Engine, row: RunRow): Promise<{ recording: Reco
   }
   const blobs = await readBlobs(store, codec, row, entries);
   const textOf = (stored: StoredEntry) => openPayload(codec, row, stored, blobs);
-  return { recording: new Recording(entries, textOf), first: { entry, text: textOf(entry) } };
+  const start = entries.findLast(({ kind }) => kind === entryKinds.continued) ?? entry;
+  const first = { entry: start, text: textOf(start), seed: metaOf(entry).seed };
+  return { recording: new Recording(entries, textOf), first };
+}
+
+function metaOf(entry: StoredEntry): EntryMeta {
+  return (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
 }
 
 type Found = Pick<ReplayReport, "status" | "warnings" | "failure" | "firstDivergence">;
@@ -120,7 +127,7 @@ class Replay {
   }
 
   async compare(first: First): Promise<Found> {
-    const { agent } = this.#row;
+    const agent = first.entry.name;
     if (this.#engine.agent(agent) === undefined) {
       const message = `Run ${this.#row.id} cannot be replayed here: this process does not have ${agent}. Give it in "agents".`;
       return { status: "incomplete", warnings: [], failure: { code: "run/no-agent", message, retryable: false } };
@@ -136,25 +143,28 @@ class Replay {
     const { run, direction } = this.#begin(first);
     await this.#idle(run);
     const { warnings } = direction;
-    const divergence = this.#divergence(direction);
+    const divergence = this.#divergence(direction, run, first.entry.seq);
     if (divergence === undefined) return { status: "same", warnings };
     return { status: "diverged", warnings, firstDivergence: divergence };
   }
 
-  #begin({ entry, text }: First): { readonly run: LiveRun; readonly direction: ReplayDirection } {
-    const { id, agent, tenant, createdAt } = this.#row;
-    const meta = (entry.meta === null ? {} : JSON.parse(entry.meta)) as EntryMeta;
+  #begin({ entry, text, seed }: First): { readonly run: LiveRun; readonly direction: ReplayDirection } {
+    const { id, tenant, createdAt } = this.#row;
+    const meta = metaOf(entry);
+    const agent = entry.name;
     const created = { id, agent, tenant, owner: 1, startKey: null, inputHash: "", parent: null, at: createdAt };
-    const [result] = this.#store.commit(
-      [{ kind: "create", run: created, entries: [{ ...entry, body: text, jump: null }] }],
-      "normal",
-    );
+    const start = { ...entry, seq: 1, kind: entryKinds["run-started"], scope: 1, body: text, jump: null };
+    const [result] = this.#store.commit([{ kind: "create", run: created, entries: [start] }], "normal");
     const row = this.#store.run(id);
     if (result?.ok !== true || row === undefined) throw new Error(`Run ${id} could not be put into memory.`);
     const run = this.#engine.adopt(row, text, entry.at, result.firstRef);
-    run.seed = meta.seed ?? id;
+    run.seed = seed ?? id;
     run.root.revision = meta.revision ?? 1;
     run.pinnedAt = entry.at;
+    if (entry.kind === entryKinds.continued) {
+      run.generation = meta.count ?? 2;
+      run.root.base = `${run.root.path}~${run.generation}`;
+    }
     const direction = new ReplayDirection(run, this.#recording);
     run.direction = direction;
     return { run, direction };
@@ -171,14 +181,21 @@ class Replay {
     }
   }
 
-  #divergence(direction: ReplayDirection): Divergence | undefined {
+  /** @param from seq of the entry where the code began: what is before is over */
+  #divergence(direction: ReplayDirection, run: LiveRun, from: number): Divergence | undefined {
     const { mismatch } = direction;
     if (mismatch !== undefined) return this.#at(mismatch, mismatch.stack);
     const row = this.#store.run(this.#row.id);
     const entries = row === undefined ? [] : this.#store.entries(row.key, 0, row.seq);
     const found = new Recording(entries, ({ body }) => body as string | null);
+    // In memory it is the first generation.
+    const told = (path: string) => found.operations.has(`${run.root.path}${path.slice(run.root.base.length)}`);
     const missing = inOrder(this.#recording).find(
-      ({ path }) => !direction.seen.has(path) && !found.operations.has(path),
+      (operation) =>
+        operation.seq > from &&
+        !direction.seen.has(operation.path) &&
+        !told(operation.path) &&
+        !this.#isUndoing(operation),
     );
     if (missing !== undefined) {
       const instead = insteadOf(missing.path, direction.unrecorded);
@@ -188,6 +205,11 @@ class Replay {
       return this.#at(place, instead === undefined ? [] : direction.stackOf(instead));
     }
     return this.#endDivergence(found.end, direction);
+  }
+
+  /** Of a run that was ended from outside, the undoing was begun from outside too. */
+  #isUndoing({ path }: RecordedOperation): boolean {
+    return this.#recording.end === undefined && path.split(".").includes("undo");
   }
 
   #endDivergence(found: RecordedEnd | undefined, direction: ReplayDirection): Divergence | undefined {
@@ -212,7 +234,7 @@ class Replay {
 /** What the code asked for in the same scope where it was to ask for this. */
 function insteadOf(path: string, unrecorded: readonly Operation[]): Operation | undefined {
   const scope = path.slice(0, path.lastIndexOf("."));
-  return unrecorded.find((operation) => operation.scope.path === scope);
+  return unrecorded.find((operation) => operation.scope.base === scope);
 }
 
 function at(operation: Operation): string {

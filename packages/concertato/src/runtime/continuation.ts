@@ -67,7 +67,8 @@ export function continueRun(run: LiveRun, { agent, inputText }: Continuation): v
       ...marksOf(run),
     }),
     text: inputText,
-    jump: run.firstRef,
+    // What a fork decides by stands in its journal before this.
+    jump: run.inherited > 0 ? null : run.firstRef,
   });
   root.seq = stored.seq;
   // What came and nobody took yet is for the new body.

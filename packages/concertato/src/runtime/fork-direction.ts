@@ -85,7 +85,7 @@ export class ForkDirection implements Direction {
 
   /** A fork runs today's code, except where the original is known to have taken the new path too. */
   flag(scope: Scope, owner: string, flag: string): boolean | undefined {
-    return this.#source.recording.hasFlag(scope.path, owner, flag) ? true : undefined;
+    return this.#source.recording.hasFlag(scope.base, owner, flag) ? true : undefined;
   }
 
   revisionOf({ path }: Operation): number | undefined {

@@ -110,7 +110,7 @@ export class ReplayDirection implements Direction {
 
   /** As a replay passes by: true where it is recorded. */
   flag(scope: Scope, owner: string, flag: string): boolean {
-    return this.#recording.hasFlag(scope.path, owner, flag);
+    return this.#recording.hasFlag(scope.base, owner, flag);
   }
 
   revisionOf({ path }: Operation): number | undefined {

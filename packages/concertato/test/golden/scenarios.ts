@@ -209,6 +209,17 @@ const limited = workflow({ name: "limited", uses: [spend] }, async (_input, ctx)
   return { before, own: await own.get(), shared: await shared.update((value) => `${value}!`) };
 });
 
+// --- a run that begins anew -------------------------------------------------------------------------------------------
+
+const shift = workflow({ name: "shift", uses: [look] }, async (input: unknown, ctx): Promise<unknown> => {
+  const day = Number(input);
+  const seen = [await ctx.run(look, `day ${day}`), ctx.patched(`day ${day}`)];
+  const total = await ctx.state("total", { initial: 0 }).update((value) => value + day);
+  ctx.emit("day over", day);
+  if (day < 3) return ctx.continueAs(day + 1);
+  return { seen, total, id: ctx.id(), order: await ctx.waitFor("order") };
+});
+
 // --- the list ---------------------------------------------------------------------------------------------------------
 
 export const scenarios: readonly Scenario[] = [
@@ -293,6 +304,16 @@ export const scenarios: readonly Scenario[] = [
       await app().raiseBudget(runId, "0", { usd: 1 }, { by: "ann" });
       await world.advance(90_000);
       await app().signal(runId, "later");
+      await settle();
+      return runId;
+    },
+  },
+  {
+    name: "shift",
+    agents: [shift as Agent],
+    play: async ({ app, settle }) => {
+      const { runId } = await app().start(shift, 1);
+      await app().signal(runId, "order", "early");
       await settle();
       return runId;
     },
