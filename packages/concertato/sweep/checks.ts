@@ -70,5 +70,8 @@ function checkResults(runId: string, journal: readonly Seen[], outside: Outside,
 function pathOf(journal: readonly Seen[], { entry }: Seen): string {
   if (entry.scope === 1) return `0.${entry.op}`;
   const start = journal[entry.scope - 1];
-  return start === undefined ? "?" : `${pathOf(journal, start)}.${entry.op}`;
+  if (start === undefined) return "?";
+  // A run that was begun anew addresses what follows by its generation.
+  if (start.kind === "continued") return `0~${start.meta.count ?? 1}.${entry.op}`;
+  return `${pathOf(journal, start)}.${entry.op}`;
 }

@@ -16,6 +16,10 @@ export interface Scenario {
 const flow = (cast: Cast, name: string, body: Parameters<typeof workflow>[1], uses: readonly Agent[] = []) =>
   workflow({ name, uses: [...toolsOf(cast), ...uses] }, body) as Agent<unknown, unknown>;
 
+function heard({ code, details }: AgentFailure): readonly unknown[] {
+  return [code, details["compensation"] ?? null];
+}
+
 function inVain(): never {
   throw new Error("in vain");
 }
@@ -174,6 +178,60 @@ export const scenarios: readonly Scenario[] = [
           return answers;
         },
         [clerk],
+      );
+    },
+  },
+  {
+    name: "values and keys",
+    agent: (cast) => {
+      const adder = flow(cast, "adder", async (_input, ctx) => {
+        const claim = await ctx.claim("till");
+        const till = ctx.state<number>("till", { initial: 0, shared: true });
+        await till.set((await till.get()) + 1);
+        await ctx.run(cast.pay, "in");
+        await claim.release();
+      });
+      return flow(
+        cast,
+        "shop",
+        async (_input, ctx) => {
+          const own = ctx.state<number>("own", { initial: 1 });
+          const hands = [await ctx.start(adder, 0), await ctx.start(adder, 1)];
+          for (const hand of hands) await hand.outcome();
+          await own.set((await own.get()) + 1);
+          return [await own.get(), await ctx.state<number>("till", { initial: 0, shared: true }).get()];
+        },
+        [adder],
+      );
+    },
+  },
+  {
+    name: "begun anew",
+    agent: (cast) =>
+      flow(cast, "endless", async (day, ctx) => {
+        const paid = await ctx.run(cast.pay, `day ${String(day)}`);
+        if (Number(day) < 2) return ctx.continueAs(Number(day) + 1);
+        return [paid, await ctx.waitFor("go")];
+      }),
+  },
+  {
+    name: "a budget that is used up",
+    agent: (cast) => {
+      const greedy = flow(cast, "greedy", async (_input, ctx) => {
+        for (let turn = 0; turn < 5; turn++) {
+          await ctx.run(cast.write, String(turn));
+          await ctx.compensate(cast.pay, `back ${turn}`);
+        }
+      });
+      return flow(
+        cast,
+        "thrifty",
+        async (_input, ctx) => {
+          let stop: AgentFailure | null = null;
+          await ctx.run(greedy, 0, { budget: { steps: 2 } }).catch((error: AgentFailure) => (stop = error));
+          return stop === null ? "all" : heard(stop);
+        },
+        [greedy],
       );
     },
   },
