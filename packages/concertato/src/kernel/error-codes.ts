@@ -111,6 +111,7 @@ export const errorCodes = {
   "store/exists": { retryable: false, remedy: "Name a file that does not exist yet, or remove that one." },
   "store/full": { retryable: true, remedy: "Free disk space; work resumes by itself." },
   "store/locked": { retryable: true, remedy: "Another program holds the database file; close it." },
+  "store/network-disk": { retryable: false, remedy: "Put the file on a disk of this machine." },
   "store/newer-schema": { retryable: false, remedy: "Upgrade Concertato; the file was written by a newer version." },
   "store/not-a-database": { retryable: false, remedy: "Point at a file made by Concertato, or at a new path." },
   "store/unsupported": { retryable: false, remedy: "Open the app on a file; this store cannot do that." },

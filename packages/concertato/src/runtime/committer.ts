@@ -271,7 +271,7 @@ export class Committer {
 
   #unknown(batch: Batch, error: unknown): void {
     this.#engine.world.report(error);
-    for (const { run } of batch.shares) this.#engine.ownership.unknown(run);
+    for (const { run } of batch.shares) this.#engine.ownership.unknown(run, error);
     for (const one of batch.loose) one.failed(error);
   }
 }

@@ -59,7 +59,7 @@ export function leaveWhenDone(engine: Engine, run: LiveRun): void {
     },
     (error: unknown) => {
       engine.world.report(error);
-      engine.ownership.unknown(run);
+      engine.ownership.unknown(run, error);
     },
   );
 }

@@ -44,6 +44,10 @@ const claimPage = 64;
 /** How long a store that did not answer is left alone, in ms. */
 const retryMs = 100;
 
+/** How long runs rest that found the disk full: doubled as long as it stays so, in ms. */
+const shortestFullWaitMs = 250;
+const longestFullWaitMs = 10_000;
+
 export class Ownership {
   readonly #engine: Engine;
   readonly #options: OwnershipOptions;
@@ -67,6 +71,9 @@ export class Ownership {
   #backlog = false;
   /** Runs whose last commit is unknown; read again at the next sweep. */
   readonly #unknown = new Set<number>();
+  /** Before this moment of the monotonic clock, runs that found the disk full are not taken up again. */
+  #roomAt = 0;
+  #fullWaitMs = 0;
   /** Runs that are being given back: they take no place any more. */
   readonly #departing = new Set<LiveRun>();
   /** How many agents the store was told of. */
@@ -424,16 +431,28 @@ export class Ownership {
   }
 
   /** Nobody knows whether the append was committed: forget everything and read again. */
-  unknown(run: LiveRun): void {
+  unknown(run: LiveRun, error: unknown): void {
     this.#engine.drop(run);
     this.#unknown.add(run.key);
+    if (ConcertatoError.is(error, "store/full")) return this.#waitForRoom();
     this.#retry ??= this.#engine.world.timer(retryMs, () => {
       this.#retry = null;
       this.sweepSoon();
     });
   }
 
+  /** While the disk is full, taking runs up again would do their reads over and over, model calls included, for nothing. */
+  #waitForRoom(): void {
+    const now = this.#engine.world.clock.monotonic();
+    if (now < this.#roomAt) return;
+    const isFirst = now > this.#roomAt + 2 * this.#fullWaitMs;
+    this.#fullWaitMs = isFirst ? shortestFullWaitMs : Math.min(longestFullWaitMs, 2 * this.#fullWaitMs);
+    this.#roomAt = now + this.#fullWaitMs;
+    this.#engine.world.timer(this.#fullWaitMs, () => this.sweepSoon());
+  }
+
   async #reread(): Promise<void> {
+    if (this.#engine.world.clock.monotonic() < this.#roomAt) return;
     for (const key of [...this.#unknown]) {
       const row = await this.#engine.store.runByKey(key);
       this.#unknown.delete(key);

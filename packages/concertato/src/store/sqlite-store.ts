@@ -29,6 +29,7 @@ import type {
   Store,
 } from "../journal/store.ts";
 import { retryWhileBusy } from "./busy-retry.ts";
+import { assertLocalDisk, type FileSystemType } from "./file-system.ts";
 import { type DataSync, FullSync } from "./full-sync.ts";
 import { AgentTable } from "./sqlite-agents.ts";
 import { backupFile } from "./sqlite-backup.ts";
@@ -54,12 +55,14 @@ export interface SqliteStoreOptions {
   readonly openTimeoutMs?: number;
   /** Replaces `fs.fdatasync`, for tests of a failing disk. */
   readonly dataSync?: DataSync;
+  /** Replaces `fs.statfs`, for tests of file systems that are not here. */
+  readonly fileSystem?: FileSystemType;
 }
 
 /**
  * Opens the store, making the file when it is absent.
  * @throws ConcertatoError `store/newer-schema`, `store/not-a-database`, `store/locked`, `store/unavailable`,
- *   `store/upgrade-blocked`
+ *   `store/upgrade-blocked`, `store/network-disk`
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const store = new SqliteStore(options);
@@ -120,6 +123,7 @@ class SqliteStore implements Store {
 
   async #openSession(): Promise<Session> {
     const { path } = this.#options;
+    assertLocalDisk(path, this.#options.report, this.#options.fileSystem);
     try {
       const patienceMs = this.#options.openTimeoutMs ?? openTimeoutMs;
       const db = await retryWhileBusy(() => openConnection(path), patienceMs, isInUse);
