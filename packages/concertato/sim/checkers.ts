@@ -18,6 +18,7 @@ export interface Conditions {
   /** A process was put out while it lived: what it had begun outside may take place twice. */
   readonly zombies: boolean;
   readonly clockJumps: boolean;
+  readonly powerCuts: boolean;
 }
 
 export interface Seen {
@@ -104,6 +105,10 @@ export class Checkers {
     const originals = rows.filter(({ id }) => !journals.get(id)?.some(({ kind }) => kind === "forked"));
     const own = new Map(originals.map(({ id }) => [id, journals.get(id) ?? []]));
     this.#checkTold(originals, own);
+    this.#checkCounted(originals, own);
+    // A power cut takes grants back that were not synced, and a process that was put out may come late.
+    if (!this.#conditions.zombies && !this.#conditions.powerCuts)
+      for (const what of effects.crowded) this.violate("two-holders", what);
     new UndoCheck(originals, own, effects.undone, (entry, runId) => this.#textOf(entry, runId)).check((rule, what) =>
       this.violate(rule, what),
     );
@@ -202,6 +207,19 @@ export class Checkers {
         for (const when of ["before", "after"])
           if (!told.has(`${mark} ${when}`)) this.violate("not-told", `run ${row.id}: ${mark} ${when}`);
     }
+  }
+
+  /** No update of a counter is lost: no two got the same number. */
+  #checkCounted(rows: readonly RunRow[], journals: ReadonlyMap<string, readonly Seen[]>): void {
+    const seen = new Map<string, string>();
+    for (const row of rows)
+      for (const { entry, kind } of journals.get(row.id) ?? []) {
+        if (kind !== "emitted" || entry.name !== "counted") continue;
+        const what = `${row.tenant} ${String(decodeJson(this.#textOf(entry, row.id)))}`;
+        const place = `${row.id} seq ${entry.seq}`;
+        if (seen.has(what)) this.violate("update-lost", `${what}: at ${seen.get(what)} and at ${place}`);
+        seen.set(what, place);
+      }
   }
 
   /** Acknowledged starts exist; one run per key. */

@@ -59,7 +59,10 @@ export class Disk {
       this.#readAt = this.schedule.count;
       this.#reads = 0;
     }
-    if (++this.#reads > mostReads) throw new Error(`${mostReads} reads in one event at ${this.schedule.now}.`);
+    if (++this.#reads <= mostReads) return;
+    const reason = `${mostReads} reads in one event at ${this.schedule.now}.`;
+    this.schedule.end(reason);
+    throw new Error(reason);
   }
 
   /** An operation takes effect. */

@@ -17,6 +17,10 @@ export class Effects {
   readonly byKey = new Map<string, EffectRecord>();
   /** What was taken back, by mark, in order of the first time; with the keys it was done under. */
   readonly undone = new Map<string, Set<string>>();
+  /** Who came under a key and has not gone: tokens in the order they came. */
+  readonly inside = new Map<string, number[]>();
+  /** Two under one key, or one that came with an older token than was seen before. */
+  readonly crowded: string[] = [];
 }
 
 /** One process's way to the outside. */
@@ -86,6 +90,23 @@ export class Ledger {
       this.#effects.undone.set(mark, keys.add(attempt.idempotencyKey));
     }
     return ended;
+  }
+
+  /** Comes under a key: with the newest token there is. */
+  async enter(key: string, token: number): Promise<void> {
+    const seen = this.#effects.inside.get(key) ?? [];
+    const newest = Math.max(0, ...seen);
+    if (token < newest) this.#effects.crowded.push(`${key}: token ${token} came after ${newest}`);
+    this.#effects.inside.set(key, [...seen.filter((other) => other !== token), token]);
+    await this.#take();
+  }
+
+  /** Goes: nobody has come since with another token. */
+  async leave(key: string, token: number): Promise<void> {
+    const last = this.#effects.inside.get(key)?.at(-1);
+    if (last !== undefined && last > token)
+      this.#effects.crowded.push(`${key}: token ${last} came before ${token} had gone`);
+    await this.#take();
   }
 
   async probe(attempt: AttemptContext): Promise<{ kind: "happened"; output: number } | { kind: "did-not-happen" }> {

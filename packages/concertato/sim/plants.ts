@@ -394,11 +394,6 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
-    name: "reaped-every-round",
-    rule: "a process that was put out and lives does not take and lose the same run without a pause",
-    edits: [{ file: "runtime/ownership.ts", find: "        reaps = false;\n", replace: "" }],
-  },
-  {
     name: "cancelled-fork-undoes",
     rule: "a cancelled fork does not undo what its original has done",
     edits: [

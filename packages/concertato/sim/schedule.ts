@@ -34,6 +34,7 @@ export class Schedule {
   #heap: Event[] = [];
   #drains = 0;
   #touched = false;
+  #ended: string | null = null;
 
   constructor(random: Random) {
     this.random = random;
@@ -48,8 +49,14 @@ export class Schedule {
     };
   }
 
+  /** Nothing happens any more: the next step throws the reason. */
+  end(reason: string): void {
+    this.#ended = reason;
+  }
+
   /** Runs the next event and all that follows from it without time passing. False when there is none. */
   async step(): Promise<boolean> {
+    if (this.#ended !== null) throw new Error(this.#ended);
     const event = this.#pop();
     if (event === undefined) return false;
     if (event.run === null || (event.process !== null && !event.process.alive)) return true;

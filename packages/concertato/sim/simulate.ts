@@ -93,7 +93,11 @@ class Simulation {
       slow: random.pick([0, 2, 20]),
     };
     this.#disk = new Disk(this.#schedule, faults, random.chance(0.3) ? "full" : "normal");
-    this.#checkers = new Checkers(this.#schedule, this.#disk, { zombies: this.#zombies, clockJumps: this.#jumps });
+    this.#checkers = new Checkers(this.#schedule, this.#disk, {
+      zombies: this.#zombies,
+      clockJumps: this.#jumps,
+      powerCuts: this.#powerCuts,
+    });
     const setup = {
       schedule: this.#schedule,
       disk: this.#disk,
@@ -289,6 +293,8 @@ class Simulation {
 
   #quiet(): boolean {
     if (this.#schedule.count % 16 !== 0) return false;
+    // A fork that was asked for at the end of the storm may still be on its way.
+    if (this.#generation > 5 && this.#schedule.now < stormMs + 500) return false;
     if (this.#client.starts.some((start) => start.acknowledged === null)) return false;
     return this.#disk.truth.runs({ status: ["queued", "running", "waiting"], limit: 1 }).length === 0;
   }

@@ -8,6 +8,7 @@ import { any, failing, join, settle } from "./words/joins.ts";
 import { all, attempts, contest, hops, loop, map, race, scope, sequence, start } from "./words/structure.ts";
 import { mailbox, post } from "./words/mail.ts";
 import { journey, legs, trip } from "./words/saga.ts";
+import { count, hold } from "./words/shared.ts";
 import { patched, tell } from "./words/told.ts";
 import { ask, sleep, until, wait, within } from "./words/waits.ts";
 import type { Program, Word } from "./words/word.ts";
@@ -19,6 +20,7 @@ export const words: Readonly<Record<string, Word<Program>>> = {
   ...{ sequence, scope, start, map, attempts, hops, loop, all, race, contest },
   ...{ any, failing, settle, join },
   ...{ tell, patched, legs, trip, journey, mailbox, post },
+  ...{ hold, count },
 };
 
 /** Names are drawn evenly; one that stands twice is drawn twice as often. */
@@ -52,7 +54,12 @@ const fifth: Vocabulary = {
   trees: [...fourth.trees, "trip", "trip", "journey", "post", "post"],
 };
 
-const generations: readonly Vocabulary[] = [first, second, third, fourth, fifth];
+const sixth: Vocabulary = {
+  leaves: [...fifth.leaves, "count", "count"],
+  trees: [...fifth.trees, "hold", "hold"],
+};
+
+const generations: readonly Vocabulary[] = [first, second, third, fourth, fifth, sixth];
 
 /** The generation of programs and plans that new seeds are made with. */
 export const presentGeneration: number = generations.length;

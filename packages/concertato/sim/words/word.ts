@@ -56,8 +56,8 @@ export function same(what: string, output: unknown, wanted: unknown): string | n
   return JSON.stringify(output) === JSON.stringify(wanted) ? null : `${what} gave ${shown(output)}`;
 }
 
-/** An effect was refused; somebody cancelled a run, or it ended before a letter came. */
-const expected = new Set(["agent/failed", "run/cancelled", "run/already-finished", "run/not-found"]);
+/** An effect was refused; somebody cancelled a run, or it ended before a letter came; runs would wait in a circle. */
+const expected = new Set(["agent/failed", "run/cancelled", "run/already-finished", "run/not-found", "claim/deadlock"]);
 
 /** A failed effect is an outcome here, so that trees go on. */
 export async function attempt(work: () => Promise<unknown>): Promise<unknown> {
