@@ -20,7 +20,9 @@ export class Effects {
   /** Who came under a key and has not gone: tokens in the order they came. */
   readonly inside = new Map<string, number[]>();
   /** Two under one key, or one that came with an older token than was seen before. */
-  readonly crowded: string[] = [];
+  readonly crowded: { readonly runId: string; readonly what: string }[] = [];
+  /** Keys belong to tenants. */
+  tenantOf: (runId: string) => string = () => "";
 }
 
 /** One process's way to the outside. */
@@ -93,19 +95,21 @@ export class Ledger {
   }
 
   /** Comes under a key: with the newest token there is. */
-  async enter(key: string, token: number): Promise<void> {
-    const seen = this.#effects.inside.get(key) ?? [];
+  async enter(key: string, token: number, { runId }: AttemptContext): Promise<void> {
+    const place = `${this.#effects.tenantOf(runId)} ${key}`;
+    const seen = this.#effects.inside.get(place) ?? [];
     const newest = Math.max(0, ...seen);
-    if (token < newest) this.#effects.crowded.push(`${key}: token ${token} came after ${newest}`);
-    this.#effects.inside.set(key, [...seen.filter((other) => other !== token), token]);
+    if (token < newest) this.#effects.crowded.push({ runId, what: `${place}: token ${token} came after ${newest}` });
+    this.#effects.inside.set(place, [...seen.filter((other) => other !== token), token]);
     await this.#take();
   }
 
   /** Goes: nobody has come since with another token. */
-  async leave(key: string, token: number): Promise<void> {
-    const last = this.#effects.inside.get(key)?.at(-1);
+  async leave(key: string, token: number, { runId }: AttemptContext): Promise<void> {
+    const place = `${this.#effects.tenantOf(runId)} ${key}`;
+    const last = this.#effects.inside.get(place)?.at(-1);
     if (last !== undefined && last > token)
-      this.#effects.crowded.push(`${key}: token ${last} came before ${token} had gone`);
+      this.#effects.crowded.push({ runId, what: `${place}: token ${last} came before ${token} had gone` });
     await this.#take();
   }
 

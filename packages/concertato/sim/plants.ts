@@ -415,4 +415,38 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: "two-holders",
+    rule: "one run at a time holds a key",
+    edits: [
+      {
+        file: "store/memory-holds.ts",
+        find: "    const first = this.#queues.get(place)?.[0];\n    if (first === undefined || first.granted) return;",
+        replace:
+          "    const first = this.#queues.get(place)?.find((one, index) => index < 2 && !one.granted);\n    if (first === undefined) return;",
+      },
+    ],
+  },
+  {
+    name: "claim-outlives-run",
+    rule: "a key is freed by any end of the run that holds it",
+    edits: [
+      {
+        file: "store/memory-holds.ts",
+        find: "    for (const hold of [...(this.#byRun.get(run) ?? [])]) this.#remove(hold, now);",
+        replace: "    void [run, now];",
+      },
+    ],
+  },
+  {
+    name: "update-lost",
+    rule: "no update of shared state is lost",
+    edits: [
+      {
+        file: "store/memory-store.ts",
+        find: "      return expected === null || expected === version;",
+        replace: "      return true;",
+      },
+    ],
+  },
 ];

@@ -98,6 +98,7 @@ class Simulation {
       clockJumps: this.#jumps,
       powerCuts: this.#powerCuts,
     });
+    this.#effects.tenantOf = (runId) => this.#disk.truth.run(runId)?.tenant ?? "";
     const setup = {
       schedule: this.#schedule,
       disk: this.#disk,

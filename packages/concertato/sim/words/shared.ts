@@ -13,9 +13,9 @@ export const hold: Word<Hold> = {
     attempt(async () => {
       const claim = await ctx.claim(key);
       const { token } = claim;
-      await ctx.step("enter", () => ledger.enter(key, token), { effect: "read" });
+      await ctx.step("enter", (attempted) => ledger.enter(key, token, attempted), { effect: "read" });
       const output = await act(of, ctx);
-      await ctx.step("leave", () => ledger.leave(key, token), { effect: "read" });
+      await ctx.step("leave", (attempted) => ledger.leave(key, token, attempted), { effect: "read" });
       await claim.release();
       return { held: key, output };
     }),
