@@ -6,9 +6,9 @@ import type { CommandContext } from "./cli.ts";
 /** How many runs are looked through for one whose id was shortened. */
 const searched = 1000;
 
-/** What somebody outside can end: a person's answer, a signal, or word about an effect in doubt. */
+/** What somebody outside can end: a person's answer, a signal, word about an effect in doubt, a budget that is used up. */
 export interface OpenWait {
-  readonly kind: "answer" | "signal" | "in-doubt";
+  readonly kind: "answer" | "signal" | "in-doubt" | "budget";
   readonly runId: string;
   readonly waitId: string;
   readonly name: string;
@@ -36,7 +36,15 @@ export async function findRun({ app, command }: CommandContext, typed: string): 
 
 /** Everything in a run's tree that waits for somebody outside, also while other parts of the run are at work. */
 export function openWaits(runId: string, { children, ...node }: TreeNode): readonly OpenWait[] {
-  const inner = children.flatMap((child) => openWaits(runId, child));
+  const below = children.flatMap((child) => openWaits(runId, child));
+  const asked = node.budget?.asked;
+  const inner: readonly OpenWait[] =
+    asked === undefined || node.endedAt !== undefined
+      ? below
+      : [
+          { kind: "budget", runId, waitId: asked.waitId, name: "budget", since: asked.since, request: asked.report },
+          ...below,
+        ];
   const kind = node.wait === undefined ? undefined : kindOf(node);
   if (node.wait === undefined || kind === undefined) return inner;
   return [

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
-import { type Agent, human, open, tool, workflow } from "concertato";
+import { type Agent, human, open, type StartOptions, tool, workflow } from "concertato";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { runCli } from "../src/cli.ts";
@@ -84,6 +84,15 @@ const costly = workflow({ name: "costly", version: 1, input: z.object({}) }, asy
   await ctx.step("unpriced", (attempt) => attempt.usage({ inputTokens: 20 }), { effect: "read" });
 });
 
+/** Costs three cents and asks for the third. */
+const capped = workflow({ name: "capped", version: 1, input: z.object({}) }, async (_input, ctx) => {
+  for (let n = 0; n < 3; n++)
+    await ctx.step("cent", (attempt) => attempt.usage({ cost: { amount: 0.01, currency: "USD" } }), {
+      effect: "read",
+      reserve: { usd: 0.01 },
+    });
+});
+
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "cli-"));
@@ -124,10 +133,11 @@ async function left<Input>(
   agent: Agent<Input>,
   input: NoInfer<Input>,
   path = join(".concertato", "app", "app.db"),
+  options: StartOptions = {},
 ): Promise<string> {
   mkdirSync(join(folder, path, ".."), { recursive: true });
   await using app = await open(join(folder, path), { agents: [agent as Agent] });
-  const job = await app.start(agent, input);
+  const job = await app.start(agent, input, options);
   await app.settle();
   return job.runId;
 }
@@ -292,6 +302,17 @@ test("show tells what was used, of each step and in all, and what nobody knows",
   expect(out).toContain("320 tokens, $0.0125, + unknown cost of 1");
   expect(out).toContain("300 tokens, $0.0125");
   expect(out).toContain("20 tokens, unknown cost of 1");
+});
+
+test("show tells what a run may use, and a budget that is used up is raised with approve", async () => {
+  const runId = await left(capped, {}, undefined, { budget: { usd: 0.02 }, onExhausted: "ask" });
+  const { out } = await cli("show", runId);
+  expect(out).toContain("of at most $0.02  used up: a person is asked");
+  expect(out).toContain(`concertato approve ${runId}`);
+  expect((await cli("ls")).out).toContain("budget");
+  expect(await cli("approve", runId, "--by", "ada")).toMatchObject({ code: 0 });
+  expect(await goOn(capped, runId)).toBe("completed");
+  expect((await cli("show", runId)).out).toContain("of at most $0.04");
 });
 
 test("show tells where and why a run failed", async () => {

@@ -42,6 +42,10 @@ function printWait({ display, now, command }: CommandContext, wait: OpenWait, se
   const how = {
     answer: { what: "is asked", command: `approve ${runId}${several ? ` ${waitId}` : ""}` },
     signal: { what: "is waited for", command: `answer ${runId} ${waitId} JSON` },
+    budget: {
+      what: "is used up; approving gives as much again",
+      command: `approve ${runId}${several ? ` ${waitId}` : ""}`,
+    },
     "in-doubt": {
       what: "may have happened or not; look, then say so",
       command: `answer ${runId} ${waitId} '{"happened":false}'`,

@@ -4,7 +4,7 @@
  */
 import type { TreeNode } from "concertato";
 import type { Display } from "./display.ts";
-import { durationWords, markOf, toneOf, usageWords, valueWords } from "./words.ts";
+import { budgetWords, durationWords, markOf, toneOf, usageWords, valueWords } from "./words.ts";
 
 export function printTree(display: Display, root: TreeNode, full: boolean): void {
   printNode(display, root, { first: "", rest: "" }, full);
@@ -45,12 +45,23 @@ function titleOf({ name, verb }: TreeNode): string {
 }
 
 /** Path, effect, attempts, time and use, as far as they say something. */
-function factsOf({ path, effect, attempts, startedAt, endedAt, usage }: TreeNode): string {
+function factsOf({ path, effect, attempts, startedAt, endedAt, usage, budget }: TreeNode): string {
   const ms = startedAt === undefined || endedAt === undefined ? 0 : endedAt - startedAt;
   const took = ms < 1 ? [] : [durationWords(ms)];
   const used = usage === undefined ? [] : [usageWords(usage)];
   const tries = attempts > 1 ? [`${attempts} attempts`] : [];
-  return [path, ...(effect === undefined ? [] : [effect]), ...tries, ...took, ...used].join("  ");
+  return [path, ...(effect === undefined ? [] : [effect]), ...tries, ...took, ...used, ...limitsOf(budget)].join("  ");
+}
+
+/** What it may use, and whether its deadline is at risk or a person is asked. */
+function limitsOf(budget: TreeNode["budget"]): readonly string[] {
+  if (budget === undefined) return [];
+  const words = budgetWords(budget.limits);
+  return [
+    ...(words === "" ? [] : [`of at most ${words}`]),
+    ...(budget.asked === undefined ? [] : ["used up: a person is asked"]),
+    ...(budget.atRisk === undefined ? [] : ["at risk"]),
+  ];
 }
 
 /** Input and output side by side; a node with children shows its output only, they show the rest. */

@@ -1,5 +1,5 @@
 /** Small facts as people say them: statuses with their marks, ages, durations, values on one line. Pure. */
-import type { Usage } from "concertato";
+import type { Limits, Usage } from "concertato";
 import type { Display, Marks, Tone } from "./display.ts";
 
 const looks: Readonly<Record<string, { readonly tone: Tone; readonly mark: keyof Marks }>> = {
@@ -54,6 +54,17 @@ export function usageWords({ inputTokens = 0, outputTokens = 0, cost, unpriced, 
     ...(cost === undefined ? [] : [moneyWords(cost)]),
     ...(unpriced === undefined ? [] : [`${cost === undefined ? "" : "+ "}unknown cost of ${unpriced}`]),
     ...(steps === undefined ? [] : [`${steps} ${steps === 1 ? "step" : "steps"}`]),
+  ].join(", ");
+}
+
+/** "$1, 500 tokens": what something may use. */
+export function budgetWords({ usd, tokens, turns, steps, deadline }: Limits): string {
+  return [
+    ...(usd === undefined ? [] : [moneyWords({ amount: usd, currency: "USD" })]),
+    ...(tokens === undefined ? [] : [`${tokens} tokens`]),
+    ...(turns === undefined ? [] : [`${turns} turns`]),
+    ...(steps === undefined ? [] : [`${steps} steps`]),
+    ...(deadline === undefined ? [] : [`until ${new Date(deadline).toISOString()}`]),
   ].join(", ");
 }
 

@@ -167,8 +167,8 @@ export interface EntryMeta {
   readonly causes?: readonly string[];
   readonly effect?: Effect;
   /**
-   * On an entry of outside work: what its attempts used since its entry before. On one that ends a scope, a map or a run, and on
-   * `loop-advanced`: the sum of all inside.
+   * On an entry of outside work: what its attempts used since its entry before. On one that ends a scope, a map or a run: the
+   * sum of all inside. On `loop-advanced`: the sum of its scope up to there.
    */
   readonly usage?: Usage;
   /** Size of the payload before sealing, in characters; absent when the body is small and in clear. */

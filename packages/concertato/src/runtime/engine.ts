@@ -39,6 +39,7 @@ import { progressed, stopOfLoop, unlimitedLoop } from "./loop-progress.ts";
 import type { NoSlice } from "./slice.ts";
 import { awaitSlice, resumeWaiting, takeTurn } from "./spending.ts";
 import { watchDeadline } from "./run-deadline.ts";
+import { foreseeRisk } from "./usual-time.ts";
 import { carryFlags } from "./patch-flags.ts";
 import { Ownership } from "./ownership.ts";
 import { resumeEngineWork } from "./recovery.ts";
@@ -576,6 +577,7 @@ export class Engine {
     run.firstRef = headRef;
     this.runs.set(run.key, run);
     if (limits !== null) watchDeadline(this, limitScope(run.root, limits));
+    if (limits?.deadline !== undefined) foreseeRisk(this, run);
     this.enqueue(run.root);
     return run;
   }

@@ -51,9 +51,13 @@ export function accountFor(operation: Operation): Account {
   return run.ledger?.own.get(operation) ?? accountOf(run, innermost(operation));
 }
 
-/** The account inside an operation: of the scope, map or loop that it is. */
-function accountInside({ child, map, loop }: Operation): Account | null {
-  return (child?.container ?? map?.container ?? loop?.container)?.account ?? null;
+/**
+ * The account whose sum an operation's entry tells: of the scope or map that it is. The turn of a loop tells the sum of its
+ * whole scope, so that it does not matter whether a replay knew the loop when it read the first turn.
+ */
+function accountInside({ scope, child, map, verb }: Operation): Account | null {
+  if (verb === "loop") return scope.operation === null ? ledgerOf(scope.run).root : (scope.container?.account ?? null);
+  return (child?.container ?? map?.container)?.account ?? null;
 }
 
 /** Limits a scope and all inside it; the run's own body limits the run. */
@@ -147,9 +151,10 @@ export function noteLent(operation: Operation, lent: Usage): void {
   accountAround(operation).lend(Spent.of(lent).beyond(inside?.lent ?? undefined));
 }
 
-/** Where what ends with an entry of the operation counts. A loop goes on after it told its sum. */
+/** Where what an entry of the operation tells counts. */
 function accountAround(operation: Operation): Account {
-  return operation.loop === null ? accountFor(operation) : accountOf(operation.scope.run, operation.loop.container);
+  const { scope, verb } = operation;
+  return verb === "loop" ? accountOf(scope.run, scope.container) : accountFor(operation);
 }
 
 /** A recorded usage of a loaded operation. What its inside was read to have used is counted already. */

@@ -14,6 +14,7 @@ import type { RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
 import { mayPark } from "./committer.ts";
 import { earliestLook } from "./run-deadline.ts";
+import { foreseeRisk } from "./usual-time.ts";
 import { usageOf } from "./ledger.ts";
 import { settlementOf } from "./slice.ts";
 import { endOfCancelled, loadCancelled, readCancelOrder, undoCancelled } from "./cancelled-run.ts";
@@ -299,6 +300,8 @@ export class Ownership {
       if (fork !== undefined) directFork(run, fork);
       this.#engine.runs.set(run.key, run);
       resumeRun(this.#engine, run, row.parked);
+      // Started by a process that runs nothing: it begins here.
+      if (row.seq === 1) foreseeRisk(this.#engine, run);
       this.#begin(run);
     } catch (error) {
       if (isAway(error)) {

@@ -92,9 +92,7 @@ function sumUsage(node: Draft): Spent {
   const spent = new Spent();
   for (const child of node.children) {
     const inside = sumUsage(child);
-    // What a loop's turns call lies beside the loop, under the same scope: of its sum only the turns are its own.
-    if (child.verb === "loop") spent.turns += inside.turns;
-    else spent.add(inside);
+    spent.add(inside);
   }
   const total = node.summed === true ? (node.own ?? spent) : spent;
   if (node.summed !== true && node.own !== undefined) spent.add(node.own);
@@ -105,20 +103,21 @@ function sumUsage(node: Draft): Spent {
   return total;
 }
 
-/** Notes what an entry tells: of an attempt it adds up, of a stretch it is the sum so far. */
+/** Notes what an entry tells: of an attempt it adds up, of a stretch it is the sum. */
 function noteUsage(node: Draft, { kind, meta }: Entry): void {
   if (meta.usage === undefined) return;
   const told = Spent.of(meta.usage);
-  const isSum =
-    kind === "run-ended" ||
-    kind === "scope-ended" ||
-    kind === "loop-advanced" ||
-    node.verb === "map" ||
-    node.verb === "loop" ||
-    node.children.length > 0;
+  const isSum = kind === "run-ended" || kind === "scope-ended" || node.verb === "map" || node.children.length > 0;
   if (isSum || node.own === undefined) node.own = told;
   else node.own.add(told);
   node.summed ||= isSum;
+}
+
+/** A turn of a loop, where turns are counted. */
+function noteTurn(scope: Draft, { meta }: Entry): void {
+  if (meta.usage?.turns === undefined) return;
+  scope.own ??= new Spent();
+  scope.own.turns++;
 }
 
 function nameOf(agent: string): string {
@@ -158,7 +157,8 @@ function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft
     return foldBudget(entry, scope, nodes);
   if (scope === undefined || entry.op === "") return;
   const node = nodeAt(entry, scope, nodes);
-  noteUsage(node, entry);
+  if (kind === "loop-advanced") noteTurn(scope, entry);
+  else noteUsage(node, entry);
   switch (kind) {
     case "scope-started":
       scopes.set(entry.seq, node);

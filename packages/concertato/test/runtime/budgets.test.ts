@@ -531,6 +531,25 @@ describe("deadlines", () => {
     },
   );
 
+  test("are told to be at risk from the start when earlier runs usually took longer", async () => {
+    const lab = new Lab(0);
+    const slow = workflow({ name: "slow" }, (_input, ctx) => ctx.sleep(500));
+    const { life } = await lab.begin(slow, 0);
+    for (let n = 0; n < 2; n++) await life.app.start(slow, 0);
+    await lab.world.advance(600);
+    const relaxed = await life.app.start(slow, 0, { deadline: 2_000 });
+    const hurried = await life.app.start(slow, 0, { deadline: 450 });
+    await lab.world.settle();
+    expect((await life.app.find(relaxed.runId))?.atRisk).toBeUndefined();
+    expect((await life.app.find(hurried.runId))?.atRisk).toHaveLength(1);
+    expect(lab.journal(hurried.runId).find(({ kind }) => kind === "at-risk")?.body).toMatchObject({
+      reason: "history",
+      usualMs: 500,
+    });
+    await lab.world.advance(600);
+    expect(lab.kinds(hurried.runId).filter((kind) => kind === "at-risk")).toHaveLength(1);
+  });
+
   test("abort what is under way", async () => {
     const lab = new Lab(0);
     const aborted = gate<string>();

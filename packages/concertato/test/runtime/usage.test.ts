@@ -69,7 +69,7 @@ describe("usage", () => {
     expect(find(tree, "0.1")?.usage).toEqual(total(6));
     expect(find(tree, "0.1/2")?.usage).toEqual(total(2));
     expect(find(tree, "0.2")?.usage).toEqual(total(2));
-    expect(find(tree, "0.3")?.usage).toEqual(total(6));
+    expect(find(tree, "0.3/1/0")?.usage).toEqual(total(2));
     const ended = lab.journal(job.runId).at(-1);
     expect(ended?.meta.usage).toEqual(total(calls));
   });
