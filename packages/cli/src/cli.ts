@@ -135,7 +135,10 @@ function addSteering(program: Command, inApp: InApp): void {
     .argument("<run>", "the run's id, or its beginning")
     .description("cancel a run")
     .option("--reason <text>", "why, kept with the run")
-    .action((run: string, options: { reason?: string }) => inApp((context) => cancelRun(context, run, options.reason)));
+    .option("--now", "end it at once: what it has done is not undone")
+    .action((run: string, options: { reason?: string; now?: true }) =>
+      inApp((context) => cancelRun(context, run, options)),
+    );
 }
 
 function addUpkeep(program: Command, inApp: InApp, directory: string): void {

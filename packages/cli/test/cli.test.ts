@@ -40,6 +40,11 @@ const twoSigns = workflow(
     return 2;
   },
 );
+const booked = workflow({ name: "booked", input: z.object({}), uses: [add, boss, clerk] }, async (_input, ctx) => {
+  await ctx.compensate(clerk, { cancel: "the hotel" });
+  await ctx.compensate(add, { a: 1, b: 1 });
+  await ctx.run(boss, {});
+});
 const delivery = workflow({ name: "delivery", version: 1, input: z.object({}), output: z.string() }, (_input, ctx) =>
   ctx.waitFor("parcel", z.string()),
 );
@@ -285,6 +290,16 @@ test("cancel ends a waiting run, and a second cancel says that it ended", async 
   expect(await goOn(order, runId)).toBe("cancelled");
   expect(await cli("cancel", runId)).toMatchObject({ code: 3 });
   expect(await cli("approve", runId)).toMatchObject({ code: 3, error: expect.stringContaining("waits for no answer") });
+});
+
+test("a cancelled run that undoes says how far it is; cancel --now ends it where it is", async () => {
+  const runId = await left(booked, {});
+  expect(await cli("cancel", runId)).toMatchObject({ code: 0 });
+  expect(await goOn(booked, runId)).toBe("waiting");
+  expect((await cli("ls")).out).toContain("cancelling: undoing 1 of 2 (clerk)");
+  expect(await cli("cancel", runId, "--now")).toMatchObject({ code: 0, out: expect.stringContaining("at once") });
+  expect(await goOn(booked, runId)).toBe("cancelled");
+  expect((await cli("ls")).out).toContain("run/cancelled, undone 1 of 2");
 });
 
 test("show draws the tree with effect, address and values, whole with --full", async () => {

@@ -72,8 +72,14 @@ function printTable({ display, now }: CommandContext, runs: readonly RunSummary[
 }
 
 function reasonOf(run: RunSummary, { paint }: CommandContext["display"]): string {
-  if (run.failure !== undefined) return paint("bad", run.failure);
-  return paint("wait", run.waiting.map(({ name }) => name).join(", "));
+  const { undoing, undone } = run;
+  // What could not be undone is somebody's work.
+  const left = undone === undefined || undone.done === undone.of ? "" : `, undone ${undone.done} of ${undone.of}`;
+  if (run.failure !== undefined) return paint("bad", `${run.failure}${left}`);
+  const waits = run.waiting.map(({ name }) => name).join(", ");
+  if (undoing === undefined) return paint("wait", waits);
+  const ending = undoing.status === "cancelled" ? "cancelling" : "failing";
+  return paint("wait", `${ending}: undoing ${undoing.done} of ${undoing.of}${waits === "" ? "" : ` (${waits})`}`);
 }
 
 /** Every line of the table's frame away; columns are kept apart by their padding. */
