@@ -24,7 +24,7 @@ export function releaseUnder(scope: Scope, prefix: string): void {
 }
 
 /** Frees one claim of the scope, by the key of its operation. */
-export function releaseKey(scope: Scope, key: string): void {
+function releaseKey(scope: Scope, key: string): void {
   const path = scope.held?.get(key);
   if (path === undefined) return;
   scope.held?.delete(key);
