@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Agent, type AgentFailure, done, next, workflow } from "../../src/index.ts";
+import type { Change, Store } from "../../src/journal/store.ts";
 import { onBothStores, type Process } from "./both-stores.ts";
 import { failure, Lab } from "./lab.ts";
 
@@ -222,6 +223,59 @@ describe("sends of one run", () => {
     await lab.world.settle();
     expect(await job.result()).toBe(4);
     expect(await receiver.job.result()).toEqual([0, 1, 2, 3]);
+  });
+
+  test("wait for each other where there is room for one only", async () => {
+    const eager = workflow({ name: "eager", input: z.string() }, async (to, ctx) => {
+      const sent = [0, 1, 2, 3].map((n) => ctx.send(to, "in", n, { limit: 1 }));
+      return (await Promise.all(sent)).length;
+    });
+    const late = workflow({ name: "late", uses: [collector] }, async (_input, ctx) => {
+      await ctx.waitFor("go");
+      return ctx.run(collector, 4);
+    });
+    const lab = new Lab();
+    const receiver = await lab.begin(late, undefined);
+    receiver.life.engine.register(eager as Agent);
+    const job = await lab.app.start(eager, receiver.job.runId);
+    await lab.world.settle();
+    expect(await lab.waits(job.runId)).toHaveLength(1);
+    await lab.app.signal(receiver.job.runId, "go");
+    await lab.world.settle();
+    expect(await job.result()).toBe(4);
+    expect(await receiver.job.result()).toEqual([0, 1, 2, 3]);
+  });
+
+  test("a letter that was taken before its sender died is not delivered again", async () => {
+    const twice = workflow({ name: "twice", input: z.string() }, async (to, ctx) => {
+      await ctx.send(to, "in", "first");
+      await ctx.send(to, "in", "second");
+    });
+    const lab = new Lab();
+    const receiver = await lab.begin(collector, 2);
+    receiver.life.crash();
+    let dieWith = (): void => undefined;
+    // The process ends when the letter is in the store, before it is told so.
+    const store = new Proxy<Store>(lab.store, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (key !== "commit") return typeof value === "function" ? value.bind(target) : value;
+        return (changes: readonly Change[], durability: "normal" | "full") => {
+          const results = target.commit(changes, durability);
+          if (changes.some(({ kind }) => kind === "mail")) dieWith();
+          return results;
+        };
+      },
+    });
+    const first = await lab.open([twice, collector] as Agent[], { store });
+    const job = await first.app.start(twice, receiver.job.runId);
+    dieWith = () => first.crash();
+    await lab.world.settle();
+    expect(first.dead).toBe(true);
+    await lab.open([twice, collector] as Agent[]);
+    await lab.world.settle();
+    await lab.app.job(job.runId).result();
+    expect(await lab.app.job(receiver.job.runId).result()).toEqual(["first", "second"]);
   });
 
   test("a letter that cannot be stored, and a limit that is none, throw where they are written", async () => {
