@@ -33,4 +33,9 @@ export const failingSeeds: readonly FailingSeed[] = [
   { seed: 762, generation: 5, found: "a run that was being given back took a message, and nobody woke it again" },
   { seed: 1551, generation: 5, found: "a process that was put out took and lost the same run without a pause" },
   { seed: 1142, generation: 5, found: "a cancelled fork undid what its original had done" },
+  {
+    seed: 7825,
+    generation: 5,
+    found: "whoever cancelled a run dropped it when its process had taken it again to undo",
+  },
 ];

@@ -647,9 +647,10 @@ export class App implements AsyncDisposable {
       body: this.#seal(row, reason ?? "", "reason"),
       at: this.#engine.world.clock.now(),
     };
+    // Looked up before: what this process holds afterwards may be the cancelled run, taken again to undo what it did.
+    const live = this.#engine.runs.get(row.key);
     const result = await this.#engine.committer.submit({ kind: "cancel", to: row.id, row: message });
     if (!result.ok) throw finished(row.id);
-    const live = this.#engine.runs.get(row.key);
     if (live !== undefined) this.#engine.drop(live);
     this.#engine.ownership.sweepSoon();
   }
