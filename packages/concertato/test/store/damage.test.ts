@@ -85,6 +85,47 @@ describe("damage", () => {
     expect(statuses).toEqual(["completed", "completed", "completed"]);
   });
 
+  test("is not seen in runs that ended, went on anew, were forked, cancelled, or set aside for their code", async () => {
+    const failing = workflow({ name: "failing", input: z.number() }, () => {
+      throw new Error("Out of ink.");
+    });
+    const child = workflow({ name: "child", input: z.string() }, (input) => input);
+    const parent = workflow({ name: "parent", input: z.string(), uses: [child, failing] }, async (input, ctx) => {
+      const started = await ctx.start(child, input);
+      const settled = await ctx.map([1, 2], failing, { join: "settle" });
+      return [await started.outcome(), settled.length, await ctx.run(child, "x".repeat(40_000))];
+    });
+    const anew = workflow({ name: "anew", input: z.number() }, async (input, ctx): Promise<string> => {
+      await ctx.step("count", () => input, { effect: "read" });
+      if (input < 3) return ctx.continueAs(input + 1);
+      return "done";
+    });
+    let changed = false;
+    const fickle = workflow({ name: "fickle" }, async (_input, ctx) => {
+      if (changed) await ctx.sleep(1);
+      return ctx.waitFor("go");
+    });
+    const agents = [desk, failing, child, parent, anew, fickle];
+    {
+      await using app = await open(file, { agents });
+      for (const job of [await app.start(failing, 1), await app.start(parent, "p"), await app.start(anew, 1)]) {
+        await job.outcome();
+      }
+      await app.cancel(ids[0] ?? "", { reason: "not wanted" });
+      await app.fork(ids[1] ?? "", { at: 2 });
+      await app.start(fickle, undefined);
+      await app.settle();
+    }
+    changed = true;
+    await using app = await open(file, { agents, onReport: () => undefined });
+    for (const { runId, agent } of await app.runs()) if (agent === "fickle@1") await app.signal(runId, "go");
+    await app.settle();
+    expect(new Set((await app.runs()).map(({ status }) => status))).toEqual(
+      new Set(["completed", "failed", "cancelled", "waiting", "diverged"]),
+    );
+    expect(await app.check()).toMatchObject({ damaged: [], file: [] });
+  });
+
   test.each([
     ["a payload", `update entry set body = substr(body, 2) where ${nth(2)}`],
     ["the input", `update entry set body = '"' || body where ${nth(1)}`],
