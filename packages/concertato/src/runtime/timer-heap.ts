@@ -1,6 +1,7 @@
 /**
  * Deadlines of one process in one binary heap, ordered by monotonic time and then by order of arrival.
- * Removal is lazy: a stopped entry stays until it comes to the top.
+ * Removal is lazy: a stopped entry stays until it comes to the top, or until most of the heap may be such entries (steps
+ * with a long timeout that end soon leave one each): then all of them are taken out at once.
  */
 
 export interface TimerEntry {
@@ -9,12 +10,23 @@ export interface TimerEntry {
   fire: (() => void) | null;
 }
 
+/** Heaps smaller than this are left as they are. */
+const leastSize = 1_024;
+
 export class TimerHeap {
-  readonly #heap: TimerEntry[] = [];
+  #heap: TimerEntry[] = [];
   #order = 0;
+  /** Size at which stopped entries are looked for: twice what was left the last time, so that looking costs little. */
+  #sweepAt = leastSize;
+
+  /** Entries it holds, stopped ones included. */
+  get held(): number {
+    return this.#heap.length;
+  }
 
   add(dueMonotonic: number, fire: () => void): TimerEntry {
     const entry: TimerEntry = { dueMonotonic, order: this.#order++, fire };
+    if (this.#heap.length >= this.#sweepAt) this.#sweep();
     this.#heap.push(entry);
     this.#up(this.#heap.length - 1);
     return entry;
@@ -33,6 +45,12 @@ export class TimerHeap {
   takeDue(monotonic: number): TimerEntry | undefined {
     const top = this.peek();
     return top !== undefined && top.dueMonotonic <= monotonic ? this.#pop() : undefined;
+  }
+
+  #sweep(): void {
+    this.#heap = this.#heap.filter((entry) => entry.fire !== null);
+    for (let index = (this.#heap.length >> 1) - 1; index >= 0; index--) this.#down(index);
+    this.#sweepAt = Math.max(leastSize, 2 * this.#heap.length);
   }
 
   #pop(): TimerEntry | undefined {

@@ -74,3 +74,19 @@ test("nothing is due a moment before its deadline", () => {
   expect(heap.takeDue(10)).toMatchObject({ dueMonotonic: 10 });
   expect(heap.peek()).toBeUndefined();
 });
+
+test("deadlines far away that were stopped do not pile up, and the others keep their order", () => {
+  const heap = new TimerHeap();
+  const kept: number[] = [];
+  // Steps with a long timeout that end soon, and now and then one that goes on.
+  for (let step = 0; step < 100_000; step++) {
+    const entry = heap.add(1_000_000 - step, () => undefined);
+    if (step % 1_000 === 0) kept.push(entry.dueMonotonic);
+    else entry.fire = null;
+    expect(heap.held).toBeLessThan(3_000);
+  }
+  const served: number[] = [];
+  for (let due = heap.takeDue(2_000_000); due !== undefined; due = heap.takeDue(2_000_000))
+    served.push(due.dueMonotonic);
+  expect(served).toEqual(kept.sort((a, b) => a - b));
+});
