@@ -22,8 +22,8 @@ export const plants: readonly Plant[] = [
     rule: "a run whose commit did not answer is read again",
     scenario: "sequence",
     file: "runtime/ownership.ts",
-    find: "    this.#engine.drop(run);\n    this.#unknown.add(run.key);\n    this.#retry ??=",
-    replace: "    this.#engine.drop(run);\n    this.#retry ??=",
+    find: '    this.#unknown.add(run.key);\n    if (ConcertatoError.is(error, "store/full"))',
+    replace: '    if (ConcertatoError.is(error, "store/full"))',
   },
   {
     name: "claim-forgotten",
