@@ -38,7 +38,7 @@ async function writer(name: string): Promise<{ acknowledged: number }> {
   const program = fileURLToPath(new URL("./store-process.ts", import.meta.url));
   const child = spawn(
     process.execPath,
-    ["--conditions=source", "--disable-warning=ExperimentalWarning", program, file, "write", name],
+    ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", program, file, "write", name],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   children.push(child);
