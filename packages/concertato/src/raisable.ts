@@ -3,6 +3,7 @@ import { amountOf, billionthsOf } from "./kernel/money.ts";
 import { ConcertatoError } from "./kernel/errors.ts";
 import { countedLimits } from "./journal/limits.ts";
 import { Spent } from "./journal/usage.ts";
+import { isLent } from "./runtime/budget-question.ts";
 import type { Budget } from "./runtime/edge.ts";
 import type { TreeNode } from "./telemetry/run-tree.ts";
 
@@ -15,6 +16,16 @@ export function assertRaisable(runId: string, tree: TreeNode, path: string, more
   }
   const missing = countedLimits.find((name) => more[name] !== undefined && node.budget?.limits[name] === undefined);
   if (missing !== undefined) throw refused(runId, path, `its ${missing} are not limited`, "Raise what is limited");
+  const { lent } = node.budget;
+  const borrowed = lent && countedLimits.find((name) => (more[name] ?? 0) > 0 && isLent(name, lent.of));
+  if (borrowed !== undefined) {
+    throw refused(
+      runId,
+      path,
+      `its ${borrowed} were lent by the run that started it`,
+      "Start it again with a larger part",
+    );
+  }
   for (const around of line.slice(0, -1)) {
     for (const name of countedLimits) {
       const left = leftOf(around, name);

@@ -3,7 +3,8 @@
  * is an entry with who did it, and what waited goes on; or refuses, and it is stopped. A budget that nobody asked about can be
  * raised as well, before it is used up.
  */
-import type { Limits, StopReason } from "../journal/entry.ts";
+import type { Limits, StopReason, Usage } from "../journal/entry.ts";
+import { Spent } from "../journal/usage.ts";
 import { amountOf } from "../kernel/money.ts";
 import { countedLimits, raisedBy } from "../journal/limits.ts";
 import { Container } from "./container.ts";
@@ -73,6 +74,10 @@ export function raiseBudget(budget: HeldBudget, more: Limits, from: string): boo
 
 /** The limit that a budget around this one does not have left. */
 function beyondAround(budget: HeldBudget, more: Limits): string | undefined {
+  const { account, scope } = budget;
+  // Lent by another run: what that one has left is not known here, and it counts on no more than it lent.
+  const lent = account.parent === null ? (scope.run.ledger?.slice ?? null) : null;
+  if (lent !== null) return countedLimits.find((name) => (more[name] ?? 0) > 0 && isLent(name, lent.of));
   const around = budget.account.parent?.budgets() ?? [];
   for (const other of around) {
     const over = countedLimits.find((name) => (more[name] ?? 0) > leftOf(other, name));
@@ -81,6 +86,12 @@ function beyondAround(budget: HeldBudget, more: Limits): string | undefined {
     if (more.time !== undefined && deadline > (other.limits.deadline ?? Number.POSITIVE_INFINITY)) return "time";
   }
   return undefined;
+}
+
+/** A limit of which something was lent. */
+export function isLent(name: (typeof countedLimits)[number], of: Usage): boolean {
+  const lent = Spent.of(of);
+  return lent[name === "usd" ? "billionths" : name] > 0;
 }
 
 function leftOf(budget: HeldBudget, name: (typeof countedLimits)[number]): number {

@@ -46,7 +46,7 @@ function openUnder(scope: Scope, open: string[]): void {
 }
 
 /** Ends a scope's body where it stands; the run's own ends the run. */
-export function stopScope(engine: Engine, scope: Scope, failure: FailureRecord): void {
+function stopScope(engine: Engine, scope: Scope, failure: FailureRecord): void {
   if (scope.dead || scope.run.finished) return;
   // Whatever was on its way to the body is not delivered any more.
   scope.log = [];

@@ -4,6 +4,7 @@ import { decodeJson, encodeJson } from "../kernel/json.ts";
 import type { InboxRow } from "../journal/store.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
+import { handedOver } from "./hand-over.ts";
 import { innermost, type Operation, metaText } from "./operation.ts";
 import { letGo, noteHeld, readGrant } from "./holding.ts";
 import { ensureStarted, finish, finishText, writeResult } from "./results.ts";
@@ -53,7 +54,9 @@ export function openWait(operation: Operation): void {
   operation.state = "pending";
   if (takeBuffered(operation)) return;
   let requestText: string | null;
+  let withinMs: number | undefined;
   try {
+    withinMs = timeOf(operation, wait.withinMs);
     const input =
       operation.target === null || operation.parsed
         ? operation.input
@@ -66,9 +69,9 @@ export function openWait(operation: Operation): void {
   operation.inputText = requestText;
   operation.since = clock.now();
   operation.opened = true;
-  if (wait.withinMs !== undefined) {
-    operation.until = operation.since + wait.withinMs;
-    operation.timer = engine.at(clock.monotonic() + wait.withinMs, () => waitTimedOut(operation));
+  if (withinMs !== undefined) {
+    operation.until = operation.since + withinMs;
+    operation.timer = engine.at(clock.monotonic() + withinMs, () => waitTimedOut(operation));
   }
   run.addWait(channelOf(operation), operation);
   run.pending.add(operation);
@@ -86,6 +89,16 @@ export function openWait(operation: Operation): void {
     operation,
     container: innermost(operation),
   });
+}
+
+/** How long it may be waited: as the agent says, and as the call's edge leaves. @throws ConcertatoError `policy/edge-widens` */
+function timeOf(operation: Operation, ofAgent: number | undefined): number | undefined {
+  const { run } = operation.scope;
+  if (run.ledger === null) return ofAgent;
+  const now = run.engine.world.clock.now();
+  const deadline = handedOver(operation, now)?.deadline;
+  if (deadline === undefined) return ofAgent;
+  return Math.max(0, Math.min(ofAgent ?? Number.POSITIVE_INFINITY, deadline - now));
 }
 
 /** Where messages for this wait arrive. */

@@ -1,6 +1,6 @@
 /** A fold: the tree of a run's scopes and operations, with inputs, outputs and waits, from its journal alone. */
 import type { FailureRecord } from "../kernel/errors.ts";
-import type { Effect, Entry, Limits, StopReport, Usage } from "../journal/entry.ts";
+import type { Effect, Entry, Limits, Slice, StopReport, Usage } from "../journal/entry.ts";
 import { raisedBy } from "../journal/limits.ts";
 import { Spent } from "../journal/usage.ts";
 
@@ -23,6 +23,8 @@ export interface NodeBudget {
   readonly asked?: { readonly waitId: string; readonly since: number; readonly report: StopReport };
   /** Since when its deadline is at risk. */
   readonly atRisk?: number;
+  /** The part of it that another run lent. */
+  readonly lent?: Slice;
   /** Who raised it last. */
   readonly raisedBy?: string;
 }
@@ -79,7 +81,8 @@ export function runTree(entries: readonly Entry[]): TreeNode {
     children: [],
   };
   if (first !== undefined) Object.assign(root, { agent: first.name, input: first.body, startedAt: first.at });
-  if (first?.meta.limits !== undefined) root.budget = { limits: first.meta.limits };
+  const { limits, slice } = first?.meta ?? {};
+  if (limits !== undefined) root.budget = { limits, ...(slice === undefined ? {} : { lent: slice }) };
   scopes.set(1, root);
   nodes.set("0", root);
   for (const entry of entries) fold(entry, scopes, nodes, root);

@@ -601,6 +601,23 @@ describe("deadlines", () => {
     expect(attempts).toBeLessThanOrEqual(5);
   });
 
+  test("of a question to a person end the wait for the answer, over a crash", async () => {
+    const lab = new Lab(0);
+    const person = human({ name: "person", output: z.string(), within: "1h" });
+    const flow = workflow({ name: "flow", uses: [person] }, async (_input, ctx) => {
+      const code = await ctx
+        .run(person, "?", { within: 300 })
+        .catch((error: unknown) => ConcertatoError.is(error) && error.code);
+      return [code, ctx.now()];
+    });
+    const { life, job } = await lab.begin(flow, 0);
+    await lab.world.advance(100);
+    life.crash();
+    const second = await lab.open([flow as Agent]);
+    await lab.world.advance(300);
+    expect(await second.app.job(job.runId).result()).toEqual(["agent/timeout", 300]);
+  });
+
   test("are told to bodies, the same on replay, also when a person puts them off", async () => {
     const lab = new Lab(0);
     const flow = workflow({ name: "flow" }, async (_input, ctx) => {

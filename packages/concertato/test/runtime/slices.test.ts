@@ -80,6 +80,23 @@ describe("a slice", () => {
     });
   });
 
+  test("cannot be raised by a person: its lender counts on no more than it lent", async () => {
+    const lab = new Lab(0);
+    const parent = workflow({ name: "parent", uses: [child] }, async (_input, ctx) => {
+      const started = await ctx.start(child, 0.5, { budget: { usd: 0.3 }, onExhausted: "ask" });
+      return started.outcome();
+    });
+    const { job, life } = await lab.begin(parent, 0, { budget: { usd: 1 } });
+    const [begun] = (await life.app.runs()).filter((run) => run.parent === job.runId);
+    const runId = begun?.runId ?? "";
+    expect((await failure(life.app.raiseBudget(runId, "0", { usd: 0.1 }))).code).toBe("policy/raise-refused");
+    // The owner decides by itself, whatever was asked.
+    await lab.answer(runId, { approved: true });
+    expect(lab.kinds(runId)).toContain("signal-refused");
+    await lab.answer(runId, { approved: false });
+    expect(await job.outcome()).toMatchObject({ status: "stopped", reason: "budget" });
+  });
+
   test("is asked for by name", async () => {
     const lab = new Lab(0);
     const parent = workflow({ name: "parent", uses: [child] }, (_input, ctx) => ctx.start(child, 0.1));
