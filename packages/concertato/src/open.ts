@@ -41,7 +41,8 @@ export interface OpenOptions extends ModelOptions {
 /**
  * Opens an app on a file, or in memory without a path.
  * @param path database file; made when absent
- * @throws ConcertatoError `store/not-a-database`, `store/newer-schema`, `store/locked`, `codec/key-missing`
+ * @throws ConcertatoError `store/not-a-database`, `store/newer-schema`, `store/upgrade-blocked`, `store/locked`, `store/unavailable`,
+ *   `store/network-disk`, `codec/key-missing`, `runtime/duration` for a retention that is none
  */
 export async function open(path?: string, options: OpenOptions = {}): Promise<App> {
   const world = options.world ?? realWorld(options.onReport);
