@@ -10,9 +10,10 @@ import { ConcertatoError } from "../src/kernel/errors.ts";
  *  - `lost` it throws, and did nothing
  *  - `late` it throws, and did what it was asked
  *  - `busy` it is refused for now
+ *  - `full` the disk has no room for it
  *  - `crash-before`, `crash-after` the process dies, before or after the call took effect
  */
-export const faultKinds = ["lost", "late", "busy", "crash-before", "crash-after"] as const;
+export const faultKinds = ["lost", "late", "busy", "full", "crash-before", "crash-after"] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
 /** The one call that goes wrong. */
@@ -85,6 +86,8 @@ function goWrong(
     }
     case "busy":
       return refused(name, args);
+    case "full":
+      throw new ConcertatoError({ code: "store/full", message: "Injected: no room on the disk." });
     case "crash-before":
       die();
       return never(name);

@@ -59,7 +59,7 @@ export class SweepProcess {
 
   /** What the store could not do is expected here; everything else is a fault of the kernel. */
   #report(error: unknown): void {
-    const expected = ConcertatoError.is(error, "store/unavailable") || ConcertatoError.is(error, "store/locked");
+    const expected = ConcertatoError.is(error) && error.code.startsWith("store/");
     if (!this.dead && !expected) this.#reports.push(error);
   }
 

@@ -10,7 +10,7 @@ export interface SqliteTrialStore extends TrialStore {
 }
 
 /** Ways that one process can survive: the death of one takes a process of its own, which torture does. */
-export const survivable = ["lost", "late", "busy"] as const;
+export const survivable = ["lost", "late", "busy", "full"] as const;
 
 export async function sqliteTrialStore(report: (error: unknown) => void): Promise<SqliteTrialStore> {
   const folder = await mkdtemp(join(tmpdir(), "concertato-sweep-"));

@@ -62,6 +62,8 @@ export class Ownership {
   #wakeTimer: StopTimer | null = null;
   /** The store did not answer: it is asked again soon. */
   #retry: StopTimer | null = null;
+  /** The disk is full: the next look whether it has room again. */
+  #roomTimer: StopTimer | null = null;
   #token = -1;
   #lastSweep = 0;
   #sweeping = false;
@@ -96,6 +98,7 @@ export class Ownership {
     this.#poll?.();
     this.#wakeTimer?.();
     this.#retry?.();
+    this.#roomTimer?.();
     this.#poll = null;
     this.#wakeTimer = null;
     this.#retry = null;
@@ -451,7 +454,8 @@ export class Ownership {
     const isFirst = now > this.#roomAt + 2 * this.#fullWaitMs;
     this.#fullWaitMs = isFirst ? shortestFullWaitMs : Math.min(longestFullWaitMs, 2 * this.#fullWaitMs);
     this.#roomAt = now + this.#fullWaitMs;
-    this.#engine.world.timer(this.#fullWaitMs, () => this.sweepSoon());
+    this.#roomTimer?.();
+    this.#roomTimer = this.#engine.world.timer(this.#fullWaitMs, () => this.sweepSoon());
   }
 
   async #reread(): Promise<void> {
