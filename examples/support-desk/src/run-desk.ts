@@ -4,7 +4,7 @@
  */
 import { relative } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { type App, type Job, open } from "concertato";
+import { type App, drainOnSignals, type Job, open } from "concertato";
 import { inbox as inboxWorkflow } from "./agents/inbox.ts";
 import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-folder.ts";
 import { follow, type Follower } from "./follower.ts";
@@ -56,6 +56,7 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
   await using post = await openPost(folder.mails);
   const workflow = inboxWorkflow({ bank, post });
   await using app = await open(folder.desk, { agents: [workflow], key: payloadKey(folder.key) });
+  using told = toldToGo(app, terminal);
   const job = await app.start(workflow, { messages: inbox.messages }, { key: inbox.key });
   await printStart(terminal, { app, job, inbox, options, server: await post.server(), startedAt });
   let spoken = false;
@@ -65,7 +66,8 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
     printTold(terminal, inbox.messages, told);
     tell(told, message);
   });
-  const summary = await work(desk, terminal);
+  const summary = await Promise.race([told.gone, work(desk, terminal).catch(told.unlessGoing)]);
+  if (summary === null) return true;
   const files = writeReport(folder.directory, summary, {
     writtenAt: new Date(),
     approveCommand: commandFor("approve", summary.runId, options),
@@ -79,6 +81,22 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
     near: nearPath,
   });
   return summary.totals.failed === 0 && !brokenOff.has(summary.status);
+}
+
+/** Ctrl-C, or a platform that stops it: what is under way ends and is recorded, the rest goes on at the next start. */
+function toldToGo(app: App, terminal: Terminal) {
+  const { promise: gone, resolve } = Promise.withResolvers<null>();
+  let going = false;
+  const stop = drainOnSignals(app, {
+    onSignal: () => {
+      going = true;
+      terminal.line("\n  Finishing what is under way; press again to stop at once.");
+    },
+    ended: () => resolve(null),
+  });
+  /** Once it is going, the app closes under whoever still uses it. */
+  const unlessGoing = (error: unknown): Promise<null> => (going ? gone : Promise.reject(error));
+  return { gone, unlessGoing, [Symbol.dispose]: stop };
 }
 
 /** Ends of a run that somebody has to look into. */

@@ -159,6 +159,19 @@ desk.for([1, 12, 20, 34])(
   },
 );
 
+desk.for([2, 15, 30])(
+  "told to stop after sentence %i, it ends what is under way and goes; started again, it repeats nothing and asks nothing more",
+  async (sentences, { folder }) => {
+    let heard = 0;
+    const started = startDesk(folder, ["--json"], (line) => {
+      if (line.includes('"did"') && ++heard === sentences) started.stop();
+    });
+    expect(await started.ended).toMatchObject({ code: 0, errors: "" });
+    await finish(folder);
+    expectAllDoneOnce(folder);
+  },
+);
+
 /** Moments that are seen from outside: in the mail folder, in the bank's books, in the mail server's card. */
 const moments = [
   { moment: "the first mail is on disk", come: (folder: string) => mailsIn(folder) >= 1 },

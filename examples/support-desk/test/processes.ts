@@ -24,6 +24,8 @@ export interface RunningProcess {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   readonly kill: () => void;
+  /** SIGTERM, as a platform sends it before it kills. */
+  readonly stop: () => void;
 }
 
 /** Starts the desk with its data in a folder, without a terminal. */
@@ -62,7 +64,7 @@ function startNode(args: readonly string[], folder: string, heard: (line: string
     child.once("error", reject);
     child.once("close", (code) => resolve({ code, output, errors }));
   });
-  return { pid: child.pid ?? 0, ended, kill: () => void child.kill("SIGKILL") };
+  return { pid: child.pid ?? 0, ended, kill: () => void child.kill("SIGKILL"), stop: () => void child.kill("SIGTERM") };
 }
 
 /** The last line of `--json`. */

@@ -18,6 +18,7 @@ import { listRuns } from "./commands/ls.ts";
 import { type PruneChoice, pruneRuns } from "./commands/prune.ts";
 import { type ReplayCommand, replayRuns } from "./commands/replay.ts";
 import { retryRun } from "./commands/retry.ts";
+import { pauseThing, resumeThing } from "./commands/pause.ts";
 import { showRun } from "./commands/show.ts";
 import { openChosen } from "./find-store.ts";
 import type { Display } from "./views/display.ts";
@@ -82,6 +83,7 @@ function buildProgram(world: CliWorld): Command {
   const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
   addReading(program, inApp);
   addSteering(program, inApp);
+  addPausing(program, inApp);
   addTimeTravel(program, inApp, world.directory);
   addUpkeep(program, inApp, world.directory);
   return program;
@@ -197,6 +199,27 @@ function addTimeTravel(program: Command, inApp: InApp, directory: string): void 
     .argument("<run>", "the run's id, or its beginning")
     .description("take a diverged run up again")
     .action((run: string) => inApp((context) => retryRun(context, run)));
+}
+
+function addPausing(program: Command, inApp: InApp): void {
+  const agentOption = ["--agent <name>", "an agent in all runs: its name, or name@version"] as const;
+  program
+    .command("pause")
+    .argument("[run]", "the run's id, or its beginning")
+    .description("let a run, or an agent everywhere, begin nothing new")
+    .option(...agentOption)
+    .option("--by <name>", "who pauses it", userName())
+    .action((run: string | undefined, options: { agent?: string; by: string }) =>
+      inApp((context) => pauseThing(context, { run, agent: options.agent }, options.by)),
+    );
+  program
+    .command("resume")
+    .argument("[run]", "the run's id, or its beginning")
+    .description("let what was paused go on")
+    .option(...agentOption)
+    .action((run: string | undefined, options: { agent?: string }) =>
+      inApp((context) => resumeThing(context, { run, agent: options.agent })),
+    );
 }
 
 /** Who sits here, as far as the system knows; containers often do not. */

@@ -346,6 +346,37 @@ test("--json prints one JSON value, before or after the command", async () => {
   expect(JSON.parse((await cli("approve", runId, "--json")).out)).toMatchObject({ runId, value: { approved: true } });
 });
 
+test("a paused run stays where it is until it is resumed, and says who paused it", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("pause", runId, "--by", "ada")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`concertato resume ${runId}`),
+  });
+  expect((await cli("ls")).out).toContain("paused by ada");
+  expect((await cli("show", runId)).out).toContain("paused by ada");
+  expect(await cli("approve", runId)).toMatchObject({ code: 0 });
+  expect(await goOn(order, runId)).toBe("waiting");
+  expect(await cli("resume", runId)).toMatchObject({ code: 0 });
+  expect(await goOn(order, runId)).toBe("completed");
+  expect(await cli("pause", runId)).toMatchObject({ code: 3 });
+});
+
+test("an agent is paused by its name, everywhere", async () => {
+  const runId = await left(order, { item: "lamp" });
+  expect(await cli("pause", "--agent", "order")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("resume --agent order"),
+  });
+  expect(JSON.parse((await cli("ls", "--json")).out)).toMatchObject([{ runId, paused: { agent: "order" } }]);
+  expect(JSON.parse((await cli("resume", "--agent", "order", "--json")).out)).toEqual({
+    agent: "order",
+    paused: false,
+  });
+  expect((await cli("ls")).out).not.toContain("paused");
+  expect(await cli("pause")).toMatchObject({ code: 2 });
+  expect(await cli("pause", runId, "--agent", "order")).toMatchObject({ code: 2 });
+});
+
 test("a run that is not there, and an unclear one, are named", async () => {
   await left(order, { item: "lamp" });
   await left(order, { item: "desk" });

@@ -3,6 +3,7 @@
  * a power cut takes what was not synced. The truth is a MemoryStore rebuilt from the operations that survived.
  */
 import type {
+  AgentPause,
   Change,
   ChangeResult,
   Durability,
@@ -199,6 +200,14 @@ export class FaultStore implements Store {
 
   poked(self: number, now: number, limit: number): Promise<readonly PokedRun[]> {
     return this.#read((store) => store.poked(self, now, limit));
+  }
+
+  pauses(): Promise<readonly AgentPause[]> {
+    return this.#read((store) => store.pauses());
+  }
+
+  granted(self: number): Promise<readonly number[]> {
+    return this.#read((store) => store.granted(self));
   }
 
   owned(self: number): Promise<readonly number[]> {

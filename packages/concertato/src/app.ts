@@ -1,6 +1,7 @@
 /** What users hold: an open app, and the runs they start, watch, answer and cancel in it. */
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
+import { durationMs } from "./kernel/duration.ts";
 import { fingerprint } from "./kernel/derive.ts";
 import { draftFork, type ForkOptions } from "./fork.ts";
 import {
@@ -15,6 +16,9 @@ import { stopReasonOf } from "./journal/stop-codes.ts";
 import { EntryReader } from "./journal/entry-reader.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
 import {
+  type PauseTarget,
+  type Change,
+  type AgentPause,
   type Awaitable,
   type BackupDone,
   type ChangeResult,
@@ -27,17 +31,22 @@ import { type Agent, agentId, type Saying } from "./runtime/agent.ts";
 import { cancelNames } from "./runtime/cancel-order.ts";
 import { type Budget, type Edge, limitsOf, narrowed, timed } from "./runtime/edge.ts";
 import type { Engine } from "./runtime/engine.ts";
-import type { SendOptions } from "./runtime/context.ts";
+import type { Duration, SendOptions } from "./runtime/context.ts";
 import { mailLimit } from "./runtime/mail-limit.ts";
 import { mailSeal } from "./runtime/mail-sending.ts";
 import { firstEntries } from "./runtime/nested-call.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
 import { type ReplayAllOptions, type ReplayOptions, type ReplayReport, replayRun } from "./replay.ts";
+import { assertName } from "./agents/name.ts";
 import {
+  isAddressed,
   isFinalStatus,
   isQuestion,
   isUnclaimed,
+  pauseOf,
+  type PausedSummary,
+  withPause,
   noted,
   type RunSummary,
   summaryOf,
@@ -64,6 +73,32 @@ export type Outcome<Output> =
       readonly report?: StopReport;
     }
   | { readonly status: "failed" | "cancelled" | "diverged"; readonly failure: FailureRecord };
+
+/** A process that runs agents. */
+export interface ProcessSummary {
+  /** Its id in the store; never used twice. */
+  readonly owner: number;
+  /** Its process id on its machine; 0 in memory. */
+  readonly pid: number;
+  /** It holds its lock. One that hangs holds it too. */
+  readonly alive: boolean;
+  /** `name@version` of what it can run. */
+  readonly agents: readonly string[];
+  /** How many runs it holds. */
+  readonly runs: number;
+}
+
+/** How a drain went. */
+export interface DrainReport {
+  /** Runs whose work under way did not end in time and was broken off; they go on elsewhere. */
+  readonly unfinished: readonly string[];
+}
+
+/** How often a drain looks whether everything has left, in ms. */
+const drainLookMs = 10;
+
+/** What is paused or resumed: a run, or an agent (`name` for all versions, or `name@version`). */
+export type PausedThing = { readonly runId: string } | { readonly agent: string };
 
 /** Who starts a run, how it is found again, and what it may use. */
 export interface StartOptions extends Edge {
@@ -180,7 +215,8 @@ export class App implements AsyncDisposable {
     const given = narrowed(limitsOf(options, agent.name), bound.limits);
     const limits = given === null ? null : timed(given, this.#engine.world.clock.now());
     // Where enough runs are at work it stands in line, and priority and tenant decide when its turn is.
-    const owned = this.#worker && this.#engine.ownership.hasRoom;
+    const isPaused = this.#engine.pauses.of(agentId(agent)) !== undefined;
+    const owned = this.#worker && this.#engine.ownership.hasRoom && !isPaused;
     const { created, entries, blobs } = firstEntries(this.#engine, {
       id,
       agent: agentId(agent),
@@ -212,6 +248,7 @@ export class App implements AsyncDisposable {
       note: null,
       priority: created.priority ?? defaultPriority,
       needs: null,
+      paused: null,
     };
     if (owned) this.#engine.adopt(row, text, created.at, result.firstRef, limits);
     else this.#engine.ownership.sweepSoon();
@@ -388,10 +425,15 @@ export class App implements AsyncDisposable {
     const { store, world } = this.#engine;
     const now = world.clock.now();
     const unclaimed = (row: RunRow): boolean => isUnclaimed(row, now);
-    if (!rows.some(unclaimed)) return rows.map(summaryOf);
+    const pauses = rows.every(({ status }) => isFinalStatus(status)) ? [] : await store.pauses();
+    const pausedBy = (row: RunRow): PausedSummary | undefined => pauseOf(row, pauses);
+    if (!rows.some(unclaimed)) return rows.map((row) => withPause(summaryOf(row), pausedBy(row)));
     const living = (await store.owners()).filter(({ alive }) => alive);
     const agents = new Set(living.flatMap((owner) => owner.agents));
-    return rows.map((row) => (unclaimed(row) ? unclaimedSummaryOf(row, agents) : summaryOf(row)));
+    return rows.map((row) => {
+      const summary = unclaimed(row) ? unclaimedSummaryOf(row, agents) : summaryOf(row);
+      return withPause(summary, pausedBy(row));
+    });
   }
 
   /** Open questions to people, of all runs; newest run first. */
@@ -435,7 +477,7 @@ export class App implements AsyncDisposable {
   /** All that a run waits for: from its row, or, where that is more than a row names, from its journal. */
   async #openQuestions(row: RunRow): Promise<readonly { readonly waitId: string; readonly name: string }[]> {
     const { waiting } = summaryOf(row);
-    if (waiting.length < noted) return waiting.filter((wait) => wait.kind !== "no-worker");
+    if (waiting.length < noted) return waiting.filter(isAddressed);
     const { tree } = await this.describe(row.id);
     const open: { waitId: string; name: string }[] = [];
     const walk = (node: TreeNode): void => {
@@ -656,6 +698,77 @@ export class App implements AsyncDisposable {
   }
 
   /**
+   * Pauses a run, or an agent: every run of it, and what other runs call of it. What is under way ends and is recorded;
+   * nothing new begins, in any process, until `resume`. Answers and signals are kept, deadlines that pass meanwhile count
+   * afterwards. A run already paused stays paused by who did it first.
+   * @param target.agent `name` for all versions, or `name@version`; it need not be known here
+   * @param options.by who pauses; shown in lists. Default: the app's principal
+   * @throws ConcertatoError `run/not-found`, `run/already-finished`, `agent/name`
+   */
+  async pause(target: PausedThing, options: { readonly by?: string } = {}): Promise<void> {
+    const by = options.by ?? this.#principal ?? "someone";
+    const since = this.#engine.world.clock.now();
+    await this.#steer({ kind: "pause", target: await this.#pauseTarget(target), pause: { by, since } });
+  }
+
+  /**
+   * Lets a paused run or agent go on, in any process. One that is not paused stays as it is; pauses do not add up.
+   * @throws ConcertatoError `run/not-found`, `run/already-finished`, `agent/name`
+   */
+  async resume(target: PausedThing): Promise<void> {
+    await this.#steer({ kind: "resume", target: await this.#pauseTarget(target) });
+  }
+
+  /**
+   * Takes a run, or all runs of a process, from whoever has them, dead or alive: for a process that hangs and still holds
+   * its lock. Any process that has the agents goes on with them at once. The one put out can record nothing more of them;
+   * when it wakes it drops them. What it had under way is treated as after a death: effects are in doubt.
+   * @param target.owner its id, as `processes` tells it
+   * @throws ConcertatoError `run/not-found`, `run/already-finished`
+   */
+  async takeOver(target: { readonly runId: string } | { readonly owner: number }): Promise<void> {
+    if ("owner" in target) {
+      this.#open();
+      await this.#engine.committer.submit({ kind: "put-out", owner: target.owner });
+    } else {
+      await this.#row(target.runId);
+      const result = await this.#engine.committer.submit({ kind: "take-over", to: target.runId });
+      if (!result.ok) throw finished(target.runId);
+    }
+    this.#engine.ownership.sweepSoon();
+  }
+
+  /** The processes that run agents on this store, oldest first. One that died is listed until another has seen it. */
+  async processes(): Promise<readonly ProcessSummary[]> {
+    this.#open();
+    const owners = await this.#engine.store.owners();
+    return owners.map(({ id, process, ...rest }) => ({ owner: id, pid: process, ...rest }));
+  }
+
+  /** The agents that are paused. Paused runs say so in lists. */
+  async pausedAgents(): Promise<readonly AgentPause[]> {
+    this.#open();
+    return this.#engine.store.pauses();
+  }
+
+  async #pauseTarget(target: PausedThing): Promise<PauseTarget> {
+    this.#open();
+    if ("agent" in target) {
+      const [name = "", version] = target.agent.split("@");
+      assertName("agent", version === undefined || /^\d+$/.test(version) ? name : target.agent);
+      return { agent: target.agent };
+    }
+    await this.#row(target.runId);
+    return { run: target.runId };
+  }
+
+  async #steer(change: Extract<Change, { kind: "pause" | "resume" }>): Promise<void> {
+    const result = await this.#engine.committer.submit(change);
+    if (!result.ok) throw finished("run" in change.target ? change.target.run : "");
+    this.#engine.ownership.sweepSoon();
+  }
+
+  /**
    * Gives a run another priority. It counts from its next turn on: among runs that wait, among attempts that wait for a
    * slot, and when a more urgent run needs a place.
    * @param priority 0 to 9
@@ -720,6 +833,28 @@ export class App implements AsyncDisposable {
   async backup(path: string): Promise<BackupDone> {
     this.#open();
     return this.#engine.store.backup(path);
+  }
+
+  /**
+   * Closes in good order: takes nothing new, lets attempts under way end and be recorded until the time is over, gives every
+   * run back with its deadlines, and closes. What could not end in time is told to stop, as `close` does at once; an effect
+   * that was broken off so is in doubt for the next process. No run is lost either way.
+   * @param options.within how long work under way may take. Default "10s"
+   * @throws ConcertatoError `runtime/duration`
+   */
+  async drain(options: { readonly within?: Duration } = {}): Promise<DrainReport> {
+    const { world, ownership } = this.#engine;
+    const deadline = world.clock.monotonic() + durationMs(options.within ?? "10s");
+    this.#open();
+    ownership.giveAllBack();
+    while (!ownership.emptied && world.clock.monotonic() < deadline) {
+      await new Promise<void>((resolve) => {
+        world.timer(drainLookMs, resolve);
+      });
+    }
+    const unfinished = [...this.#engine.runs.values()].map(({ id }) => id);
+    await this.close();
+    return { unfinished };
   }
 
   /** Gives ownership back and closes. Work under way is told to stop and goes on where the app is opened next. */

@@ -1,12 +1,23 @@
 /** The public list of Concertato. Anything not named here may change without notice. */
 export { App } from "./app.ts";
-export type { Comparison, Job, ListOptions, Outcome, Question, RunTree, StartOptions } from "./app.ts";
+export type {
+  Comparison,
+  DrainReport,
+  Job,
+  ListOptions,
+  Outcome,
+  PausedThing,
+  ProcessSummary,
+  Question,
+  RunTree,
+  StartOptions,
+} from "./app.ts";
 export type { ForkEffects, ForkOptions } from "./fork.ts";
 export type { ExcerptLine } from "./journal/excerpt.ts";
 export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
 export type { ReplayWarning } from "./runtime/replay-direction.ts";
 export type { CheckReport, DamagedRun } from "./check.ts";
-export type { RunSummary, WaitSummary } from "./run-summary.ts";
+export type { PausedSummary, RunSummary, WaitSummary } from "./run-summary.ts";
 export { agent } from "./agents/agent.ts";
 export type { AgentOptions, ModelSettings } from "./agents/agent.ts";
 export { delegate } from "./agents/delegate.ts";
@@ -38,6 +49,7 @@ export type {
   Usage,
 } from "./journal/entry.ts";
 export type {
+  AgentPause,
   Awaitable,
   BackupDone,
   Change,
@@ -50,6 +62,8 @@ export type {
   NewBlob,
   NewRun,
   OwnerRow,
+  Pause,
+  PauseTarget,
   PayloadCodec,
   PokedRun,
   PrunePage,
@@ -61,6 +75,8 @@ export type {
   RunStatus,
   StateWrite,
   Store,
+  Ticket,
+  TicketState,
 } from "./journal/store.ts";
 export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
@@ -70,6 +86,8 @@ export { history } from "./kernel/history.ts";
 export type { History } from "./kernel/history.ts";
 export type { Json } from "./kernel/json.ts";
 export type { Clock, World } from "./kernel/world.ts";
+export { drainOnSignals } from "./drain-on-signals.ts";
+export type { DrainOnSignalsOptions, StopListening } from "./drain-on-signals.ts";
 export { open, run } from "./open.ts";
 export type { OpenOptions } from "./open.ts";
 export type { Pruned, PruneOptions, RetentionOptions } from "./retention.ts";
@@ -85,7 +103,9 @@ export type {
   CallArguments,
   ProbeAnswer,
   Reservation,
+  ConcurrencyLimit,
   RetryPolicy,
+  StartRate,
 } from "./runtime/agent.ts";
 export type { ByEffect, ForkElsewhere, ForkMode } from "./runtime/fork-description.ts";
 export type { Budget, Edge } from "./runtime/edge.ts";

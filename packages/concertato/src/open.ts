@@ -32,6 +32,8 @@ export interface OpenOptions extends ModelOptions {
   readonly maxActive?: number;
   /** Finished runs are deleted by themselves after so long. Default: never. Only workers do it. */
   readonly retention?: RetentionOptions;
+  /** Attempts (of tools and steps) under way at once in this process; more wait, the urgent ones first. Default 1,000. */
+  readonly maxAttempts?: number;
   /** Told of faults that belong to no run. Default: one line on standard error. */
   readonly onReport?: (error: unknown) => void;
   readonly world?: World;
@@ -61,6 +63,7 @@ export async function open(path?: string, options: OpenOptions = {}): Promise<Ap
     ...(own ? { pollMs: 0 } : {}),
     ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
     ...(options.maxActive === undefined ? {} : { maxActive: options.maxActive }),
+    ...(options.maxAttempts === undefined ? {} : { maxAttempts: options.maxAttempts }),
   });
   for (const agent of options.agents ?? []) engine.register(agent);
   const worker = options.role !== "client";

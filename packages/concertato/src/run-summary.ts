@@ -1,6 +1,6 @@
 /** Runs as lists show them: folds of a run's row, without any payload. */
 import type { FinalStatus, Usage } from "./journal/entry.ts";
-import type { RunRow, RunStatus } from "./journal/store.ts";
+import type { AgentPause, RunRow, RunStatus } from "./journal/store.ts";
 
 /** Most waits that a run's row names. */
 export const noted: number = 20;
@@ -12,7 +12,8 @@ export interface WaitSummary {
   /**
    * `no-worker`: no process that lives has the agent named. `mail`: a letter, which any run or client may send;
    * `mailbox`: room in a channel of another run; `claim`: a key that another run holds; `budget`: one that is used up,
-   * which a person may raise.
+   * which a person may raise. `slot`, `rate`: the limits of the agent named (or of the key behind its name) let no more
+   * attempts in at present. `capacity`: this process has enough attempts under way. `paused`: the agent named is paused.
    */
   readonly kind:
     | "answer"
@@ -25,10 +26,22 @@ export interface WaitSummary {
     | "mail"
     | "mailbox"
     | "claim"
-    | "budget";
+    | "budget"
+    | "slot"
+    | "rate"
+    | "capacity"
+    | "paused";
   readonly name: string;
   readonly since: number;
   readonly until?: number;
+}
+
+/** Who paused a run, or its agent. */
+export interface PausedSummary {
+  readonly by: string;
+  readonly since: number;
+  /** The agent that is paused, where it is not the run itself. */
+  readonly agent?: string;
 }
 
 /** A run as lists show it. */
@@ -45,6 +58,8 @@ export interface RunSummary {
   readonly parent: string | null;
   /** 0 to 9; higher is served first. */
   readonly priority: number;
+  /** It is paused, or its agent is: by whom, and since when (ms). */
+  readonly paused?: PausedSummary;
   /** What it waits for; at most the first 20. */
   readonly waiting: readonly WaitSummary[];
   /** What it used: in all when it has ended, else up to the last time it waited. */
@@ -64,14 +79,39 @@ export function isFinalStatus(status: RunStatus): status is FinalStatus {
   return status === "completed" || status === "failed" || status === "cancelled" || status === "stopped";
 }
 
+/** What keeps a run that has not ended from going on: it is paused, or its agent is. */
+export function pauseOf(row: RunRow, agents: readonly AgentPause[]): PausedSummary | undefined {
+  if (isFinalStatus(row.status)) return undefined;
+  if (row.paused !== null) return row.paused;
+  const name = row.agent.slice(0, row.agent.lastIndexOf("@"));
+  return agents.find(({ agent }) => agent === row.agent || agent === name);
+}
+
+/** A summary that says who paused the run. */
+export function withPause(summary: RunSummary, paused: PausedSummary | undefined): RunSummary {
+  return paused === undefined ? summary : { ...summary, paused };
+}
+
 /** Somebody can end this wait with an answer or a signal. */
 export function isQuestion({ kind }: WaitSummary): boolean {
   return kind === "answer" || kind === "signal" || kind === "in-doubt" || kind === "budget";
 }
 
+/** The wait is an operation's own, and not one for its turn. */
+export function isAddressed({ kind }: WaitSummary): boolean {
+  return kind !== "no-worker" && kind !== "slot" && kind !== "rate" && kind !== "capacity" && kind !== "paused";
+}
+
 /** Due, and nobody has taken it: where no living process has its agent, that is what it waits for. */
 export function isUnclaimed(row: RunRow, now: number): boolean {
-  return row.owner === null && row.wake !== null && row.wake <= now && !row.cancelling && row.status !== "diverged";
+  return (
+    row.owner === null &&
+    row.wake !== null &&
+    row.wake <= now &&
+    !row.cancelling &&
+    row.status !== "diverged" &&
+    row.paused === null
+  );
 }
 
 /**

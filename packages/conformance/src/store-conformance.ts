@@ -12,12 +12,15 @@ import type {
   Letter,
   NewBlob,
   NewRun,
+  PauseTarget,
   PrunePage,
   PruneQuery,
   RunRow,
   StateWrite,
   Store,
   StoredEntry,
+  Ticket,
+  TicketState,
 } from "concertato";
 import { expect } from "./expect.ts";
 
@@ -222,6 +225,7 @@ export function storeConformance(options: ConformanceOptions): void {
           note: null,
           priority: 5,
           needs: null,
+          paused: null,
         } satisfies RunRow);
         expect(await store.run("r1")).toEqual(run);
       });
@@ -515,7 +519,7 @@ export function storeConformance(options: ConformanceOptions): void {
         const seen = await store.inbox(run.key, 10);
         await commitOne(store, send("r1", inboxSend("s", 2)));
         await commitOne(store, append(run, { consumed: seen.map(({ rowId }) => rowId) }));
-        expect(await store.poked(self, 1, 10)).toEqual([{ key: run.key, priority: 5 }]);
+        expect(await store.poked(self, 1, 10)).toEqual([{ key: run.key, priority: 5, paused: false }]);
       });
 
       test("an append that consumes nothing leaves the wake alone", async () => {
@@ -1240,7 +1244,7 @@ export function storeConformance(options: ConformanceOptions): void {
           "missing",
         ]);
         expect(await names(9)).toEqual(["b", "a"]);
-        expect(await store.poked(self, 0, 9)).toEqual([{ key: owned.key, priority: 9 }]);
+        expect(await store.poked(self, 0, 9)).toEqual([{ key: owned.key, priority: 9, paused: false }]);
         await commitOne(store, append(owned, { entries: [], consumed: [] }));
         expect(await store.poked(self, 0, 9)).toEqual([]);
         await commitOne(store, append(owned, { patch: { status: "completed" } }));
@@ -1251,6 +1255,233 @@ export function storeConformance(options: ConformanceOptions): void {
         await made(store, "r1", { owner: await store.join(), agent: "nobody-has-it@1", priority: 0 });
         await commitOne(store, cancel("r1"));
         expect(await store.claim(await store.join(), 1, [], 9)).toMatchObject([{ id: "r1", cancelling: true }]);
+      });
+    });
+
+    describe("pause", () => {
+      const ada = { by: "ada", since: 3000 };
+      const pause = (target: PauseTarget, by = ada): Change => ({ kind: "pause", target, pause: by });
+      const resume = (target: PauseTarget): Change => ({ kind: "resume", target });
+
+      test("a paused run is claimed by nobody until it is resumed; the first pause stands", async () => {
+        const self = await store.join();
+        await made(store, "r1");
+        await commitOne(store, pause({ run: "r1" }));
+        await commitOne(store, pause({ run: "r1" }, { by: "bob", since: 4000 }));
+        expect(await read(store, "r1")).toMatchObject({ paused: ada, wake: 0 });
+        expect(await store.claim(self, 1e9, ["desk@1"], 9)).toEqual([]);
+        await commitOne(store, send("r1", inboxSend("s", 1)));
+        expect(await store.claim(self, 1e9, ["desk@1"], 9)).toEqual([]);
+        await commitOne(store, resume({ run: "r1" }));
+        expect(await store.claim(self, 1e9, ["desk@1"], 9)).toMatchObject([{ id: "r1", paused: null }]);
+      });
+
+      test("its owner is told; its deadline is nobody's next wake", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, pause({ run: "r1" }));
+        expect(await store.poked(self, 0, 9)).toEqual([{ key: run.key, priority: 5, paused: true }]);
+        await commitOne(store, append(run, { entries: [], consumed: [] }));
+        await commitOne(store, evict(run, 0, 500));
+        expect(await store.nextWake(0)).toBeNull();
+        await commitOne(store, resume({ run: "r1" }));
+        expect(await store.nextWake(0)).toBe(500);
+      });
+
+      test("a cancelled run is ended though it is paused", async () => {
+        await made(store, "r1");
+        await store.commit([pause({ run: "r1" }), cancel("r1")], "normal");
+        expect(await store.claim(await store.join(), 1, [], 9)).toMatchObject([{ id: "r1" }]);
+      });
+
+      test("a run that is missing or finished is refused", async () => {
+        const run = await made(store, "r1", { owner: await store.join() });
+        await commitOne(store, append(run, { patch: { status: "completed" } }));
+        const results = await store.commit(
+          [pause({ run: "r1" }), resume({ run: "r1" }), pause({ run: "nobody" }), resume({ run: "nobody" })],
+          "normal",
+        );
+        expect(results.map(reason)).toEqual(["finished", "finished", "missing", "missing"]);
+      });
+
+      test("runs of a paused agent are claimed by nobody: all versions, or the one that was named", async () => {
+        const self = await store.join();
+        const claim = async (): Promise<string[]> => {
+          const claimed = await store.claim(self, 1, ["desk@1", "desk@2", "mail@1"], 9);
+          for (const run of claimed)
+            await commitOne(store, {
+              ...{ kind: "release", run: run.key, epoch: run.epoch, seq: run.seq, status: "queued", note: null },
+              ...{ wake: 0, parked: false, needs: null, at: 0 },
+            });
+          return claimed.map(({ agent }) => agent).toSorted();
+        };
+        for (const agent of ["desk@1", "desk@2", "mail@1"]) await made(store, agent, { agent });
+        await commitOne(store, pause({ agent: "desk@2" }));
+        await commitOne(store, pause({ agent: "desk@2" }, { by: "bob", since: 9 }));
+        expect(await store.pauses()).toEqual([{ agent: "desk@2", ...ada }]);
+        expect(await claim()).toEqual(["desk@1", "mail@1"]);
+        await commitOne(store, pause({ agent: "desk" }));
+        expect(await claim()).toEqual(["mail@1"]);
+        await commitOne(store, resume({ agent: "desk" }));
+        expect(await claim()).toEqual(["desk@1", "mail@1"]);
+        await commitOne(store, resume({ agent: "desk@2" }));
+        await commitOne(store, resume({ agent: "never-paused" }));
+        expect(await claim()).toEqual(["desk@1", "desk@2", "mail@1"]);
+        expect(await store.pauses()).toEqual([]);
+      });
+    });
+
+    describe("taking over", () => {
+      test("a run is taken from its owner, who can write no more; one that nobody owns stays as it is", async () => {
+        const self = await store.join();
+        const [run, other] = [await made(store, "r1", { owner: self }), await made(store, "r2", { owner: self })];
+        const queued = await made(store, "queued");
+        const to = (id: string): Change => ({ kind: "take-over", to: id });
+        expect((await store.commit([to("r1"), to("queued"), to("nobody")], "normal")).map(reason)).toEqual([
+          "applied",
+          "applied",
+          "missing",
+        ]);
+        expect(await read(store, "r1")).toEqual({ ...run, owner: null, epoch: run.epoch + 1, wake: 0 });
+        expect(await read(store, "queued")).toEqual(queued);
+        expect(await read(store, "r2")).toEqual(other);
+        expect(await commitOne(store, append(run))).toEqual({ ok: false, reason: "stale" });
+      });
+
+      test("an owner is put out of all its runs and slots, and may take others afterwards", async () => {
+        const [self, wedged] = [await store.join(), await store.join()];
+        const lost = await made(store, "r1", { owner: wedged });
+        const mine = await made(store, "r2", { owner: self });
+        const one: Ticket = { slot: { name: "desk", limit: 1 }, rate: null, priority: 5, run: "r1" };
+        await commitOne(store, { kind: "ticket", owner: wedged, n: 1, ticket: one, at: 0 });
+        await commitOne(store, { kind: "put-out", owner: wedged });
+        expect(await read(store, "r1")).toMatchObject({ owner: null, wake: 0, epoch: lost.epoch + 1 });
+        expect(await read(store, "r2")).toEqual(mine);
+        expect(await commitOne(store, { kind: "ticket", owner: self, n: 1, ticket: one, at: 0 })).toMatchObject({
+          ticket: { granted: true },
+        });
+        expect((await store.owners()).some(({ id, alive }) => id === wedged && alive)).toBe(true);
+        expect(await store.claim(wedged, 1, ["desk@1"], 9)).toMatchObject([{ id: "r1", owner: wedged }]);
+      });
+    });
+
+    describe("tickets", () => {
+      const ticket = (more: Partial<Ticket> = {}): Ticket => ({
+        slot: { name: "desk", limit: 2 },
+        rate: null,
+        priority: 5,
+        run: "r1",
+        ...more,
+      });
+      const everySecond = { name: "mail", limit: 2, periodMs: 1_000, burst: 1 };
+      const ask = async (owner: number, n: number, what: Ticket, at = 1_000): Promise<TicketState> => {
+        const result = await commitOne(store, { kind: "ticket", owner, n, ticket: what, at });
+        if (!result.ok) throw new Error(result.reason);
+        return present(result.ticket);
+      };
+      const end = (owner: number, n: number, at = 1_000): Promise<ChangeResult> =>
+        commitOne(store, { kind: "ticket-end", owner, n, at });
+      const yes = { granted: true };
+      const no = (retryAt: number | null = null) => ({ granted: false, retryAt });
+
+      test("a slot is granted as often as its limit says, over all owners", async () => {
+        const [self, other] = [await store.join(), await store.join()];
+        expect(await ask(self, 1, ticket())).toEqual(yes);
+        expect(await ask(other, 1, ticket())).toEqual(yes);
+        expect(await ask(self, 2, ticket())).toEqual(no());
+        expect(await ask(self, 3, ticket({ slot: { name: "other", limit: 1 } }))).toEqual(yes);
+        expect([await store.granted(self), await store.granted(other)]).toEqual([[1, 3], [1]]);
+        await end(other, 1);
+        expect(await store.granted(self)).toEqual([1, 2, 3]);
+      });
+
+      test("asked again it answers how it stands, and takes no second slot", async () => {
+        const self = await store.join();
+        for (const _again of [1, 2, 3]) expect(await ask(self, 1, ticket())).toEqual(yes);
+        expect(await ask(self, 2, ticket())).toEqual(yes);
+        for (const _again of [1, 2]) expect(await ask(self, 3, ticket())).toEqual(no());
+        await end(self, 1);
+        await end(self, 1);
+        expect(await ask(self, 3, ticket())).toEqual(yes);
+        expect(await ask(self, 4, ticket())).toEqual(no());
+      });
+
+      test("the line is served by priority, then in the order of asking; a priority may change", async () => {
+        const self = await store.join();
+        const one = (priority = 5): Ticket => ticket({ slot: { name: "desk", limit: 1 }, priority });
+        await ask(self, 1, one());
+        for (const [n, priority] of [
+          [2, 5],
+          [3, 7],
+          [4, 5],
+          [5, 1],
+        ] as const)
+          await ask(self, n, one(priority));
+        await ask(self, 5, one(6));
+        const served: number[] = [];
+        for (let last = 1; served.length < 4; ) {
+          await end(self, last);
+          last = present((await store.granted(self))[0]);
+          served.push(last);
+        }
+        expect(served).toEqual([3, 5, 2, 4]);
+      });
+
+      test("one that waits and is given up leaves its place", async () => {
+        const self = await store.join();
+        const one = ticket({ slot: { name: "desk", limit: 1 } });
+        for (const n of [1, 2, 3]) await ask(self, n, one);
+        await end(self, 2);
+        await end(self, 1);
+        expect(await store.granted(self)).toEqual([3]);
+      });
+
+      test("a dead owner's slots are free when it is reaped", async () => {
+        const self = await store.join();
+        const dead = await subject.deadOwner();
+        const one = ticket({ slot: { name: "desk", limit: 1 } });
+        await ask(dead, 1, one);
+        expect(await ask(self, 1, one)).toEqual(no());
+        await store.reap(self);
+        expect(await ask(self, 1, one)).toEqual(yes);
+      });
+
+      test("a rate grants a burst and then one per interval, and says when the next may come", async () => {
+        const self = await store.join();
+        const rate = (burst: number): Ticket =>
+          ticket({ slot: null, rate: { ...everySecond, burst, name: `b${burst}` } });
+        expect(await ask(self, 1, rate(1), 1_000)).toEqual(yes);
+        expect(await ask(self, 2, rate(1), 1_000)).toEqual(no(1_500));
+        expect(await ask(self, 3, rate(1), 1_400)).toEqual(no(1_500));
+        expect(await ask(self, 3, rate(1), 1_500)).toEqual(no(2_000));
+        expect(await store.granted(self)).toEqual([2]);
+        expect(await ask(self, 4, rate(3), 1_000)).toEqual(yes);
+        expect(await ask(self, 5, rate(3), 1_000)).toEqual(yes);
+        expect(await ask(self, 6, rate(3), 1_000)).toEqual(yes);
+        expect(await ask(self, 7, rate(3), 1_000)).toEqual(no(1_500));
+        // After a long pause no more than the burst has gathered.
+        expect(await ask(self, 7, rate(3), 90_000)).toEqual(yes);
+        expect(await ask(self, 8, rate(3), 90_000)).toEqual(yes);
+        expect(await ask(self, 9, rate(3), 90_000)).toEqual(yes);
+        expect(await ask(self, 10, rate(3), 90_000)).toEqual(no(90_500));
+      });
+
+      test("a clock that was set back blocks a rate no longer than its burst takes", async () => {
+        const self = await store.join();
+        const rate = ticket({ slot: null, rate: { ...everySecond, burst: 2 } });
+        expect(await ask(self, 1, rate, 1e12)).toEqual(yes);
+        expect(await ask(self, 2, rate, 5_000)).toEqual(no(5_500));
+        expect(await ask(self, 2, rate, 5_500)).toEqual(yes);
+      });
+
+      test("with both, a slot is taken only when the rate lets it, and others of the slot are not held up", async () => {
+        const self = await store.join();
+        const both = (key: string): Ticket => ticket({ rate: { ...everySecond, name: key } });
+        expect(await ask(self, 1, both("a"), 1_000)).toEqual(yes);
+        expect(await ask(self, 2, both("a"), 1_000)).toEqual(no(1_500));
+        expect(await ask(self, 3, both("b"), 1_000)).toEqual(yes);
+        await end(self, 1, 1_600);
+        expect(await store.granted(self)).toEqual([2, 3]);
       });
     });
 

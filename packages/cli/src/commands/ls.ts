@@ -76,6 +76,7 @@ function reasonOf(run: RunSummary, { paint }: CommandContext["display"]): string
   // What could not be undone is somebody's work.
   const left = undone === undefined || undone.done === undone.of ? "" : `, undone ${undone.done} of ${undone.of}`;
   if (run.failure !== undefined) return paint("bad", `${run.failure}${left}`);
+  if (run.paused !== undefined) return paint("wait", `paused by ${run.paused.by}`);
   const waits = run.waiting.map(({ name }) => name).join(", ");
   if (undoing === undefined) return paint("wait", waits);
   const ending = undoing.status === "cancelled" ? "cancelling" : "failing";

@@ -19,6 +19,11 @@ export async function showRun(context: CommandContext, typed: string, full: bool
   if (run.status === "diverged") await printParked(context, runId);
   const waits = openWaits(runId, tree);
   for (const wait of waits) printWait(context, wait, waits.length > 1);
+  if (run.paused !== undefined) {
+    const { by, since, agent } = run.paused;
+    const what = agent === undefined ? "It is" : `Its agent ${agent} is`;
+    out(`\n${paint("wait", `${what} paused by ${by}, since ${ageWords(now - since)}.`)}`);
+  }
   const missing = run.waiting.find(({ kind }) => kind === "no-worker");
   if (missing !== undefined)
     out(`\n${paint("wait", `It waits for a process that has the agent ${missing.name}; none runs now.`)}`);

@@ -3,7 +3,17 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Effect } from "../journal/entry.ts";
 import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { Agent, AttemptContext, LeafBody, ProbeAnswer, Reservation, RetryPolicy } from "../runtime/agent.ts";
+import type {
+  Agent,
+  AttemptContext,
+  ConcurrencyLimit,
+  LeafBody,
+  ProbeAnswer,
+  Reservation,
+  RetryPolicy,
+  StartRate,
+} from "../runtime/agent.ts";
+import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Budget } from "../runtime/edge.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
@@ -65,6 +75,13 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
   readonly budget?: Budget;
   /** Per attempt. Default: none. */
   readonly timeout?: Duration;
+  /**
+   * At most so many attempts at once, over all processes, or so many for each key of the input. An attempt beyond them
+   * waits, the more urgent run's first. A slot is held only while an attempt executes. Default: no limit.
+   */
+  readonly concurrency?: number | ConcurrencyLimit<ParsedOf<Input>>;
+  /** At most so many attempts begin in a period, over all processes. Default: no limit. */
+  readonly rate?: StartRate<ParsedOf<Input>>;
   readonly capabilities?: readonly string[];
   readonly examples?: readonly string[];
   readonly execute: (
@@ -75,7 +92,7 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
 
 /**
  * A tool. With `approve`, the call is a scope of its own: the question, then the action with the arguments that were shown.
- * @throws ConcertatoError `runtime/duration` for a malformed timeout or retry policy, `agent/name`
+ * @throws ConcertatoError `runtime/duration` for a malformed timeout or retry policy, `agent/name`, `agent/limits`
  */
 export function tool<
   const Input extends StandardSchemaV1 | undefined = undefined,
@@ -99,6 +116,7 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
     probe: options.probe,
     retry: checkedRetry(options.retry),
     reserve: options.reserve,
+    limits: attemptLimits(options.name, options.concurrency, options.rate),
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
   };
   // Behind a guard, the guard checks both ends: a schema that transforms must see each value once.

@@ -12,6 +12,7 @@
  *     consumes rows leaves `wake` set when rows remain. So a wake-up can be late, never lost.
  *  5. A final status never changes.
  */
+import type { RateLimit } from "./rate.ts";
 import type { FinalStatus, StoredEntry } from "./entry.ts";
 
 export type Awaitable<T> = T | Promise<T>;
@@ -58,7 +59,24 @@ export interface RunRow {
   readonly priority: number;
   /** `name@version` of an agent that whoever takes the run must have beside the run's own; null for none. */
   readonly needs: string | null;
+  /** Nobody may take it until it is resumed. */
+  readonly paused: Pause | null;
 }
+
+/** Who paused something, and since when (wall clock, ms). */
+export interface Pause {
+  readonly by: string;
+  readonly since: number;
+}
+
+/** An agent that is paused. */
+export interface AgentPause extends Pause {
+  /** `name` for all versions, or `name@version`. */
+  readonly agent: string;
+}
+
+/** What is paused or resumed. */
+export type PauseTarget = { readonly run: string } | { readonly agent: string };
 
 /** Priority of a run that was given none. */
 export const defaultPriority = 5;
@@ -169,6 +187,7 @@ export interface OwnerRow {
 export interface PokedRun {
   readonly key: number;
   readonly priority: number;
+  readonly paused: boolean;
 }
 
 /** What an owner changes on its run's row. Absent fields stay. */
@@ -294,7 +313,52 @@ export type Change =
   /** Ends leases that are over by `now` and that somebody waits for: the next is granted. */
   | { readonly kind: "expire"; readonly now: number }
   /** Anybody's: another priority; an owner is poked. Refused as `missing` or `finished`. */
-  | { readonly kind: "prioritise"; readonly to: string; readonly priority: number };
+  | { readonly kind: "prioritise"; readonly to: string; readonly priority: number }
+  /**
+   * Anybody's: nobody takes the run, or a run of the agent, until it is resumed; the owner of a run is poked. Who paused
+   * it first stands. A run is refused as `missing` or `finished`.
+   */
+  | { readonly kind: "pause"; readonly target: PauseTarget; readonly pause: Pause }
+  | { readonly kind: "resume"; readonly target: PauseTarget }
+  /**
+   * Anybody's: takes a run from its owner, dead or alive (owner null, epoch + 1, wake 0). From its commit on no entry of
+   * the old owner is accepted. Refused as `missing` or `finished`; a run that nobody owns stays as it is.
+   */
+  | { readonly kind: "take-over"; readonly to: string }
+  /** Anybody's: the same for all runs of an owner, and ends its tickets. It stays registered: it may be alive, and wake. */
+  | { readonly kind: "put-out"; readonly owner: number }
+  /**
+   * An attempt of `owner` asks for what its agent limits. It is granted at once, or waits in line: the highest priority
+   * first, then who asked first. `(owner, n)` names it; asked again, with another priority perhaps, it answers how it stands now. A dead owner's go when
+   * it is reaped, so no slot is ever lost. Only a grant of a rate alone leaves nothing to be ended.
+   */
+  | {
+      readonly kind: "ticket";
+      readonly owner: number;
+      readonly n: number;
+      readonly ticket: Ticket;
+      readonly at: number;
+    }
+  /** Ends a ticket, granted or not; whoever is next is granted in the same transaction. One that is not there is ended. */
+  | { readonly kind: "ticket-end"; readonly owner: number; readonly n: number; readonly at: number };
+
+/** What an attempt needs before it begins: a slot, a place in a rate, or both at the same moment. */
+export interface Ticket {
+  /** At most `limit` granted tickets of this name at once, over all processes. */
+  readonly slot: { readonly name: string; readonly limit: number } | null;
+  readonly rate: RateLimit | null;
+  readonly priority: number;
+  /** For people: which run asks. */
+  readonly run: string;
+}
+
+/** How a ticket stands. */
+export type TicketState =
+  | { readonly granted: true }
+  | {
+      readonly granted: false /** Wall clock (ms) from which its rate would let it, where that is what it waits for. */;
+      readonly retryAt: number | null;
+    };
 
 export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy" | "full" | "conflict";
 
@@ -307,6 +371,8 @@ export type ChangeResult =
       readonly firstRef: number;
       /** `append`: keys of the children that were cancelled with it; absent when there were none. */
       readonly cancelled?: readonly number[];
+      /** `ticket` */
+      readonly ticket?: TicketState;
     }
   | { readonly ok: false; readonly reason: Refusal /** `exists`: the run already there. */; readonly run?: RunRow };
 
@@ -375,7 +441,7 @@ export interface Store {
   /**
    * Takes up to `limit` unowned runs that are due, of agents this process has (the run's own and the one it needs):
    * owner = self, epoch + 1, wake null, needs null, `parked` as it was. Higher priority first, then one run of each tenant
-   * in turn, then the longest due. A run that is being cancelled goes to whoever asks, whatever its agents.
+   * in turn, then the longest due. None that is paused, or whose agent is. A run that is being cancelled goes to whoever asks, whatever its agents.
    * @param above takes only runs of a higher priority
    */
   claim(
@@ -387,6 +453,10 @@ export interface Store {
   ): Awaitable<readonly RunRow[]>;
   /** Runs owned by `self` whose wake is due: somebody wrote to their inbox, or changed what they may do. */
   poked(self: number, now: number, limit: number): Awaitable<readonly PokedRun[]>;
+  /** The agents that are paused, in the order of their names. */
+  pauses(): Awaitable<readonly AgentPause[]>;
+  /** Which tickets of this process hold what they asked for. */
+  granted(self: number): Awaitable<readonly number[]>;
   /** Keys of all runs owned by `self`: asked only when a claim did not answer. */
   owned(self: number): Awaitable<readonly number[]>;
   /** Earliest wake of an unowned run later than `now`, or null. */

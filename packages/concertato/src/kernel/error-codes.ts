@@ -10,6 +10,7 @@ export const errorCodes = {
   },
   "agent/failed": { retryable: false, remedy: "Read the cause; the agent's own code threw it." },
   "agent/input-invalid": { retryable: false, remedy: "Pass a value that fits the agent's input schema." },
+  "agent/limits": { retryable: false, remedy: "Use whole numbers from 1 on, and a period such as 1s." },
   "agent/name": { retryable: false, remedy: "Use a letter, then letters, digits, dot, dash or underscore." },
   "agent/no-usable-call": {
     retryable: false,

@@ -34,8 +34,8 @@ export async function admitInbox(engine: Engine, run: LiveRun): Promise<boolean>
   run.admitting = true;
   try {
     const rows = await engine.store.inbox(run.key, page);
-    // What comes while it begins anew is for the new body.
-    if (run.dead || run.finished || run.continuation !== null || engine.stopped) return true;
+    // What comes while it begins anew is for the new body; a run that is being given back leaves it to the next owner.
+    if (run.dead || run.finished || run.continuation !== null || run.departure !== null || engine.stopped) return true;
     for (const row of rows) {
       if (run.consuming.has(row.rowId)) continue;
       if (!admitRow(engine, run, row)) break;

@@ -86,10 +86,48 @@ export interface Reservation {
   readonly tokens?: number;
 }
 
+/** How many attempts of an agent may run at once, in all processes that share a store. */
+export interface ConcurrencyLimit<Input> {
+  /** A whole number from 1 on. */
+  readonly limit: number;
+  /** Counts separately for each key of its input. Default: all count together. */
+  readonly key?: ((input: Input) => string) | undefined;
+}
+
+/** How often attempts of an agent may begin, in all processes that share a store. */
+export interface StartRate<Input> {
+  /** So many a period in the long run. */
+  readonly limit: number;
+  /** "1s", "1m", or milliseconds. */
+  readonly per: string | number;
+  /**
+   * So many may begin at once after a pause; from then on they are spaced evenly, so any one period sees at most
+   * `limit + burst` of them. 1 spaces all of them. Default: `limit`.
+   */
+  readonly burst?: number | undefined;
+  /** Counts separately for each key of its input. Default: all count together. */
+  readonly key?: ((input: Input) => string) | undefined;
+}
+
+/** The limits of an agent as the gate needs them: see `attemptLimits`. */
+export interface AttemptLimits {
+  /** Stands before the keys; the agent's name. */
+  readonly name: string;
+  readonly slot: { readonly limit: number; readonly key: ((input: never) => string) | undefined } | null;
+  readonly rate: {
+    readonly limit: number;
+    readonly periodMs: number;
+    readonly burst: number;
+    readonly key: ((input: never) => string) | undefined;
+  } | null;
+}
+
 /** Outside work: runs once, is recorded, and is not run again. */
 export interface LeafBody<Input, Output> {
   readonly type: "leaf";
   readonly effect: Effect;
+  /** How many attempts may run at once, and how often one may begin, over all processes. Default: no limit. */
+  readonly limits?: AttemptLimits | undefined;
   readonly execute: (input: Input, attempt: AttemptContext) => Output | PromiseLike<Output>;
   /** For `irreversible`: asks the outside world whether the effect happened. */
   readonly probe?: ((input: Input, attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>) | undefined;

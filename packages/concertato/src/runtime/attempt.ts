@@ -74,6 +74,8 @@ export class AttemptHandle implements AttemptContext {
     this.#ended = true;
     if (this.timer !== null) this.timer.fire = null;
     if (this.#operation.running === this) this.#operation.running = null;
+    const { pass, scope } = this.#operation;
+    if (pass !== null) scope.run.engine.gate.leave(this.#operation);
     return true;
   }
 

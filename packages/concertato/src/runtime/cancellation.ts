@@ -52,6 +52,7 @@ export function cancelAttempt(operation: Operation): void {
   if (operation.timer !== null) operation.timer.fire = null;
   operation.timer = null;
   const { running, scope } = operation;
+  if (operation.pass !== null) scope.run.engine.gate.leave(operation);
   if (running === null) return;
   operation.running = null;
   scope.run.attempts--;
@@ -71,6 +72,7 @@ function dropScope(engine: Engine, scope: Scope): void {
   if (run.undoings.size > 0 && !run.dead && !run.finished && undoesWithin(scope)) return silence(engine, scope);
   scope.dead = true;
   releaseUnder(scope, "");
+  if (!engine.pauses.none) engine.pauses.forget(scope);
   for (const controller of scope.controllers) controller.abort();
   engine.caughtUp(scope);
   for (const operation of scope.operations.values()) cancelOperation(engine, operation, false);

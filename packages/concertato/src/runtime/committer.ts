@@ -6,17 +6,14 @@
 import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
 import type { StoredEntry } from "../journal/entry.ts";
 import { appended } from "../kernel/short-list.ts";
-import { type Ledger, usageOf } from "./ledger.ts";
-import { risksOf } from "./run-deadline.ts";
 import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
-import { undoingNote } from "./compensation-chain.ts";
 import { deliver, deliverTurn } from "./delivery.ts";
 import { offerLetter } from "./mail-sending.ts";
 import { startAttempt } from "./outside-work.ts";
 import type { LiveRun, Written } from "./live-run.ts";
+import { noteOf } from "./run-note.ts";
 import { continueEnd } from "./scope-end.ts";
-import type { Operation } from "./operation.ts";
 
 /** A change that belongs to no run in memory: a start, a message, a cancel. */
 interface LooseChange {
@@ -90,7 +87,7 @@ export class Committer {
 
   /** The run may have come to rest. */
   touch(run: LiveRun): void {
-    if (run.quiet) this.add(run);
+    if (run.quiet || run.atGate) this.add(run);
   }
 
   /** Commits one change with the next batch. */
@@ -355,6 +352,7 @@ function batchFor(batches: Batches, durability: Durability): Batch {
 function nextPatch(run: LiveRun): RunPatch | undefined {
   if (run.finalPatch !== null) return run.finalPatch;
   const quiet = run.quiet && !stirs(run.out);
+  if (run.atGate && run.departure === null && !stirs(run.out)) return gatePatch(run);
   if (!quiet) {
     if (run.shownStatus === "running" && !run.shownParked && !run.askedAnew) return undefined;
     run.askedAnew = false;
@@ -372,57 +370,15 @@ export function mayPark(run: LiveRun): boolean {
   return run.ledger === null || run.ledger.blocked.size === 0;
 }
 
+/** It waits at the gate: shown as waiting, and yet not at rest, for what waits there has no entry. */
+function gatePatch(run: LiveRun): RunPatch | undefined {
+  run.askedAnew = false;
+  const note = noteOf(run, false);
+  if (run.shownStatus === "waiting" && !run.shownParked && note === run.shownNote) return undefined;
+  return { status: "waiting", parked: false, note, at: run.lastAt };
+}
+
 function stirs(out: readonly Written[]): boolean {
   for (const written of out) if (stirring.has(written.kind) && !written.delivered) return true;
   return false;
-}
-
-/** Most waits a row's note names; the count says how many there are. */
-const noted = 20;
-
-/** @param asked only what somebody can answer: the rest of a run at work is no news */
-function noteOf(run: LiveRun, asked: boolean): string | null {
-  const waiting: unknown[] = [];
-  let count = 0;
-  for (const operation of run.pending) {
-    const kind = waitKind(operation);
-    if (asked && kind !== "answer" && kind !== "signal" && kind !== "in-doubt") continue;
-    count++;
-    if (waiting.length >= noted) continue;
-    waiting.push({
-      waitId: operation.waitId,
-      kind,
-      name: operation.name,
-      since: operation.since,
-      ...(operation.until === null ? {} : { until: operation.until }),
-    });
-  }
-  const raises = run.ledger === null ? noRaises : openRaises(run.ledger);
-  const risks = risksOf(run);
-  if (asked && count === 0 && raises.length === 0 && run.undoings.size === 0 && risks.atRisk === undefined) return null;
-  const undoing = run.undoings.size === 0 ? {} : { undoing: undoingNote(run) };
-  const named = raises.length === 0 ? waiting : [...raises, ...waiting].slice(0, noted);
-  count += raises.length;
-  return JSON.stringify({ waiting: named, count, ...undoing, ...usageOf(run.ledger?.root), ...risks });
-}
-
-const noRaises: readonly object[] = [];
-
-/** Budgets that a person is asked to raise: named first, because all else may wait for them. */
-function openRaises({ watched }: Ledger): readonly object[] {
-  const raises: object[] = [];
-  for (const budget of watched) {
-    if (budget.asked === null || budget.over) continue;
-    raises.push({ waitId: budget.waitId, kind: "budget", name: "budget", since: budget.asked.since });
-  }
-  return raises;
-}
-
-function waitKind(operation: Operation): string {
-  if (operation.inDoubt) return "in-doubt";
-  if (operation.wait !== null) return operation.wait.kind;
-  if (operation.verb === "send") return "mailbox";
-  // A question of an agent that only the calling body knows.
-  if (operation.opened && operation.verb === "run") return "answer";
-  return operation.verb === "sleep" || operation.verb === "until" ? "timer" : "retry";
 }

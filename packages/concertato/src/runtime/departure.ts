@@ -17,6 +17,8 @@ export interface Departure {
   /** `queued`: it only waits for its turn. */
   readonly status: "queued" | "waiting";
   readonly note: string | null;
+  /** Asked when it leaves, where the note depends on what it waits for then. */
+  readonly noteThen?: (run: LiveRun) => string | null;
   /** Agent that its next owner must have, `name@version`. */
   readonly needs: string | null;
 }
@@ -64,9 +66,17 @@ export function leaveWhenDone(engine: Engine, run: LiveRun): void {
   );
 }
 
-function release(engine: Engine, run: LiveRun, { status, note, needs }: Departure): Change {
+function release(engine: Engine, run: LiveRun, departure: Departure): Change {
+  const { status, needs } = departure;
+  const note = departure.noteThen === undefined ? departure.note : departure.noteThen(run);
   // At rest, and nothing was kept back since: its row says truly that a wake needs to run only what it concerns.
-  const parked = run.shownParked && !run.withheld && run.queuedScopes === 0 && run.recovering === 0;
+  const parked =
+    run.shownParked &&
+    !run.withheld &&
+    run.gated.size === 0 &&
+    run.held === 0 &&
+    run.queuedScopes === 0 &&
+    run.recovering === 0;
   return {
     kind: "release",
     run: run.key,

@@ -14,6 +14,7 @@ import type { Limits } from "../journal/entry.ts";
 import { largeFrom } from "../journal/large-payload.ts";
 import type { PayloadCodec, RunRow, Store } from "../journal/store.ts";
 import { type Agent, agentId, type Saying } from "./agent.ts";
+import { AttemptGate } from "./attempt-gate.ts";
 import type { HeldBudget } from "./held-budget.ts";
 import { limitScope, usageMeta } from "./ledger.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
@@ -41,7 +42,9 @@ import { awaitSlice, resumeWaiting, takeTurn } from "./spending.ts";
 import { watchDeadline } from "./run-deadline.ts";
 import { foreseeRisk } from "./usual-time.ts";
 import { carryFlags } from "./patch-flags.ts";
+import { beginAdmitted } from "./outside-work.ts";
 import { Ownership } from "./ownership.ts";
+import { Pauses } from "./pauses.ts";
 import { resumeEngineWork } from "./recovery.ts";
 import type { Delivery, Scope } from "./scope.ts";
 import type { TimerEntry } from "./timer-heap.ts";
@@ -63,6 +66,8 @@ export interface EngineOptions {
   readonly maxActive?: number;
   /** Payloads from this length on, in characters, are kept as blobs. Default 32 Ki; smaller ones serve tests. */
   readonly largeFrom?: number;
+  /** Attempts under way at once in this process; more wait, the urgent ones first. Default 1,000. */
+  readonly maxAttempts?: number;
 }
 
 /** Told of every committed entry of a run. */
@@ -78,6 +83,8 @@ export class Engine {
   readonly largeFrom: number;
   readonly committer: Committer;
   readonly ownership: Ownership;
+  readonly gate: AttemptGate;
+  readonly pauses: Pauses;
   /** Runs in memory, by key. */
   readonly runs: Map<number, LiveRun> = new Map();
   readonly listeners: Set<EntryListener> = new Set();
@@ -116,6 +123,8 @@ export class Engine {
     this.#deadlines = new Deadlines(options.world);
     this.#wallDeadlines = new WallDeadlines(options.world);
     this.committer = new Committer(this);
+    this.pauses = new Pauses(this);
+    this.gate = new AttemptGate(this, options.maxAttempts ?? 1_000, beginAdmitted);
     this.ownership = new Ownership(this, {
       warmBytes: options.warmBytes ?? 64 * 1024 * 1024,
       pollMs: options.pollMs ?? 50,
@@ -245,6 +254,7 @@ export class Engine {
       scope.run.withheld = true;
       return false;
     }
+    if (!this.pauses.none && this.pauses.holds(scope)) return false;
     if (scope.frame === "none") return this.#startFrame(scope);
     if (scope.frame === "settled") return false;
     const delivery = scope.takeDelivery();
@@ -543,6 +553,7 @@ export class Engine {
     this.ownership.stop();
     this.listeners.clear();
     this.ownership.endListeners.clear();
+    this.gate.stop();
     for (const run of this.runs.values()) this.drop(run);
   }
 

@@ -9,6 +9,7 @@ import type { HoldAsk, InboxSend, NewBlob, NewRun, RunPatch, RunRow, StateWrite 
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Continuation } from "./continuation.ts";
+import type { Pass } from "./attempt-gate.ts";
 import type { Departure } from "./departure.ts";
 import type { Direction } from "./direction.ts";
 import type { ChildrenCancel } from "./children.ts";
@@ -54,6 +55,9 @@ export interface BufferedSignal {
   readonly text: string | null;
   readonly at: number;
 }
+
+/** Most runs never wait at the gate. */
+const noPasses: ReadonlySet<Pass> = new Set();
 
 /** Most runs never undo anything. */
 const none: ReadonlySet<Scope> = new Set();
@@ -127,6 +131,9 @@ export class LiveRun {
   leaving = false;
   /** Something was kept back because it is being given back: the next owner must look at all of it. */
   withheld = false;
+  /** Attempts of it that wait at the gate. */
+  gated: ReadonlySet<Pass> = noPasses;
+  #ownGated: Set<Pass> | null = null;
   /** Among the runs that wait for a turn, in this process and in the store. */
   priority: number;
   /** Something was registered to be undone. */
@@ -256,8 +263,26 @@ export class LiveRun {
       this.recovering === 0 &&
       !this.finished &&
       this.departure === null &&
-      this.held === 0
+      this.held === 0 &&
+      this.gated.size === 0
     );
+  }
+
+  /** Nothing of it goes on before an attempt is let in, or something arrives from outside. */
+  get atGate(): boolean {
+    return (
+      this.gated.size > 0 && this.attempts === 0 && this.queuedScopes === 0 && this.recovering === 0 && this.held === 0
+    );
+  }
+
+  addGated(pass: Pass): void {
+    this.#ownGated ??= new Set();
+    this.#ownGated.add(pass);
+    this.gated = this.#ownGated;
+  }
+
+  removeGated(pass: Pass): void {
+    this.#ownGated?.delete(pass);
   }
 
   addUndoing(scope: Scope): void {

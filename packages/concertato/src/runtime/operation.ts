@@ -10,6 +10,7 @@
 import type { EntryMeta, Verb } from "../journal/entry.ts";
 import type { Agent, LeafBody } from "./agent.ts";
 import type { AttemptHandle } from "./attempt.ts";
+import type { Pass } from "./attempt-gate.ts";
 import type { Container } from "./container.ts";
 import type { LoopState } from "./loop-operation.ts";
 import type { Sending } from "./mail-sending.ts";
@@ -92,6 +93,8 @@ export class Operation {
   retried = false;
   /** What the last attempt threw, while its probe is asked whether the effect happened all the same. */
   thrown: unknown = undefined;
+  /** Its way through the gate: waiting there, or let in. */
+  pass: Pass | null = null;
   /** The attempt under way. */
   running: AttemptHandle | null = null;
   child: Scope | null = null;

@@ -30,19 +30,17 @@ export function launchWork(engine: Engine, operation: Operation): void {
   begin(engine, operation);
 }
 
-/** Reads begin at once; an effect begins when its intent is committed. */
+/** Through the gate, or there in line until it is let in. */
 function begin(engine: Engine, operation: Operation): void {
   const { ledger } = operation.scope.run;
   if (ledger !== null && !granted(engine, operation)) return;
-  if (repeatable(operation)) startRead(engine, operation);
-  else writeIntent(operation);
+  if (engine.gate.enter(operation)) beginAdmitted(engine, operation);
 }
 
-/** A run that is given back begins nothing: its next owner does. */
-function startRead(engine: Engine, operation: Operation): void {
-  const { run } = operation.scope;
-  if (run.departure === null) startAttempt(engine, operation);
-  else run.withheld = true;
+/** The gate let it in: reads begin at once; an effect begins when its intent is committed. */
+export function beginAdmitted(engine: Engine, operation: Operation): void {
+  if (repeatable(operation)) startAttempt(engine, operation);
+  else writeIntent(operation);
 }
 
 /** Whether the budgets around it let it begin; if not, it begins later or has ended. */
@@ -149,10 +147,6 @@ function keepInput(engine: Engine, operation: Operation, parsed: unknown): void 
 /** Declares an effect before it happens. Crash after its commit: the effect is in doubt; before: nothing happened. */
 function writeIntent(operation: Operation, extraMeta = ""): void {
   const { scope } = operation;
-  if (scope.run.departure !== null) {
-    scope.run.withheld = true;
-    return;
-  }
   const attempt = operation.attempt > 0 ? `,"attempt":${operation.attempt + 1}` : "";
   ensureStarted(scope);
   scope.run.needsFull = true;
@@ -422,5 +416,7 @@ export function doubtResolved(operation: Operation, happened: boolean, outputTex
   operation.state = "pending";
   restoreInput(operation);
   reserveAnyway(operation);
+  // Not held up at the gate: the answer is recorded with the intent, and its row is deleted with it.
+  operation.scope.run.engine.gate.pass(operation);
   writeIntent(operation, from);
 }

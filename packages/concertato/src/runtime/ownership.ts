@@ -22,9 +22,10 @@ import { cancelScope } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { LiveRun, Written } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
-import { depart, displaced, leaveWhenDone } from "./departure.ts";
+import { depart, type Departure, displaced, leaveWhenDone } from "./departure.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 import { isAway } from "./store-away.ts";
+import { noteOf } from "./run-note.ts";
 import { directFork, loadFork } from "./load-fork.ts";
 
 export interface OwnershipOptions {
@@ -38,6 +39,9 @@ export interface OwnershipOptions {
 
 /** Told when a run reached an end, or was parked. */
 export type EndListener = (runId: string, status: FinalStatus | "diverged", text: string | null) => void;
+
+/** It was paused, or its agent was: it waits for what it waited for, and to be resumed. */
+const paused: Departure = { status: "waiting", note: null, noteThen: (run) => noteOf(run, false), needs: null };
 
 /** Runs taken from the store at once; between pages the loop serves what it has. */
 const claimPage = 64;
@@ -79,6 +83,10 @@ export class Ownership {
   #fullWaitMs = 0;
   /** Runs that are being given back: they take no place any more. */
   readonly #departing = new Set<LiveRun>();
+  /** Runs that only wait at the gate: they take no place of those that can work, up to nine times as many. */
+  readonly #atGate = new Set<LiveRun>();
+  /** This process is on its way out: it takes nothing. */
+  #leaving = false;
   /** How many agents the store was told of. */
   #announced = 0;
 
@@ -109,6 +117,7 @@ export class Ownership {
     if (
       this.active > 0 ||
       this.#departing.size > 0 ||
+      this.#atGate.size > 0 ||
       this.#sweeping ||
       this.#unknown.size > 0 ||
       this.#engine.committer.busy
@@ -135,17 +144,34 @@ export class Ownership {
 
   /** Runs that are at work, not resting. */
   get active(): number {
-    return this.#engine.runs.size - this.#warm.size - this.#departing.size;
+    return (
+      this.#engine.runs.size -
+      this.#warm.size -
+      this.#departing.size -
+      Math.min(this.#atGate.size, this.#options.maxActive * 9)
+    );
+  }
+
+  /** Takes nothing more; every run leaves as soon as what is under way of it has ended. */
+  giveAllBack(): void {
+    this.#leaving = true;
+    for (const run of [...this.#engine.runs.values()]) depart(this.#engine, run, displaced);
+  }
+
+  /** Every run has left, and nothing is on its way to the store. */
+  get emptied(): boolean {
+    return this.#engine.runs.size === 0 && !this.#sweeping && !this.#engine.committer.busy;
   }
 
   /** Another run may be put to work; else it stands in line. */
   get hasRoom(): boolean {
-    return this.active < this.#options.maxActive;
+    return !this.#leaving && this.active < this.#options.maxActive;
   }
 
   /** A run is on its way back. */
   departing(run: LiveRun): void {
     this.#unrest(run);
+    this.#atGate.delete(run);
     this.#departing.add(run);
   }
 
@@ -198,8 +224,10 @@ export class Ownership {
         if (reaps) await this.#thorough();
         reaps = false;
         await this.#reread();
+        await this.#readPauses();
         await this.#claim();
         await this.#poke();
+        await this.#engine.gate.look();
         await this.#armWake();
       } while (this.#sweepAgain && !this.#engine.stopped);
     } catch (error) {
@@ -218,12 +246,34 @@ export class Ownership {
     this.#announced = agents.length;
   }
 
+  /** Runs that are in memory and not this process's any more. One that is writing finds out by itself. */
+  async #dropTaken(): Promise<void> {
+    const owned = new Set(await this.#engine.store.owned(this.owner));
+    for (const run of [...this.#engine.runs.values()])
+      if (!owned.has(run.key) && !run.committing && run.out.length === 0) this.lost(run);
+  }
+
+  /** Asked at every look, so a pause is noticed wherever it was said. */
+  async #readPauses(): Promise<void> {
+    const { store, pauses, runs } = this.#engine;
+    pauses.update(await store.pauses());
+    if (pauses.none) return;
+    for (const run of [...runs.values()])
+      if (pauses.of(run.root.agentId) !== undefined) depart(this.#engine, run, paused);
+  }
+
   async #thorough(): Promise<void> {
-    this.#lastSweep = this.#engine.world.clock.monotonic();
+    const now = this.#engine.world.clock.monotonic();
+    // It stood still (stopped, suspended, an event loop that was blocked): what it holds may have been taken from it.
+    const stood = this.#lastSweep > 0 && now - this.#lastSweep > this.#options.sweepMs * 4;
+    this.#lastSweep = now;
+    if (stood) await this.#dropTaken();
     await this.#engine.store.reap(this.owner);
+    this.#engine.gate.askAgain();
   }
 
   async #claim(): Promise<void> {
+    if (this.#leaving) return this.giveAllBack();
     while (!this.#engine.stopped) {
       const room = Math.min(claimPage, this.#options.maxActive - this.active);
       this.#backlog = room <= 0;
@@ -374,9 +424,18 @@ export class Ownership {
     for (const poked of await store.poked(this.owner, world.clock.now(), 1_000)) {
       const run = this.#engine.runs.get(poked.key);
       if (run === undefined) continue;
-      run.priority = poked.priority;
+      if (poked.paused) {
+        depart(this.#engine, run, paused);
+        continue;
+      }
+      if (run.priority !== poked.priority) this.#reprioritise(run, poked.priority);
       this.#stirred(run);
     }
+  }
+
+  #reprioritise(run: LiveRun, priority: number): void {
+    run.priority = priority;
+    this.#engine.gate.reprioritise(run);
   }
 
   async #armWake(): Promise<void> {
@@ -404,6 +463,8 @@ export class Ownership {
 
   /** Reads a run's inbox. */
   admit(run: LiveRun): void {
+    // It takes no message any more; but it may just have been kept from leaving.
+    if (run.departure !== null) return leaveWhenDone(this.#engine, run);
     this.#unrest(run);
     admitInbox(this.#engine, run)
       .then((looked) => {
@@ -414,7 +475,10 @@ export class Ownership {
           this.admit(run);
         }
       })
-      .catch((error: unknown) => this.#engine.world.report(error));
+      .catch((error: unknown) => {
+        this.#engine.world.report(error);
+        leaveWhenDone(this.#engine, run);
+      });
   }
 
   // --- what became of a commit ------------------------------------------------------------------------------------
@@ -554,6 +618,7 @@ export class Ownership {
   /** A commit was applied: the run may rest now, and the longest resting may have to leave. */
   rested(run: LiveRun): void {
     if (run.departure !== null) return leaveWhenDone(this.#engine, run);
+    this.#noteGate(run);
     if (run.dead || !run.quiet || run.out.length > 0 || run.shownStatus !== "waiting") return this.#unrest(run);
     if (this.#warm.has(run.key)) return;
     this.#warm.set(run.key, run);
@@ -564,6 +629,14 @@ export class Ownership {
     if (this.#backlog) this.sweepSoon();
   }
 
+  #noteGate(run: LiveRun): void {
+    if (!run.atGate || run.dead) this.#atGate.delete(run);
+    else if (!this.#atGate.has(run)) {
+      this.#atGate.add(run);
+      if (this.#backlog) this.sweepSoon();
+    }
+  }
+
   #unrest(run: LiveRun): void {
     if (!this.#warm.delete(run.key)) return;
     this.#warmBytes -= run.warmWeight;
@@ -572,6 +645,7 @@ export class Ownership {
   forget(run: LiveRun): void {
     this.#unrest(run);
     this.#departing.delete(run);
+    this.#atGate.delete(run);
   }
 
   /** Wall clock (ms) at which somebody must look at a resting run, or null. */

@@ -6,6 +6,7 @@ import { ConcertatoError } from "../kernel/errors.ts";
 import type { StoredEntry } from "../journal/entry.ts";
 import { inFairOrder } from "../journal/claim-order.ts";
 import {
+  type AgentPause,
   type Change,
   type ChangeResult,
   defaultPriority,
@@ -15,6 +16,8 @@ import {
   type NewBlob,
   type NewRun,
   type OwnerRow,
+  type Pause,
+  type PauseTarget,
   type PokedRun,
   type PrunePage,
   type PruneQuery,
@@ -29,6 +32,8 @@ import {
 } from "../journal/store.ts";
 import { MemoryHolds } from "./memory-holds.ts";
 import { type MailEffects, MemoryMailbox } from "./memory-mailbox.ts";
+
+import { MemoryTickets } from "./memory-tickets.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
 type Mail = Extract<Change, { kind: "mail" }>;
@@ -83,6 +88,8 @@ export class MemoryStore implements Store {
   readonly #holds = new MemoryHolds((run, row) => this.#send(run, row));
   /** Named values by owner. */
   readonly #states = new Map<string, Map<string, StateRow>>();
+  readonly #tickets = new MemoryTickets();
+  readonly #pauses = new Map<string, Pause>();
   #nextKey = 1;
   #nextRef = 1;
   #nextRow = 1;
@@ -116,6 +123,26 @@ export class MemoryStore implements Store {
         return this.#offer(change);
       case "expire":
         this.#holds.expire(change.now);
+        return applied;
+      case "pause":
+        return this.#pause(change.target, change.pause);
+      case "resume":
+        return this.#resume(change.target);
+      case "take-over":
+        return this.#steer(change.to, (row) => {
+          if (row.owner !== null) this.#release(row);
+        });
+      case "put-out":
+        return this.#putOut(change.owner);
+      case "ticket":
+        return {
+          ok: true,
+          key: 0,
+          firstRef: 0,
+          ticket: this.#tickets.ask(change.owner, change.n, change.ticket, change.at),
+        };
+      case "ticket-end":
+        this.#tickets.end(change.owner, change.n, change.at);
         return applied;
     }
   }
@@ -153,6 +180,7 @@ export class MemoryStore implements Store {
       note: run.end?.note ?? null,
       priority: run.priority ?? defaultPriority,
       needs: null,
+      paused: null,
     };
     const held: MemoryRun = { row, entries: [], refs: [], inbox: [], blobs: new Set(), mailbox: null };
     const firstRef = this.#write(held, entries);
@@ -341,13 +369,42 @@ export class MemoryStore implements Store {
     return applied;
   }
 
-  #prioritise(to: string, priority: number): ChangeResult {
+  #pause(target: PauseTarget, pause: Pause): ChangeResult {
+    if ("agent" in target) {
+      if (!this.#pauses.has(target.agent)) this.#pauses.set(target.agent, pause);
+      return applied;
+    }
+    return this.#steer(target.run, (row) => {
+      row.paused ??= pause;
+      if (row.owner !== null) this.#setWake(row, 0);
+    });
+  }
+
+  #resume(target: PauseTarget): ChangeResult {
+    if ("run" in target) return this.#steer(target.run, (row) => (row.paused = null));
+    this.#pauses.delete(target.agent);
+    return applied;
+  }
+
+  #steer(to: string, act: (row: Mutable<RunRow>) => void): ChangeResult {
     const held = this.#byId.get(to);
     if (!held) return refused("missing");
     if (isFinal(held.row.status)) return refused("finished");
-    held.row.priority = priority;
-    if (held.row.owner !== null) this.#setWake(held.row, 0);
+    act(held.row);
     return applied;
+  }
+
+  #putOut(owner: number): ChangeResult {
+    for (const { row } of this.#runs.values()) if (row.owner === owner) this.#release(row);
+    this.#tickets.keep((other) => other !== owner);
+    return applied;
+  }
+
+  #prioritise(to: string, priority: number): ChangeResult {
+    return this.#steer(to, (row) => {
+      row.priority = priority;
+      if (row.owner !== null) this.#setWake(row, 0);
+    });
   }
 
   join(): number {
@@ -363,6 +420,7 @@ export class MemoryStore implements Store {
 
   reap(_self: number): number {
     let count = 0;
+    this.#tickets.keep((owner) => this.#owners.has(owner));
     for (const held of this.#runs.values()) {
       const { owner } = held.row;
       if (owner === null || this.#owners.has(owner)) continue;
@@ -402,7 +460,8 @@ export class MemoryStore implements Store {
       if (row === undefined || !isDue(row, now)) continue;
       if (row.needs !== null && !known.has(row.needs)) continue;
       if (row.cancelling) ending.push(row);
-      else if (known.has(row.agent) && row.priority > above) due.push(row);
+      else if (known.has(row.agent) && row.priority > above && row.paused === null && !this.#isPaused(row.agent))
+        due.push(row);
     }
     const turns = inFairOrder(due, this.#served, limit - ending.length);
     this.#served = turns.at(-1)?.tenant ?? this.#served;
@@ -425,10 +484,25 @@ export class MemoryStore implements Store {
     const found: PokedRun[] = [];
     for (const key of this.#wakes) {
       const row = this.#runs.get(key)?.row;
-      if (row?.owner === self && row.wake !== null && row.wake <= now) found.push({ key, priority: row.priority });
+      if (row?.owner === self && row.wake !== null && row.wake <= now)
+        found.push({ key, priority: row.priority, paused: row.paused !== null });
       if (found.length >= limit) break;
     }
     return found;
+  }
+
+  pauses(): readonly AgentPause[] {
+    const found = [...this.#pauses].map(([agent, pause]) => ({ agent, ...pause }));
+    return found.toSorted((a, b) => (a.agent < b.agent ? -1 : 1));
+  }
+
+  #isPaused(agent: string): boolean {
+    if (this.#pauses.size === 0) return false;
+    return this.#pauses.has(agent) || this.#pauses.has(agent.slice(0, agent.lastIndexOf("@")));
+  }
+
+  granted(self: number): readonly number[] {
+    return this.#tickets.granted(self);
   }
 
   owned(self: number): readonly number[] {
@@ -441,7 +515,7 @@ export class MemoryStore implements Store {
     let earliest: number | null = null;
     for (const key of this.#wakes) {
       const row = this.#runs.get(key)?.row;
-      if (!row || row.owner !== null || row.wake === null || row.wake <= now) continue;
+      if (!row || row.owner !== null || row.wake === null || row.wake <= now || row.paused !== null) continue;
       if (earliest === null || row.wake < earliest) earliest = row.wake;
     }
     return earliest;

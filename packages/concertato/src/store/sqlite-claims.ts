@@ -67,10 +67,14 @@ export class DueRuns {
 
   /** Lines this process may take from. Needed agents are few, so they are stepped through. */
   #lines(labels: readonly string[]): readonly Line[] {
-    const own = this.#own(labels);
+    const pausedNow = new Set(rows<readonly [agent: string]>(this.#sql.paused).map(([agent]) => agent));
+    const isPaused = (label: string): boolean =>
+      pausedNow.has(label) || pausedNow.has(label.slice(0, label.lastIndexOf("@")));
+    const known = this.#own(labels);
+    const own = pausedNow.size === 0 ? known : this.#own(labels.filter((label) => !isPaused(label)));
     const lines: Line[] = own.map((agent) => [0, agent]);
     for (const [needs] of rows<readonly [id: number]>(this.#sql.needed)) {
-      if (own.includes(needs)) for (const agent of own) lines.push([needs, agent]);
+      if (known.includes(needs)) for (const agent of own) lines.push([needs, agent]);
     }
     return lines;
   }
@@ -143,7 +147,7 @@ function dueRuns(statement: StatementSync, ...values: SQLInputValue[]): readonly
 }
 
 /** Word for word the condition of the indexes, so that SQLite knows they apply. */
-const waiting = "owner is null and wake is not null and cancelling = 0";
+const waiting = "owner is null and wake is not null and cancelling = 0 and paused is null";
 
 function prepareAll(db: DatabaseSync) {
   const query = (sql: string): StatementSync => {
@@ -162,6 +166,7 @@ function prepareAll(db: DatabaseSync) {
       `${due} indexed by run_cancelled where owner is null and wake is not null and cancelling = 1
          and wake <= ?1 and (needs = 0 or needs in (select value from json_each(?2))) order by wake, key limit ?3`,
     ),
+    paused: query(`select agent from pause`),
     // Both step from one distinct value to the next instead of reading every run.
     needed: query(
       `with recursive named (id) as (

@@ -26,6 +26,8 @@ import {
   holdTable,
   mailTables,
   stateTable,
+  pauseTable,
+  ticketTables,
 } from "./sqlite-tables.ts";
 
 /** From the version before to version `to`. */
@@ -40,6 +42,7 @@ const steps: readonly Step[] = [
     to: 2,
     statements: [
       `alter table run add column priority integer not null default 5`,
+      `alter table run add column paused text`,
       `alter table run add column needs integer not null default 0`,
       `alter table run add column detached integer not null default 0`,
       `alter table owner add column agents text not null default '[]'`,
@@ -52,6 +55,8 @@ const steps: readonly Step[] = [
       childIndex,
       holdTable,
       stateTable,
+      ticketTables,
+      pauseTable,
     ],
   },
 ];

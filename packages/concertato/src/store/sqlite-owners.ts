@@ -6,7 +6,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { OwnerRow, PokedRun, RunRow } from "../journal/store.ts";
+import type { AgentPause, OwnerRow, PokedRun, RunRow } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
 import { type ClaimWish, DueRuns } from "./sqlite-claims.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
@@ -48,6 +48,7 @@ export class OwnerTable {
   /** Releases the owner's runs and removes its row. Inside a transaction. Answers how many runs. */
   leave(id: number): number {
     const released = Number(this.#sql.release.run(id).changes);
+    this.#sql.endTickets.run(id);
     this.#sql.remove.run(id);
     return released;
   }
@@ -91,8 +92,17 @@ export class OwnerTable {
   }
 
   poked(self: number, now: number, limit: number): PokedRun[] {
-    const found = rows<readonly [key: number, priority: number]>(this.#sql.poked, self, now, limit);
-    return found.map(([key, priority]) => ({ key, priority }));
+    const found = rows<readonly [key: number, priority: number, paused: number]>(this.#sql.poked, self, now, limit);
+    return found.map(([key, priority, isPaused]) => ({ key, priority, paused: isPaused === 1 }));
+  }
+
+  pauses(): AgentPause[] {
+    const found = rows<readonly [agent: string, by: string, since: number]>(this.#sql.pauses);
+    return found.map(([agent, by, since]) => ({ agent, by, since }));
+  }
+
+  granted(self: number): number[] {
+    return rows<readonly [n: number]>(this.#sql.granted, self).map(([n]) => n);
   }
 
   owned(self: number): number[] {
@@ -137,13 +147,18 @@ function prepareAll(db: DatabaseSync) {
          status = case status when ${statusCodes.queued} then ${statusCodes.running} else status end
        where key = ?2 returning ${runColumns}`,
     ),
-    poked: query(`select key, priority from run where owner = ? and wake <= ? order by wake limit ?`),
+    poked: query(
+      `select key, priority, paused is not null from run where owner = ? and wake <= ? order by wake limit ?`,
+    ),
+    pauses: query(`select agent, paused_by, since from pause order by agent`),
+    endTickets: statement(`delete from ticket where owner = ?`),
+    granted: query(`select n from ticket where owner = ? and granted = 1 order by id`),
     owned: query(`select key from run where owner = ?`),
     nextLease: query(nextLeaseSql),
     nextWake: query(
       `select min(wake) from (
          select (select min(wake) from run where needs = 0 and agent = agent.id and owner is null and wake is not null
-           and cancelling = 0 and wake > ?1) as wake from agent
+           and cancelling = 0 and paused is null and wake > ?1) as wake from agent
          union all
          select min(wake) from run where owner is null and wake is not null and cancelling = 1 and wake > ?1)`,
     ),

@@ -2,7 +2,7 @@
  * How rows of the tables look in SQL and how they become the values of the Store contract.
  */
 import type { StatementSync, SQLInputValue } from "node:sqlite";
-import type { InboxRow, InboxSend, ReadEntry, RunRow, RunStatus } from "../journal/store.ts";
+import type { Pause, InboxRow, InboxSend, ReadEntry, RunRow, RunStatus } from "../journal/store.ts";
 
 /** Numbers are what files hold; they are never re-used. Final statuses are those from `firstFinal` on. */
 export const statusCodes: Readonly<Record<RunStatus, number>> = {
@@ -72,7 +72,7 @@ type EntryCells = readonly [
 
 /** Columns of `run`, in the order of `RunCells`. */
 export const runColumns =
-  "key, id, agent, tenant, status, owner, epoch, seq, wake, parked, cancelling, start_key, input_hash, parent, created_at, updated_at, note, priority, needs";
+  "key, id, agent, tenant, status, owner, epoch, seq, wake, parked, cancelling, start_key, input_hash, parent, created_at, updated_at, note, priority, needs, paused";
 
 type RunCells = readonly [
   key: number,
@@ -94,6 +94,7 @@ type RunCells = readonly [
   note: string | null,
   priority: number,
   needs: number,
+  paused: string | null,
 ];
 
 /** Columns of `inbox`, in the order of `InboxCells`. */
@@ -169,6 +170,7 @@ function toRun(cells: RunCells, agentLabel: (id: number) => string): RunRow {
     // A status that is none: the row was damaged, and must not keep others from being listed.
     note: statusNames[cells[4]] === undefined ? '{"failure":"journal/damaged"}' : cells[16],
     priority: cells[17],
+    paused: cells[19] === null ? null : (JSON.parse(cells[19]) as Pause),
     needs: cells[18] === 0 ? null : agentLabel(cells[18]),
   };
 }

@@ -12,6 +12,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { ConcertatoError } from "../kernel/errors.ts";
 import type {
+  AgentPause,
   Awaitable,
   BackupDone,
   Change,
@@ -327,6 +328,14 @@ class SqliteStore implements Store {
 
   poked(self: number, now: number, limit: number): Awaitable<readonly PokedRun[]> {
     return this.#read(({ owners }) => owners.poked(self, now, limit));
+  }
+
+  pauses(): Awaitable<readonly AgentPause[]> {
+    return this.#read(({ owners }) => owners.pauses());
+  }
+
+  granted(self: number): Awaitable<readonly number[]> {
+    return this.#read(({ owners }) => owners.granted(self));
   }
 
   owned(self: number): Awaitable<readonly number[]> {

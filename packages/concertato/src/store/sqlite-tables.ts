@@ -8,8 +8,10 @@
  * that neither depends on how many runs wait. Runs that are being cancelled go to any process and are few.
  */
 export const dueIndexes: string = `
-create index run_due on run (needs, agent, wake) where owner is null and wake is not null and cancelling = 0;
-create index run_turn on run (needs, agent, priority, tenant, wake) where owner is null and wake is not null and cancelling = 0;
+create index run_due on run (needs, agent, wake)
+  where owner is null and wake is not null and cancelling = 0 and paused is null;
+create index run_turn on run (needs, agent, priority, tenant, wake)
+  where owner is null and wake is not null and cancelling = 0 and paused is null;
 create index run_cancelled on run (wake) where owner is null and wake is not null and cancelling = 1;
 `;
 
@@ -45,6 +47,45 @@ create table mail_waiter (
   unique (run, channel, waiter)
 ) strict;
 create index mail_waiter_waiter on mail_waiter (waiter);
+`;
+
+/** Agents that are paused: `name`, or `name@version`. Since schema 2. */
+export const pauseTable: string = `
+create table pause (
+  agent text primary key,
+  paused_by text not null,
+  since integer not null
+) strict, without rowid;
+`;
+
+/**
+ * Attempts that asked for a slot or a place in a rate, waiting or granted, and what rates remember. Who uses a slot is
+ * counted from the rows, never kept as a number. Since schema 2.
+ */
+export const ticketTables: string = `
+create table ticket (
+  id integer primary key autoincrement,
+  owner integer not null,
+  n integer not null,
+  granted integer not null,
+  priority integer not null,
+  slot text,
+  slot_limit integer,
+  rate text,
+  rate_limit real,
+  rate_period real,
+  rate_burst real,
+  run text not null,                   -- for people
+  at integer not null,
+  unique (owner, n)
+) strict;
+create index ticket_slot on ticket (slot, granted, priority desc, id) where slot is not null;
+create index ticket_rate on ticket (rate, granted, priority desc, id) where rate is not null and slot is null;
+
+create table rate (
+  name text primary key,
+  tat real not null                    -- theoretical arrival time, ms
+) strict, without rowid;
 `;
 
 /**
@@ -143,6 +184,7 @@ create table run (
   parent text,
   priority integer not null default 5,
   detached integer not null default 0, -- the end of its parent does not concern it
+  paused text,                         -- JSON: by, since
   needs integer not null default 0,    -- agent.id that its next owner must have too, 0 for none
   linked integer not null default 0    -- it has rows in the tables of mail, holds and state, which go when it ends
 ) strict;
@@ -195,4 +237,5 @@ create table meta (
   name text primary key,
   value blob not null
 ) strict, without rowid;
+${pauseTable}${ticketTables}
 ${blobTables}${deletedRunTable}`;

@@ -12,6 +12,8 @@ import {
   type InboxSend,
   type NewBlob,
   type NewRun,
+  type Pause,
+  type PauseTarget,
   type Refusal,
   type RunPatch,
   type RunRow,
@@ -22,6 +24,7 @@ import { Holds } from "./sqlite-holds.ts";
 import { Mailboxes } from "./sqlite-mailboxes.ts";
 import { firstFinal, inboxCodes, rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
 import { markEvery } from "./sqlite-schema.ts";
+import { TicketTable } from "./sqlite-tickets.ts";
 
 type Append = Extract<Change, { kind: "append" }>;
 type Mail = Extract<Change, { kind: "mail" }>;
@@ -61,6 +64,7 @@ const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
 
 export class ChangeWriter {
   readonly #agents: AgentTable;
+  readonly #tickets: TicketTable;
   readonly #sql: ReturnType<typeof prepareAll>;
   readonly #mailboxes: Mailboxes;
   readonly #holds: Holds;
@@ -74,6 +78,7 @@ export class ChangeWriter {
 
   constructor(db: DatabaseSync, agents: AgentTable) {
     this.#agents = agents;
+    this.#tickets = new TicketTable(db);
     this.#sql = prepareAll(db);
     const deliver = (run: number, row: InboxSend): void => {
       this.#insertInboxRow(run, row);
@@ -118,6 +123,26 @@ export class ChangeWriter {
         return this.#mail(change);
       case "expire":
         this.#holds.expire(change.now);
+        return applied(0);
+      case "pause":
+        return this.#pause(change.target, change.pause);
+      case "resume":
+        return this.#resume(change.target);
+      case "take-over":
+        return this.#steer(change.to, (key) => this.#sql.takeOver.run(key));
+      case "put-out":
+        this.#sql.putOut.run(change.owner);
+        this.#sql.endTickets.run(change.owner);
+        return applied(0);
+      case "ticket":
+        return {
+          ok: true,
+          key: 0,
+          firstRef: 0,
+          ticket: this.#tickets.ask(change.owner, change.n, change.ticket, change.at),
+        };
+      case "ticket-end":
+        this.#tickets.end(change.owner, change.n, change.at);
         return applied(0);
     }
   }
@@ -403,13 +428,32 @@ export class ChangeWriter {
     for (const channel of listens ?? []) this.#mailboxes.listen(run, channel);
   }
 
-  #prioritise(to: string, priority: number): ChangeResult {
+  #pause(target: PauseTarget, { by, since }: Pause): ChangeResult {
+    if ("agent" in target) {
+      this.#sql.pauseAgent.run(target.agent, by, since);
+      return applied(0);
+    }
+    return this.#steer(target.run, (key) => this.#sql.pauseRun.run(JSON.stringify({ by, since }), key));
+  }
+
+  #resume(target: PauseTarget): ChangeResult {
+    if ("run" in target) return this.#steer(target.run, (key) => this.#sql.resumeRun.run(key));
+    this.#sql.resumeAgent.run(target.agent);
+    return applied(0);
+  }
+
+  /** Changes what may become of a run that has not ended. */
+  #steer(to: string, act: (key: number) => void): ChangeResult {
     const target = this.#target(to);
     if (target === undefined) return refused("missing");
     const [key, status] = target;
     if (status >= firstFinal) return refused("finished");
-    this.#sql.prioritise.run(priority, key);
+    act(key);
     return applied(key);
+  }
+
+  #prioritise(to: string, priority: number): ChangeResult {
+    return this.#steer(to, (key) => this.#sql.prioritise.run(priority, key));
   }
 }
 
@@ -509,6 +553,15 @@ function prepareAll(db: DatabaseSync) {
          status = case when status = ${statusCodes.diverged} and not ?10 then status else ?3 end
        where key = ?7 and epoch = ?8 and seq = ?9 and owner is not null and status < ${firstFinal}`,
     ),
+    pauseRun: statement(
+      `update run set paused = coalesce(paused, ?1), wake = case when owner is null then wake else 0 end where key = ?2`,
+    ),
+    takeOver: statement(`update run set owner = null, epoch = epoch + 1, wake = 0 where key = ? and owner is not null`),
+    putOut: statement(`update run set owner = null, epoch = epoch + 1, wake = 0 where owner = ?`),
+    endTickets: statement(`delete from ticket where owner = ?`),
+    resumeRun: statement(`update run set paused = null where key = ?`),
+    pauseAgent: statement(`insert into pause (agent, paused_by, since) values (?, ?, ?) on conflict do nothing`),
+    resumeAgent: statement(`delete from pause where agent = ?`),
     prioritise: statement(
       `update run set priority = ?1, wake = case when owner is null then wake else 0 end where key = ?2`,
     ),

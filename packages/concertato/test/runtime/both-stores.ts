@@ -15,7 +15,7 @@ import { MemoryStore } from "../../src/store/memory-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { type VirtualWorld, virtualWorld } from "../../src/testing/virtual-world.ts";
 
-export interface ProcessOptions extends Partial<Pick<EngineOptions, "warmBytes" | "maxActive">> {
+export interface ProcessOptions extends Partial<Pick<EngineOptions, "warmBytes" | "maxActive" | "maxAttempts">> {
   readonly tenant?: string;
 }
 
@@ -80,7 +80,7 @@ export class Place {
   /** Lets time pass until something is so; the disk answers in its own time. */
   async until(what: string, is: () => boolean | Promise<boolean>): Promise<void> {
     // Bounded by real time: a sync of a busy disk takes as long as it takes.
-    const deadline = performance.now() + 20_000;
+    const deadline = performance.now() + 10_000;
     while (performance.now() < deadline) {
       await this.world.advance(1);
       if (await is()) return;

@@ -21,6 +21,8 @@ export interface LifeOptions {
   readonly warmBytes?: number;
   /** Runs at work at once. */
   readonly maxActive?: number;
+  /** Attempts under way at once. */
+  readonly maxAttempts?: number;
   /** How often another process's writes are noticed. Default: never, for one process at a time. */
   readonly pollMs?: number;
   /** Dies right after so many committed entries. */
@@ -61,6 +63,7 @@ export class Lab {
       sweepMs: 500,
       ...(options.warmBytes === undefined ? {} : { warmBytes: options.warmBytes }),
       ...(options.maxActive === undefined ? {} : { maxActive: options.maxActive }),
+      ...(options.maxAttempts === undefined ? {} : { maxAttempts: options.maxAttempts }),
     });
     for (const agent of agents) engine.register(agent);
     const app = new App(engine, { tenant: "acme", principal: "tester", worker: true });

@@ -51,7 +51,8 @@ type Word =
       readonly parked: boolean;
     }
   | { readonly kind: "release"; readonly id: string; readonly epochOff: number; readonly needs: string | null }
-  | { readonly kind: "prioritise"; readonly id: string; readonly priority: number };
+  | { readonly kind: "prioritise"; readonly id: string; readonly priority: number }
+  | { readonly kind: "pause" | "resume"; readonly id: string; readonly agent: string | null };
 
 type Call =
   | { readonly kind: "commit"; readonly words: readonly Word[] }
@@ -104,6 +105,14 @@ const word: fc.Arbitrary<Word> = fc.oneof(
       id,
       epochOff: off,
       needs: fc.constantFrom(null, null, "other@1"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom("pause" as const, "resume" as const),
+      id,
+      agent: fc.constantFrom(null, null, "desk", ...agents),
     }),
   },
   {
@@ -205,6 +214,12 @@ class Side {
           needs: told.needs,
           at: 3000,
         };
+      case "pause":
+      case "resume": {
+        const target = told.agent === null ? { run: told.id } : { agent: told.agent };
+        if (told.kind === "resume") return { kind: "resume", target };
+        return { kind: "pause", target, pause: { by: "ada", since: 1 } };
+      }
       case "prioritise":
         return { kind: "prioritise", to: told.id, priority: told.priority };
       case "append": {

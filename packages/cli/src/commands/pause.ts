@@ -1,0 +1,45 @@
+/** `concertato pause` and `resume`: a run, or an agent in all runs. What is under way ends; nothing new begins. */
+import type { PausedThing } from "concertato";
+import { CliError, exitCodes } from "../cli-error.ts";
+import type { CommandContext } from "../cli.ts";
+import { findRun } from "../find-run.ts";
+
+export interface PauseChoice {
+  /** A run's id, or its beginning. */
+  readonly run: string | undefined;
+  /** Name of an agent, with or without version. */
+  readonly agent: string | undefined;
+}
+
+export async function pauseThing(context: CommandContext, choice: PauseChoice, by: string): Promise<void> {
+  const { app, display, json, command } = context;
+  const target = await targetOf(context, choice);
+  await app.pause(target, { by });
+  if (json) return display.out(JSON.stringify({ ...target, paused: true }));
+  display.out(
+    `${display.paint("wait", display.marks.wait)} ${nameOf(target)} is paused: what is under way ends, nothing new begins.`,
+  );
+  display.out(`  ${command(`resume ${wordsOf(target)}`)}`);
+}
+
+export async function resumeThing(context: CommandContext, choice: PauseChoice): Promise<void> {
+  const { app, display, json } = context;
+  const target = await targetOf(context, choice);
+  await app.resume(target);
+  if (json) return display.out(JSON.stringify({ ...target, paused: false }));
+  display.out(`${display.paint("good", display.marks.done)} ${nameOf(target)} goes on.`);
+}
+
+async function targetOf(context: CommandContext, { run, agent }: PauseChoice): Promise<PausedThing> {
+  if (run !== undefined && agent === undefined) return { runId: (await findRun(context, run)).runId };
+  if (agent !== undefined && run === undefined) return { agent };
+  throw new CliError(exitCodes.usage, "Name a run, or an agent with --agent.");
+}
+
+function nameOf(target: PausedThing): string {
+  return "agent" in target ? `Agent ${target.agent}` : `Run ${target.runId}`;
+}
+
+function wordsOf(target: PausedThing): string {
+  return "agent" in target ? `--agent ${target.agent}` : target.runId;
+}
