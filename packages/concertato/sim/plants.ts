@@ -449,4 +449,15 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: "taken-and-refused",
+    rule: "a letter that was taken is not refused when it is offered again after the receiver has ended",
+    edits: [
+      {
+        file: "store/memory-store.ts",
+        find: 'return held.mailbox?.accepted(letter) === true ? applied : refused("finished");',
+        replace: 'return refused("finished");',
+      },
+    ],
+  },
 ];

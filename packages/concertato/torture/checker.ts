@@ -8,6 +8,7 @@ import { finalStatuses } from "./evidence.ts";
 import { startedRun } from "./history.ts";
 import { endKinds, groupBy, operationsOf, type Recorded } from "./recorded.ts";
 import type { LedgerCall } from "./ledger-book.ts";
+import { SharedOrder } from "./shared-order.ts";
 import { foretell, type Foretold, possibleEffects, type Told } from "./model.ts";
 import { type Assignment, withheldName } from "./plan.ts";
 import { changedSince } from "./witness.ts";
@@ -43,6 +44,7 @@ export function check(evidence: Evidence): Violation[] {
   checkStarts(evidence, find);
   checkHistory(evidence, find);
   checkLedger(evidence, find);
+  const shared = new SharedOrder(evidence.ledger.calls, find);
   for (const [runId, run] of evidence.runs) {
     const one = caseOf(runId, run, calls.get(runId) ?? []);
     checkSights(one, evidence, find);
@@ -53,8 +55,9 @@ export function check(evidence: Evidence): Violation[] {
     checkTimers(one, find);
     checkSignals(one, evidence, find);
     checkChildren(one, evidence, find);
-    checkOutput(one, told, find);
+    checkOutput(one, told, find, shared);
   }
+  shared.judge();
   return violations;
 }
 
@@ -156,6 +159,8 @@ function checkCancelled(
     find("cancel-final", runId, `its cancel was acknowledged, its status is ${summary.status}`);
   for (const entry of entries) {
     const later = entry.at > endedAt + slackMs || entry.seq > (seen ?? Number.POSITIVE_INFINITY);
+    // What was registered is undone after it, and nothing else.
+    if (entry.kind === "compensating" && later) return;
     if (later && entry.kind !== "run-ended") {
       find("cancel-final", runId, `recorded after its cancel was acknowledged at ${endedAt}: ${JSON.stringify(entry)}`);
     }
@@ -217,7 +222,7 @@ function checkJournal({ runId, entries, summary }: Case, find: Find): void {
 }
 
 /** I3, and: row, journal, tree and outcome tell the same end. */
-function checkEnd(one: Case, { withheld, operations }: Evidence, find: Find): void {
+function checkEnd(one: Case, { withheld, operations, runs }: Evidence, find: Find): void {
   const { runId, summary, entries, outcome, treeStatus } = one;
   const { status } = summary;
   const last = entries.at(-1);
@@ -236,13 +241,26 @@ function checkEnd(one: Case, { withheld, operations }: Evidence, find: Find): vo
   const asked = operations.some(
     (operation) => operation.kind === "cancel" && operation.runId === runId && operation.end !== "fail",
   );
-  if (status === "cancelled" && !asked) find("cancel-asked", runId, "nobody cancelled it");
+  // The end of a run that did not complete cancels those it had started.
+  const parent = summary.parent === null ? undefined : runs.get(summary.parent)?.summary.status;
+  const taken = parent === "cancelled" || parent === "failed" || parent === "stopped";
+  if (status === "cancelled" && !asked && !taken) find("cancel-asked", runId, "nobody cancelled it");
 }
 
 function checkWithheld({ runId, summary }: Case, find: Find): void {
   const waits = summary.waiting.some(({ kind, name }) => kind === "signal" && name === withheldName);
   if (summary.status !== "waiting" || !waits)
     find("liveness", runId, `it should wait for ${withheldName}: ${JSON.stringify(summary)}`);
+}
+
+/** What had begun to be undone when it was given up is undone to the end, and says so. */
+function mayFollow({ kind, body }: Entry): boolean {
+  const { details } = (body ?? {}) as { readonly details?: { readonly compensation?: unknown } };
+  return (
+    kind === "op-cancelled" ||
+    kind === "signal-refused" ||
+    (kind === "scope-ended" && details?.compensation !== undefined)
+  );
 }
 
 /** I5, I8: an operation ends once, and nothing of it follows its end. */
@@ -252,10 +270,7 @@ function checkOperations({ runId, recorded }: Case, find: Find): void {
     if (ends.length > 1) find("result-once", runId, `${path} has ${ends.length} results: ${JSON.stringify(ends)}`);
     const over = entries.findIndex(({ kind }) => endKinds.has(kind) || kind === "op-cancelled");
     // An end that was written when its branch had just lost may be followed by the note that it lost.
-    const after =
-      over < 0
-        ? []
-        : entries.slice(over + 1).filter(({ kind }) => kind !== "op-cancelled" && kind !== "signal-refused");
+    const after = over < 0 ? [] : entries.slice(over + 1).filter((entry) => !mayFollow(entry));
     if (after.length > 0) find("result-final", runId, `${path} goes on after its end: ${JSON.stringify(after)}`);
   }
 }
@@ -344,12 +359,18 @@ function checkChildren({ runId, entries, summary }: Case, { runs }: Evidence, fi
 }
 
 /** I6, I9, I14, I15: a completed run has the output the model foretells, and exactly the effects that it needs. */
-function checkOutput({ runId, assignment, outcome, calls }: Case, told: (runId: string) => Told, find: Find): void {
+function checkOutput(
+  { runId, assignment, outcome, calls }: Case,
+  told: (runId: string) => Told,
+  find: Find,
+  shared: SharedOrder,
+): void {
   const { plan, suffix } = assignment;
   const completed = outcome?.status === "completed";
-  const foretold: Pick<Foretold, "wrong" | "required" | "possible"> = completed
+  const foretold: Foretold = completed
     ? foretell(plan, suffix, (outcome.output ?? null) as Json, told(runId))
-    : { wrong: [], required: new Set(), possible: possibleEffects(plan, suffix) };
+    : { wrong: [], required: new Set(), possible: possibleEffects(plan, suffix), orders: [], holds: [], tallies: [] };
+  shared.add(runId, foretold);
   for (const wrong of foretold.wrong) find("output", runId, wrong);
   const happened = new Set(calls.map(({ label }) => label));
   for (const label of foretold.required)

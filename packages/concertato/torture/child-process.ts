@@ -62,6 +62,24 @@ export class Child {
     return reason;
   }
 
+  /** Asks it to go home, as a service manager does; kills it when it does not in time. */
+  async terminate(withinMs: number): Promise<void> {
+    this.#wanted = true;
+    this.#process.kill("SIGTERM");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), withinMs);
+    await this.gone;
+    clearTimeout(timer);
+  }
+
+  /** It stands still, as on a machine that is out of memory or breath, until it is woken. */
+  freeze(): void {
+    this.#process.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#process.kill("SIGCONT");
+  }
+
   say(line: string): void {
     this.#process.stdin.write(`${line}\n`);
   }

@@ -3,7 +3,7 @@
  * what is wrong with the output, and which effects must, or must not, have happened for it.
  */
 import type { Json } from "concertato";
-import { nobody, type Plan, type PlanOf, turnSuffixes } from "./plan.ts";
+import { backOf, nobody, type Plan, type PlanOf, turnSuffixes } from "./plan.ts";
 
 /** What people and signals said, as far as they tried. */
 export interface Told {
@@ -20,6 +20,12 @@ export interface Foretold {
   readonly required: Set<string>;
   /** Labels of effects that may have happened: also of losers. */
   readonly possible: Set<string>;
+  /** Labels of effects in the order in which they must have happened first. */
+  readonly orders: string[][];
+  /** Keys that were held, with which token, and the effect that happened meanwhile. */
+  readonly holds: { readonly key: string; readonly token: number; readonly label: string }[];
+  /** Numbers that nobody else may have got. */
+  readonly tallies: string[];
 }
 
 interface Walk extends Foretold {
@@ -28,21 +34,20 @@ interface Walk extends Foretold {
 
 /** Compares a completed run's output with its plan. */
 export function foretell(plan: Plan, suffix: string, actual: Json, told: Told): Foretold {
-  const walk: Walk = { told, wrong: [], required: new Set(), possible: new Set() };
+  const walk = newWalk(told);
   compare(walk, plan, suffix, actual);
   return walk;
 }
 
 /** Labels of all effects a plan may cause in its own run. */
 export function possibleEffects(plan: Plan, suffix: string): Set<string> {
-  const walk: Walk = {
-    told: { answers: new Map(), signals: new Map() },
-    wrong: [],
-    required: new Set(),
-    possible: new Set(),
-  };
+  const walk = newWalk({ answers: new Map(), signals: new Map() });
   lose(walk, plan, suffix);
   return walk.possible;
+}
+
+function newWalk(told: Told): Walk {
+  return { told, wrong: [], required: new Set(), possible: new Set(), orders: [], holds: [], tallies: [] };
 }
 
 type Comparers = {
@@ -78,7 +83,7 @@ const comparers: Comparers = {
   },
   // What children do is in their own journals; their outputs are told here.
   children: (walk, { of }, suffix, actual) => {
-    const apart = { ...walk, required: new Set<string>(), possible: new Set<string>() };
+    const apart: Walk = { ...newWalk(walk.told), wrong: walk.wrong };
     compareList(apart, of, suffix, actual);
   },
   mailings: (walk, { labels }, suffix, actual) => effects(walk, labels, suffix, actual),
@@ -90,12 +95,37 @@ const comparers: Comparers = {
       values.map((value) => (value % 2 === 1 ? "agent/failed" : value)),
       actual,
     ),
+  vain: (walk, { labels }, suffix, actual) => {
+    expect(walk, "vain", "agent/failed", actual);
+    const there = labels.map((label) => label + suffix);
+    const back = there.map(backOf).toReversed();
+    for (const label of [...there, ...back]) need(walk, label);
+    walk.orders.push([...there, ...back]);
+  },
+  legs: (walk) => void walk.wrong.push("legs never arrive"),
+  own: compareOwn,
+  tally: compareTally,
+  letters: (walk, { count }, _suffix, actual) => expect(walk, "letters", [...new Array(count).keys()], actual),
+  mailbox: (walk, { count }, _suffix, actual) => expect(walk, "mailbox", [...new Array(count).keys()], actual),
   nested: (walk, { of }, suffix, actual) => compare(walk, of, suffix, actual),
   loop: (walk, { turns, of }, suffix, actual) => {
     const ended = listOf(walk, "loop", turns, actual);
     turnSuffixes(turns, suffix).forEach((turn, index) => compare(walk, of, turn, ended[index] ?? null));
   },
 };
+
+function compareOwn(walk: Walk, { key, label }: PlanOf<"own">, suffix: string, actual: Json): void {
+  if (fieldOf(actual, "circle") === key) return;
+  const token = fieldOf(actual, "token");
+  need(walk, label + suffix);
+  expect(walk, "own", { key, token: typeof token === "number" ? token : 0, label: label + suffix }, actual);
+  if (typeof token === "number") walk.holds.push({ key, token, label: label + suffix });
+}
+
+function compareTally(walk: Walk, { name, times }: PlanOf<"tally">, _suffix: string, actual: Json): void {
+  const got = listOf(walk, "tally", times, fieldOf(actual, "got") ?? null);
+  for (const number of got) walk.tallies.push(`${name} ${JSON.stringify(number)}`);
+}
 
 function expect(walk: Walk, what: string, wanted: Json, actual: Json): void {
   const [want, have] = [JSON.stringify(wanted), JSON.stringify(actual)];
@@ -171,6 +201,13 @@ function lose(walk: Walk, plan: Plan, suffix: string): void {
     case "wire":
     case "charge":
       walk.possible.add(plan.label + suffix);
+      return;
+    case "own":
+      walk.possible.add(plan.label + suffix);
+      return;
+    case "vain":
+    case "legs":
+      for (const label of plan.labels) walk.possible.add(label + suffix).add(backOf(label + suffix));
       return;
     case "mailings":
     case "payments":

@@ -27,6 +27,15 @@ export type Plan =
   | { readonly kind: "mailings" | "payments"; readonly labels: readonly string[] }
   /** A settling map of a tool that fails for odd numbers. */
   | { readonly kind: "survey"; readonly values: readonly number[] }
+  /** Legs that are mailed, each with a mail that takes it back, and then in vain: the failure's code. */
+  | { readonly kind: "vain" | "legs"; readonly labels: readonly string[] }
+  /** Holds a key while it mails: the token it held it with. */
+  | { readonly kind: "own"; readonly key: string; readonly label: string }
+  /** Counts up what all runs share: the numbers it got. */
+  | { readonly kind: "tally"; readonly name: string; readonly times: number }
+  /** Letters to a run of its own, whose mailbox is small: what that one received. */
+  | { readonly kind: "letters"; readonly count: number; readonly limit: number }
+  | { readonly kind: "mailbox"; readonly count: number }
   | { readonly kind: "nested"; readonly of: Plan }
   | { readonly kind: "loop"; readonly turns: number; readonly of: Plan };
 
@@ -81,6 +90,10 @@ const leaves: readonly ((place: Place) => Plan)[] = [
   (place) => hearing(place),
   ({ id, random }) => ({ kind: "mailings", labels: labels(id, random.between(1, 6)) }),
   ({ id, random }) => ({ kind: "payments", labels: labels(id, random.between(1, 4)) }),
+  ({ id, random }) => ({ kind: "vain", labels: labels(id, random.between(1, 3)) }),
+  ({ id, random }) => ({ kind: "own", key: `key-${random.between(0, 2)}`, label: id }),
+  ({ random }) => ({ kind: "tally", name: `tally-${random.between(0, 1)}`, times: random.between(1, 3) }),
+  (place) => lettering(place),
   ({ random }) => ({
     kind: "survey",
     values: Array.from({ length: random.between(1, 5) }, () => random.between(0, 9)),
@@ -117,6 +130,13 @@ function hearing({ id, random, mayHear }: Place): Plan {
   return mayHear ? { kind: "hear", name: `word-${id}`, count: random.between(1, 4) } : { kind: "sleep", ms: 3 };
 }
 
+/** Not in branches that may lose: nobody would write to that mailbox any more. */
+function lettering({ random, mayHear }: Place): Plan {
+  return mayHear
+    ? { kind: "letters", count: random.between(1, 5), limit: random.between(1, 2) }
+    : { kind: "tally", name: "tally-2", times: 1 };
+}
+
 function labels(id: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${id}.${index}`);
 }
@@ -142,4 +162,9 @@ export function hearings(plan: Plan, suffix = ""): { readonly name: string; read
 /** Suffixes of a loop's turns. */
 export function turnSuffixes(turns: number, suffix: string): string[] {
   return Array.from({ length: turns }, (_, turn) => `${suffix}~${turn}`);
+}
+
+/** Label of the mail that takes another back. */
+export function backOf(label: string): string {
+  return `${label}.back`;
 }

@@ -199,9 +199,16 @@ class Chamber {
       const worker = random.pick(this.#workers);
       await this.#moment(random, worker);
       this.#signal.throwIfAborted();
+      // Now and then one stands still for a while, and goes on as if nothing had been.
+      if (random.chance(0.06)) {
+        worker.freeze();
+        await pause(random.between(200, 1_500), this.#signal);
+        worker.thaw();
+        continue;
+      }
       // Once in a while one closes properly in the middle of its work, which must be no different.
       if (random.chance(0.08)) {
-        await this.#reopen(worker);
+        await this.#reopen(worker, random.chance(0.5));
         continue;
       }
       this.#history.kills++;
@@ -226,8 +233,9 @@ class Chamber {
     await worker.gone;
   }
 
-  async #reopen(worker: Child): Promise<void> {
-    await worker.close(closeMs);
+  async #reopen(worker: Child, asked: boolean): Promise<void> {
+    if (asked) await worker.terminate(closeMs);
+    else await worker.close(closeMs);
     if (this.#workers.includes(worker)) this.#spawnWorker(worker);
   }
 

@@ -61,9 +61,13 @@ say({ say: "ready" });
 flushCompileCache();
 
 process.stdin.on("data", () => (calm = true));
-process.stdin.on("end", () => {
+/** Goes home properly: what rests is given back, what is under way ends. */
+function goHome(): void {
   calm = true;
   void app.close().then(() => process.exit(0));
-});
+}
+
+process.stdin.on("end", goHome);
+process.on("SIGTERM", goHome);
 process.on("SIGINT", () => undefined);
 if (options.starts) startRuns(app, cast).catch((error: unknown) => calm || report(error));

@@ -4,7 +4,7 @@
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type Agent, type Context, done, human, type Json, next, tool, workflow } from "concertato";
-import { type Assignment, nobody, type Plan, type PlanOf, turnSuffixes, type Word } from "./plan.ts";
+import { type Assignment, backOf, nobody, type Plan, type PlanOf, turnSuffixes, type Word } from "./plan.ts";
 import type { EffectTool, Outside, Receipt } from "./outside.ts";
 
 /** What a tool with an effect is told. */
@@ -174,6 +174,25 @@ const performers: Performers = {
     const ended = await ctx.map(values, frail, { join: "settle" });
     return ended.map((one) => (one.status === "completed" ? one.output : one.code));
   },
+  vain: goInVain,
+  legs: goLegs,
+  own: holdAndMail,
+  tally: async (_company, { name, times }, _suffix, ctx) => {
+    const tally = ctx.state(name, { initial: 0, shared: true });
+    const got: number[] = [];
+    while (got.length < times) got.push(await tally.update((value) => value + 1));
+    return { tally: name, got };
+  },
+  letters: async ({ play }, { count, limit }, suffix, ctx) => {
+    const box = await ctx.start(play, { plan: { kind: "mailbox", count }, suffix });
+    for (let letter = 0; letter < count; letter++) await ctx.send(box.runId, "letters", letter, { limit });
+    return box.outcome();
+  },
+  mailbox: async (_company, { count }, _suffix, ctx) => {
+    const got: Json[] = [];
+    while (got.length < count) got.push(await ctx.receive("letters"));
+    return got;
+  },
   nested: ({ play }, { of }, suffix, ctx) => ctx.run(play, { plan: of, suffix }),
   loop: turnRound,
 };
@@ -215,6 +234,38 @@ async function inSequence(company: Company, plan: PlanOf<"sequence">, suffix: st
   const ended: Json[] = [];
   for (const part of plan.of) ended.push(await perform(company, part, suffix, ctx));
   return ended;
+}
+
+/** A body of its own that fails: what it had done is undone, last first, before its caller hears of it. */
+async function goInVain({ play }: Company, plan: PlanOf<"vain">, suffix: string, ctx: Context): Promise<Json> {
+  try {
+    return await ctx.run(play, { plan: { kind: "legs", labels: plan.labels }, suffix });
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+async function goLegs({ mail }: Company, plan: PlanOf<"legs">, suffix: string, ctx: Context): Promise<Json> {
+  for (const label of plan.labels) {
+    await ctx.run(mail, { label: label + suffix });
+    await ctx.compensate(mail, { label: backOf(label + suffix) });
+  }
+  throw new Error("in vain");
+}
+
+/** Branches of one run may claim the same key: where that would close a circle it is refused, and that is an outcome. */
+async function holdAndMail({ mail }: Company, plan: PlanOf<"own">, suffix: string, ctx: Context): Promise<Json> {
+  const { key } = plan;
+  const label = plan.label + suffix;
+  try {
+    const claim = await ctx.claim(key);
+    await ctx.run(mail, { label });
+    await claim.release();
+    return { key, token: claim.token, label };
+  } catch (error) {
+    if (codeOf(error) !== "claim/deadlock") throw error;
+    return { circle: key };
+  }
 }
 
 /** One branch always fails: what the others had begun is given up. */

@@ -688,6 +688,14 @@ export function storeConformance(options: ConformanceOptions): void {
         expect(await store.inbox(run.key, 10)).toHaveLength(1);
       });
 
+      test("a number that was accepted counts as done also when the run has ended since", async () => {
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, mail("r1", letter(1)));
+        await commitOne(store, append(run, { patch: { status: "completed" } }));
+        expect(reason(await commitOne(store, mail("r1", letter(1))))).toBe("applied");
+        expect(reason(await commitOne(store, mail("r1", letter(2))))).toBe("finished");
+      });
+
       test("without a number every letter is one of its own", async () => {
         const run = await made(store, "r1", { owner: self });
         for (const sender of ["x", "y", "z"]) await commitOne(store, mail("r1", letter(0, { sender })));

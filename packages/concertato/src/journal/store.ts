@@ -261,7 +261,7 @@ export type Change =
   /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
   | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }
   /**
-   * Anybody's letter. Refused as `missing` (also for a run of another tenant), `finished`, or `full` when `limit` letters
+   * Anybody's letter. One whose number was accepted before counts as done, also when the run has ended since. Refused as `missing` (also for a run of another tenant), `finished`, or `full` when `limit` letters
    * lie in the channel; then the run `waiter` gets an inbox row of kind `room` once one of them has gone or the run ended.
    */
   | {

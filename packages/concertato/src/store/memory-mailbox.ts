@@ -19,10 +19,15 @@ export class MemoryMailbox {
   readonly #asked = new Map<string, number>();
   readonly #waiters = new Map<string, Set<string>>();
 
+  /** It was taken before: whoever sends it again need not know what became of it, or of the run. */
+  accepted({ sender, n }: Letter): boolean {
+    return n > 0 && n <= (this.#accepted.get(sender) ?? 0);
+  }
+
   /** False when the channel holds `limit` letters; `waiter` is told when there is room. */
   offer(letter: Letter, limit: number, waiter: string | null, effects: MailEffects): boolean {
     const { channel, sender, n } = letter;
-    if (n > 0 && n <= (this.#accepted.get(sender) ?? 0)) return true;
+    if (this.accepted(letter)) return true;
     const lying = this.#letters.get(channel) ?? [];
     if (lying.length >= limit) {
       if (waiter !== null) this.#waiters.set(channel, (this.#waiters.get(channel) ?? new Set()).add(waiter));
@@ -55,8 +60,10 @@ export class MemoryMailbox {
     this.#ask(channel, Math.max(0, (this.#asked.get(channel) ?? 0) - 1));
   }
 
-  /** The run ended: whoever waits for room tries again and hears of it. */
+  /** The run ended: its letters go, what was accepted stays known, and whoever waits for room tries again and hears of it. */
   close(effects: MailEffects): void {
+    this.#letters.clear();
+    this.#asked.clear();
     for (const channel of [...this.#waiters.keys()]) this.#tellWaiters(channel, effects);
   }
 

@@ -230,7 +230,6 @@ export class MemoryStore implements Store {
       if (isFinal(row.status)) {
         row.owner = null;
         held.mailbox?.close(this.#effects(held));
-        held.mailbox = null;
         this.#holds.close(row.id, patch.at ?? 0);
         this.#states.delete(`run/${row.id}`);
         held.inbox = [];
@@ -278,7 +277,7 @@ export class MemoryStore implements Store {
   #offer({ to, tenant, letter, limit, waiter }: Mail): ChangeResult {
     const held = this.#byId.get(to);
     if (!held || held.row.tenant !== tenant) return refused("missing");
-    if (isFinal(held.row.status)) return refused("finished");
+    if (isFinal(held.row.status)) return held.mailbox?.accepted(letter) === true ? applied : refused("finished");
     held.mailbox ??= new MemoryMailbox();
     return held.mailbox.offer(letter, limit, waiter, this.#effects(held)) ? applied : refused("full");
   }

@@ -20,11 +20,16 @@ export class Mailboxes {
     this.#deliver = deliver;
   }
 
+  /** It was taken before: whoever sends it again need not know what became of it, or of the run. */
+  accepted(run: number, { sender, n }: Letter): boolean {
+    const [accepted] = n > 0 ? rows<readonly [number]>(this.#sql.accepted, run, sender) : [];
+    return accepted !== undefined && n <= accepted[0];
+  }
+
   /** False when the channel holds `limit` letters; `waiter` is told when there is room. */
   offer(run: number, letter: Letter, limit: number, waiter: string | null): boolean {
     const { channel, sender, n, at, body } = letter;
-    const [accepted] = n > 0 ? rows<readonly [number]>(this.#sql.accepted, run, sender) : [];
-    if (accepted !== undefined && n <= accepted[0]) return true;
+    if (this.accepted(run, letter)) return true;
     this.#sql.linkRun.run(run);
     const [lying] = rows<readonly [number]>(this.#sql.count, run, channel);
     if ((lying?.[0] ?? 0) >= limit) {
@@ -56,7 +61,7 @@ export class Mailboxes {
     this.#sql.takeAsked.run(run, channel);
   }
 
-  /** The run ended: its mail goes, and whoever waits for room tries again and hears of it. */
+  /** The run ended: its mail goes, what was accepted stays known, and whoever waits for room tries again and hears of it. */
   close(run: number): void {
     for (const [channel] of rows<readonly [string]>(this.#sql.waitedFor, run)) this.#tellWaiters(run, channel);
     for (const statement of this.#sql.clear) statement.run(run);
@@ -114,7 +119,6 @@ function prepareAll(db: DatabaseSync) {
     linkRun: statement(`update run set linked = 1 where key = ? and linked = 0`),
     clear: [
       statement(`delete from mail where run = ?`),
-      statement(`delete from mail_accepted where run = ?`),
       statement(`delete from mail_asked where run = ?`),
       statement(`delete from mail_waiter where waiter = ?`),
     ],

@@ -59,6 +59,7 @@ export class Pruner {
       this.#sql.remember.run(key, head);
       this.#sql.clearInbox.run(key);
       this.#sql.deleteRun.run(key);
+      this.#sql.clearAccepted.run(key);
     }
     return { runs: keys.length, next };
   }
@@ -148,6 +149,7 @@ function prepareAll(db: DatabaseSync) {
     ),
     remember: statement(`insert into deleted_run (run, head) values (?, ?)`),
     clearInbox: statement(`delete from inbox where run = ?`),
+    clearAccepted: statement(`delete from mail_accepted where run = ?`),
     deleteRun: statement(`delete from run where key = ? and status >= ${firstFinal}`),
     left: query(`select run, head from deleted_run limit 1`),
     chain: query(
