@@ -32,8 +32,8 @@ export interface Faults {
   readonly slow: number;
 }
 
-/** Reads that one event may set off. */
-const mostReads = 20_000;
+/** Calls of a store that one event may set off. */
+const mostCalls = 20_000;
 
 /** What survives: operations in the order they took effect, and how many of them are synced. */
 export class Disk {
@@ -43,8 +43,8 @@ export class Disk {
   truth = new MemoryStore();
   #log: ((store: MemoryStore) => void)[] = [];
   #synced = 0;
-  #readAt = -1;
-  #reads = 0;
+  #calledAt = -1;
+  #calls = 0;
   /** Told of each applied commit: the checkers' view of the truth. */
   onCommit: ((changes: readonly Change[], results: readonly ChangeResult[]) => void) | null = null;
 
@@ -55,13 +55,13 @@ export class Disk {
   }
 
   /** Something that asks for ever without a pause would never let the next event come. @throws Error */
-  countRead(): void {
-    if (this.#readAt !== this.schedule.count) {
-      this.#readAt = this.schedule.count;
-      this.#reads = 0;
+  countCall(): void {
+    if (this.#calledAt !== this.schedule.count) {
+      this.#calledAt = this.schedule.count;
+      this.#calls = 0;
     }
-    if (++this.#reads <= mostReads) return;
-    const reason = `${mostReads} reads in one event at ${this.schedule.now}.`;
+    if (++this.#calls <= mostCalls) return;
+    const reason = `${mostCalls} calls of the store in one event at ${this.schedule.now}.`;
     this.schedule.end(reason);
     throw new Error(reason);
   }
@@ -116,6 +116,7 @@ export class FaultStore implements Store {
   ): readonly ChangeResult[] | Promise<readonly ChangeResult[]> {
     const { schedule, faults } = this.#disk;
     const { random } = schedule;
+    this.#disk.countCall();
     const failing = random.chance(faults.errors);
     if (durability === "normal" && faults.synchronous) {
       if (!failing) return this.#disk.commit(changes);
@@ -158,7 +159,7 @@ export class FaultStore implements Store {
 
   #read<T>(read: (store: MemoryStore) => T): Promise<T> {
     const { schedule, faults } = this.#disk;
-    this.#disk.countRead();
+    this.#disk.countCall();
     if (faults.synchronous) return Promise.resolve(read(this.#disk.truth));
     return new Promise((resolve) => {
       schedule.after(schedule.random.next() * faults.slow, this.#process, () => resolve(read(this.#disk.truth)));

@@ -100,12 +100,12 @@ export const plants: readonly Plant[] = [
       {
         file: "runtime/timer-heap.ts",
         find: "top.dueMonotonic <= monotonic ?",
-        replace: "top.dueMonotonic <= monotonic + 1 ?",
+        replace: "top.dueMonotonic <= monotonic + 0.9 ?",
       },
       {
         file: "runtime/deadlines.ts",
         find: "Math.max(0, next.dueMonotonic - this.#world.clock.monotonic())",
-        replace: "Math.max(0, next.dueMonotonic - 1 - this.#world.clock.monotonic())",
+        replace: "Math.max(0, next.dueMonotonic - 0.9 - this.#world.clock.monotonic())",
       },
     ],
   },
