@@ -16,7 +16,7 @@ export const helpText = `The support desk: a team of agents answers an inbox.
 Usage: npm start [-- options]
 
   --data DIR     where its data lies            (default .concertato/support-desk)
-  --inbox FILE   messages, one JSON per line    (default the sample inbox, 8 messages)
+  --inbox FILE   messages, one JSON per line    (default the sample inbox, 65 messages)
   --fresh        forget what was done and start again
   --json         one JSON object per line, for programs
   --quiet        only the summary

@@ -9,7 +9,7 @@ import { type Message, message } from "../src/messages.ts";
 import { amountsIn, euros } from "../src/money.ts";
 import type { Payment } from "../src/services/bank.ts";
 
-const inbox = readFileSync(new URL("../inbox/messages.jsonl", import.meta.url), "utf8");
+const inbox = readFileSync(new URL("./inboxes/eight.jsonl", import.meta.url), "utf8");
 const messages: readonly Message[] = inbox
   .trim()
   .split("\n")

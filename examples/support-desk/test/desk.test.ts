@@ -10,7 +10,7 @@ import { readMailFolder } from "../src/services/mail-folder.ts";
 import { booksOf, receiversOf, runCli, runDesk, startDesk, stopMailServer, summaryOf } from "./processes.ts";
 import { until } from "./until.ts";
 
-const { messages } = readInbox(new URL("../inbox/messages.jsonl", import.meta.url).pathname);
+const { messages } = readInbox(new URL("./inboxes/eight.jsonl", import.meta.url).pathname);
 const everybody = messages.map(({ from }) => from).sort();
 
 /** Each test has a data folder of its own, so they run side by side. */

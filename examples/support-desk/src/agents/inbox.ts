@@ -9,8 +9,8 @@ const ended = z.discriminatedUnion("status", [
   z.object({ status: z.literal("failed"), code: z.string(), message: z.string() }),
 ]);
 
-/** So many messages are worked on at once. */
-const concurrency = 4;
+/** So many messages are worked on at once; one that waits for a person is among them. */
+const concurrency = 16;
 
 export const inbox = (services: Services) => {
   const one = desk(services);

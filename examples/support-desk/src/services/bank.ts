@@ -4,7 +4,8 @@
  * `attempts`, and a payment can be paid back once only, whatever the key. It decides nothing about who may ask.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import { bankRows, bankTables } from "./bank-seed.ts";
+import { bankRows } from "./bank-seed.ts";
+import { bankTables } from "./bank-tables.ts";
 
 export interface Card {
   readonly id: string;
@@ -147,14 +148,19 @@ const paymentQuery = `SELECT p.id, p.merchant, p.amount_cents AS amountCents, p.
   k.last4, p.at, EXISTS (SELECT 1 FROM refunds r WHERE r.payment = p.id) AS refunded
   FROM payments p JOIN cards k ON k.id = p.card WHERE p.customer = ? ORDER BY p.at, p.id`;
 
+/** Raised with the tables. */
+const bankVersion = 2;
+
 function seed(db: DatabaseSync): void {
   const version = one<{ user_version: number }>(db, "PRAGMA user_version")?.user_version;
-  if (version === 1) return;
+  if (version === bankVersion) return;
+  if (version !== 0)
+    throw new Error("The bank's file was made by another version of the desk. Start afresh with --fresh.");
   db.exec(bankTables);
   for (const [table, rows] of Object.entries(bankRows)) {
     for (const row of rows) db.prepare(`INSERT INTO ${table} VALUES (${row.map(() => "?").join(", ")})`).run(...row);
   }
-  db.exec("PRAGMA user_version = 1");
+  db.exec(`PRAGMA user_version = ${bankVersion}`);
 }
 
 function customerByAddress(db: DatabaseSync, address: string): Customer | null {
