@@ -111,7 +111,7 @@ type Growing = Extract<LanguageModelV4Content, { type: "text" | "reasoning" }>;
 
 /** Parts of a stream, put together. */
 class Assembly {
-  readonly #attempt: AttemptContext;
+  readonly #say: AttemptContext["say"];
   readonly #content: LanguageModelV4Content[] = [];
   /** Texts that are still growing, by their id in the stream. */
   readonly #growing = new Map<string, Growing>();
@@ -120,17 +120,17 @@ class Assembly {
   #warnings: readonly unknown[] = [];
 
   constructor(attempt: AttemptContext) {
-    this.#attempt = attempt;
+    this.#say = attempt.say;
   }
 
   add(part: LanguageModelV4StreamPart): void {
     switch (part.type) {
       case "text-delta":
         this.#grow(part.id, "text", part.delta);
-        return this.#attempt.say(part.delta, "text");
+        return this.#say(part.delta, "text");
       case "reasoning-delta":
         this.#grow(part.id, "reasoning", part.delta);
-        return this.#attempt.say(part.delta, "reasoning");
+        return this.#say(part.delta, "reasoning");
       case "text-start":
       case "reasoning-start":
         return this.#begin(part.id, part.type === "text-start" ? "text" : "reasoning", part.providerMetadata);

@@ -29,13 +29,13 @@ export interface AttemptContext {
    * leaves it unknown, which is not the same as free.
    * @throws ConcertatoError `policy/usage-invalid` for a negative or fractional count, or another currency than USD
    */
-  usage(used: AttemptUsage): void;
+  readonly usage: (used: AttemptUsage) => void;
   /** Somebody listens to what is said while it is said; saying it when nobody does costs nothing but the trouble. */
   readonly heard: boolean;
   /** Says something to whoever listens to the run now. It is not recorded: what counts is the output. */
-  say(text: string, kind?: SayingKind): void;
+  readonly say: (text: string, kind?: SayingKind) => void;
   /** What the app offers under this name (its models); undefined when it offers nothing. */
-  service<Service>(name: string): Service | undefined;
+  readonly service: <Service>(name: string) => Service | undefined;
 }
 
 /** An answer as it comes, or thoughts on the way to it. */

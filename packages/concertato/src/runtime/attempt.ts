@@ -44,7 +44,12 @@ export class AttemptHandle implements AttemptContext {
     return this.#controller.signal;
   }
 
-  usage(used: AttemptUsage): void {
+  // These are taken apart in the parameters of users' functions, so each stands by itself.
+  get usage(): (used: AttemptUsage) => void {
+    return (used) => this.#tellUsage(used);
+  }
+
+  #tellUsage(used: AttemptUsage): void {
     const told = toldUsage(used, this.#operation.name);
     // Nobody would record it: the operation has its result, or was given up.
     if (!this.#operation.live) return;
@@ -56,14 +61,22 @@ export class AttemptHandle implements AttemptContext {
     return !this.#ended && run.engine.hearers.size > 0;
   }
 
-  say(text: string, kind: SayingKind = "text"): void {
+  get say(): (text: string, kind?: SayingKind) => void {
+    return (text, kind) => this.#pass(text, kind ?? "text");
+  }
+
+  #pass(text: string, kind: SayingKind): void {
     if (!this.heard) return;
     const { scope, path, target } = this.#operation;
     const agent = target === null ? scope.agentId : this.#operation.agent;
     scope.run.engine.hear({ kind, text, runId: scope.run.id, path, agent, attempt: this.attempt });
   }
 
-  service<Service>(name: string): Service | undefined {
+  get service(): <Service>(name: string) => Service | undefined {
+    return <Service>(name: string) => this.#service<Service>(name);
+  }
+
+  #service<Service>(name: string): Service | undefined {
     // Whoever offers it under a name says of what type it is.
     return this.#operation.scope.run.engine.services.get(name) as Service | undefined;
   }

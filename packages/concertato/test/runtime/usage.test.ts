@@ -25,7 +25,8 @@ const spend = tool({
   description: "",
   effect: "read",
   input: z.custom<AttemptUsage>(),
-  execute: (used, attempt) => attempt.usage(used),
+  // Taken apart, as users do.
+  execute: (used, { usage }) => usage(used),
 });
 
 const cent = { inputTokens: 10, outputTokens: 1, cost: usd(0.01) };
