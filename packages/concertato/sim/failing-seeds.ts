@@ -38,4 +38,10 @@ export const failingSeeds: readonly FailingSeed[] = [
     generation: 5,
     found: "whoever cancelled a run dropped it when its process had taken it again to undo",
   },
+  { seed: 501400, generation: 6, found: "the rule of one holder counted a fork, which holds nothing" },
+  {
+    seed: 501512,
+    generation: 6,
+    found: "news of room offered a letter again that had its answer, and it got two results",
+  },
 ];

@@ -23,6 +23,11 @@ export class Effects {
   readonly crowded: { readonly runId: string; readonly what: string }[] = [];
   /** Keys belong to tenants. */
   tenantOf: (runId: string) => string = () => "";
+  /**
+   * A fork that may change nothing outside takes over that its original was granted a key, and holds none itself: it comes
+   * and goes in its own reading only, at whatever time.
+   */
+  isFork: (runId: string) => boolean = () => false;
 }
 
 /** One process's way to the outside. */
@@ -96,6 +101,7 @@ export class Ledger {
 
   /** Comes under a key: with the newest token there is. */
   async enter(key: string, token: number, { runId }: AttemptContext): Promise<void> {
+    if (this.#effects.isFork(runId)) return this.#take();
     const place = `${this.#effects.tenantOf(runId)} ${key}`;
     const seen = this.#effects.inside.get(place) ?? [];
     const newest = Math.max(0, ...seen);
@@ -106,6 +112,7 @@ export class Ledger {
 
   /** Goes: nobody has come since with another token. */
   async leave(key: string, token: number, { runId }: AttemptContext): Promise<void> {
+    if (this.#effects.isFork(runId)) return this.#take();
     const place = `${this.#effects.tenantOf(runId)} ${key}`;
     const last = this.#effects.inside.get(place)?.at(-1);
     if (last !== undefined && last > token)

@@ -99,6 +99,10 @@ class Simulation {
       powerCuts: this.#powerCuts,
     });
     this.#effects.tenantOf = (runId) => this.#disk.truth.run(runId)?.tenant ?? "";
+    this.#effects.isFork = (runId) => {
+      const [first] = this.#disk.truth.entries(this.#disk.truth.run(runId)?.key ?? 0, 0, 1);
+      return first?.meta?.includes('"fork":') === true;
+    };
     const setup = {
       schedule: this.#schedule,
       disk: this.#disk,

@@ -24,7 +24,7 @@ export interface Sending {
   readonly limit: number;
   /** Seq of its opening entry; 0 before. */
   n: number;
-  /** The store is being asked. */
+  /** The store is being asked, or has said how it ends. */
   offered: boolean;
   /** There was room again while it was asked. */
   again: boolean;
@@ -90,7 +90,8 @@ function answered(engine: Engine, operation: Operation, sending: Sending, result
   const { run } = operation.scope;
   if (run.dead || engine.stopped) return;
   run.attempts--;
-  sending.offered = false;
+  // One that has its answer stays offered while its result is not committed: news of room would offer it once more.
+  if (!result.ok && result.reason === "full") sending.offered = false;
   if (operation.live) {
     if (result.ok) {
       // Before its result is written: it may be the last thing this run does.
@@ -121,6 +122,8 @@ export function offerAgain(engine: Engine, run: LiveRun, channel: string): void 
   for (const queue of run.sending.values()) {
     const [first] = queue;
     if (first?.sending == null || first.name !== channel || !first.opened) continue;
+    // Its entry is not committed: with that it is offered for the first time. Before, a crash could give its number to another.
+    if (first.sending.n > run.seq) continue;
     first.sending.again = true;
     offerLetter(engine, first);
   }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Agent, type AgentFailure, done, next, workflow } from "../../src/index.ts";
-import type { Change, Store } from "../../src/journal/store.ts";
+import type { Awaitable, Change, Store } from "../../src/journal/store.ts";
 import { onBothStores, type Process } from "./both-stores.ts";
 import { failure, Lab } from "./lab.ts";
 
@@ -276,6 +276,90 @@ describe("sends of one run", () => {
     await lab.world.settle();
     await lab.app.job(job.runId).result();
     expect(await lab.app.job(receiver.job.runId).result()).toEqual(["first", "second"]);
+  });
+
+  describe("where there was room while the sender was away, and its next commit takes long", () => {
+    const late = workflow({ name: "late", uses: [collector] }, async (_input, ctx) => {
+      await ctx.waitFor("go");
+      const first = await ctx.receive("in");
+      await ctx.waitFor("more");
+      return [first, await ctx.receive("in"), await ctx.receive("in")];
+    });
+    const order = z.object({ to: z.string(), payAfter: z.enum(["signal", "letter"]) });
+    const payer = workflow({ name: "payer", input: order }, async ({ to, payAfter }, ctx) => {
+      const sends = numbered("a", 3).map((text) => ctx.send(to, "in", text, { limit: 1 }));
+      const pay = async (): Promise<void> => {
+        await (payAfter === "signal" ? ctx.waitFor("pay") : sends[1]);
+        await ctx.step("pay", () => 0, { effect: "irreversible" });
+      };
+      await Promise.all([...sends, pay()]);
+    });
+
+    /** Commits that wait for the disk, and what is read of one inbox, come when the test says so. */
+    function slow(lab: Lab) {
+      const kept = { inbox: [] as (() => void)[], commit: [] as (() => void)[] };
+      const state = { holding: true, reader: "", early: [] as number[] };
+      const later = <T>(what: keyof typeof kept, act: () => Awaitable<T>): Promise<T> =>
+        new Promise((resolve) => {
+          kept[what].push(() => resolve(act()));
+        });
+      const commit: Store["commit"] = (changes, durability) => {
+        for (const change of changes)
+          if (change.kind === "mail" && change.letter.n > lab.row(change.letter.sender.split(">")[0] ?? "").seq)
+            state.early.push(change.letter.n);
+        const act = () => lab.store.commit(changes, durability);
+        return state.holding && durability === "full" ? later("commit", act) : act();
+      };
+      const inbox: Store["inbox"] = (run, limit) => {
+        const act = () => lab.store.inbox(run, limit);
+        return state.holding && run === lab.store.run(state.reader)?.key ? later("inbox", act) : act();
+      };
+      const store = new Proxy<Store>(lab.store, {
+        get: (target, key) => {
+          if (key === "commit") return commit;
+          if (key === "inbox") return inbox;
+          const value: unknown = Reflect.get(target, key, target);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+      return { store, kept, state };
+    }
+
+    test.each(["signal", "letter"] as const)(
+      "none has two results, and none goes out before its entry (%s)",
+      async (payAfter) => {
+        const lab = new Lab();
+        const agents = [late, payer] as Agent[];
+        const one = await lab.open(agents, { store: slow(lab).store });
+        const to = await one.app.start(late, undefined);
+        const from = await one.app.start(payer, { to: to.runId, payAfter });
+        await lab.world.settle();
+        if (payAfter === "signal") await lab.app.signal(from.runId, "pay");
+        await lab.world.settle();
+        one.crash();
+        // The receiver takes the first letter; the sender's inbox says that there is room.
+        const other = await lab.open([late]);
+        await lab.app.signal(to.runId, "go");
+        await lab.world.settle();
+        other.crash();
+        const { store, kept, state } = slow(lab);
+        state.reader = from.runId;
+        await lab.open(agents, { store });
+        await lab.world.settle();
+        expect([kept.inbox.length, kept.commit.length]).toEqual([1, 1]);
+        kept.inbox[0]?.();
+        await lab.world.settle();
+        state.holding = false;
+        kept.commit[0]?.();
+        await lab.world.settle();
+        await lab.app.signal(to.runId, "more");
+        await lab.world.settle();
+        const ends = lab.journal(from.runId).filter(({ kind, name }) => kind === "result" && name === "in");
+        expect(ends.map(({ op }) => op)).toEqual(["0", "1", "2"]);
+        expect(state.early).toEqual([]);
+        expect(await lab.app.job(to.runId).result()).toEqual(numbered("a", 3));
+      },
+    );
   });
 
   test("a letter that cannot be stored, and a limit that is none, throw where they are written", async () => {
