@@ -15,7 +15,7 @@ export interface Edit {
 const packageRoot = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 /** A package that finds itself under its own name, as the copied writer imports it. */
-const manifest = { name: "concertato", type: "module", exports: { ".": { source: "./src/index.ts" } } };
+const manifest = { name: "concertato", type: "module", exports: { ".": "./src/index.ts" } };
 
 /** Answers the address of the copied writer. */
 export async function editedWriter(edits: readonly Edit[], folder: string): Promise<string> {

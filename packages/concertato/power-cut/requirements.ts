@@ -1,6 +1,7 @@
 /** What a machine needs so that its power can be cut without cutting it. */
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { systemFolders } from "./command.ts";
 
 /** Names of commands, each with the Debian package that has it. */
 const commands = {
@@ -25,5 +26,5 @@ export function missing(): string | null {
 
 function onPath(name: string): boolean {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
-  return [...folders, "/usr/sbin", "/sbin"].some((folder) => existsSync(join(folder, name)));
+  return [...folders, ...systemFolders].some((folder) => existsSync(join(folder, name)));
 }
