@@ -2,6 +2,7 @@
  * The people and systems around a simulated app: they start runs, send signals (also twice), answer questions, cancel.
  * They note what was acknowledged; what was not may or may not have happened.
  */
+import type { App } from "../src/app.ts";
 import type { WaitSummary } from "../src/run-summary.ts";
 import { summaryOf } from "../src/run-summary.ts";
 import type { Disk } from "./fault-store.ts";
@@ -39,6 +40,8 @@ export class Client {
   readonly answers = new Set<string>();
   /** Run id to entries in its journal when its cancel was acknowledged. */
   readonly cancels = new Map<string, number>();
+  /** The process that each fork was asked of and has not answered for. */
+  readonly #forks = new Set<{ readonly node: Node; readonly app: App }>();
   readonly #schedule: Schedule;
   readonly #disk: Disk;
   readonly #effects: Effects;
@@ -102,12 +105,18 @@ export class Client {
 
   /** Forks a run at some entry; by default a fork does nothing outside that changes anything. */
   fork(runId: string, at: number): void {
-    const app = this.#node()?.app;
-    if (!app) return;
-    app.fork(runId, { at }).then(
-      () => undefined,
-      () => undefined,
-    );
+    const node = this.#node();
+    if (!node?.app) return;
+    const asked = { node, app: node.app };
+    this.#forks.add(asked);
+    const answered = () => void this.#forks.delete(asked);
+    asked.app.fork(runId, { at }).then(answered, answered);
+  }
+
+  /** A fork may still come into being: a process that was asked for one lives and has not answered. */
+  get forking(): boolean {
+    for (const { node, app } of this.#forks) if (node.app === app) return true;
+    return false;
   }
 
   prioritise(runId: string, priority: number): void {

@@ -44,4 +44,10 @@ export const failingSeeds: readonly FailingSeed[] = [
     generation: 6,
     found: "news of room offered a letter again that had its answer, and it got two results",
   },
+  {
+    seed: 502464,
+    generation: 6,
+    found: "the simulator took a fork that came after its end for one that was forgotten",
+  },
+  { seed: 526196, generation: 6, found: "a cancelled run that another process had taken to undo was called damaged" },
 ];

@@ -298,8 +298,8 @@ class Simulation {
 
   #quiet(): boolean {
     if (this.#schedule.count % 16 !== 0) return false;
-    // A fork that was asked for at the end of the storm may still be on its way.
-    if (this.#generation > 5 && this.#schedule.now < stormMs + 500) return false;
+    // Asked of a process that stood still, it may come long after the storm.
+    if (this.#client.forking) return false;
     if (this.#client.starts.some((start) => start.acknowledged === null)) return false;
     return this.#disk.truth.runs({ status: ["queued", "running", "waiting"], limit: 1 }).length === 0;
   }

@@ -7,7 +7,7 @@ import { ConcertatoError, type FailureRecord } from "../kernel/errors.ts";
 import { decodeJson } from "../kernel/json.ts";
 import { entryKinds, type Slice, type StoredEntry, type Usage } from "../journal/entry.ts";
 import { readBlobs } from "../journal/large-payload.ts";
-import type { Change, InboxRow, InboxSend, RunRow } from "../journal/store.ts";
+import type { Change, InboxRow, InboxSend, ReadEntry, RunRow } from "../journal/store.ts";
 import { cancelNames } from "./cancel-order.ts";
 import { childrenCancel, orderingParent } from "./children.ts";
 import type { Engine } from "./engine.ts";
@@ -49,12 +49,18 @@ export async function readCancelOrder(engine: Engine, row: RunRow): Promise<Canc
 
 /**
  * Loads a cancelled run, without running anything of it: what it has registered, what it used. Null when its journal cannot
- * be read; that is no reason not to end it.
+ * be read; that is no reason not to end it. Undefined when somebody else has taken it meanwhile.
+ * @param journalOf undefined when the row is not what the store has any more
  */
-export async function loadCancelled(engine: Engine, row: RunRow): Promise<LiveRun | null> {
+export async function loadCancelled(
+  engine: Engine,
+  row: RunRow,
+  journalOf: () => Promise<readonly ReadEntry[] | undefined>,
+): Promise<LiveRun | null | undefined> {
   const { store, codec } = engine;
   try {
-    const entries = await store.replay(row.key);
+    const entries = await journalOf();
+    if (entries === undefined) return undefined;
     const fork = await loadFork(engine, row, entries);
     const run = loadRun(engine, row, entries, await readBlobs(store, codec, row, entries), fork?.seq);
     // What a fork took over was done by its original, and is not the fork's to undo.

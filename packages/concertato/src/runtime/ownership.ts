@@ -10,7 +10,7 @@ import { readBlobs } from "../journal/large-payload.ts";
 import { excerptAround } from "../journal/excerpt.ts";
 import { Recording } from "../journal/recording.ts";
 import type { Json } from "../kernel/json.ts";
-import type { RunRow } from "../journal/store.ts";
+import type { ReadEntry, RunRow } from "../journal/store.ts";
 import { admitInbox } from "./admission.ts";
 import { mayPark } from "./committer.ts";
 import { earliestLook } from "./run-deadline.ts";
@@ -342,9 +342,8 @@ export class Ownership {
     try {
       await this.#engine.codec.prepare(row.tenant);
       if (row.cancelling) return await this.#finishCancelled(row);
-      const entries = await this.#engine.store.replay(row.key);
-      if (this.#engine.stopped) return;
-      if (entries.at(-1)?.seq !== row.seq && (await this.#movedOn(row))) return;
+      const entries = await this.#journalOf(row);
+      if (entries === undefined || this.#engine.stopped) return;
       const blobs = await readBlobs(this.#engine.store, this.#engine.codec, row, entries);
       if (this.#engine.stopped) return;
       const fork = await loadFork(this.#engine, row, entries);
@@ -367,7 +366,13 @@ export class Ownership {
     }
   }
 
-  /** The row was read before a write that was still under way: it is read again. */
+  /** Undefined for one that was written on since its row was read. */
+  async #journalOf(row: RunRow): Promise<readonly ReadEntry[] | undefined> {
+    const entries = await this.#engine.store.replay(row.key);
+    return entries.at(-1)?.seq !== row.seq && (await this.#movedOn(row)) ? undefined : entries;
+  }
+
+  /** The row was read before a write that was still under way, or another process has taken the run: it is read again. */
   async #movedOn(row: RunRow): Promise<boolean> {
     const now = await this.#engine.store.runByKey(row.key);
     if (now === undefined || (now.seq === row.seq && now.epoch === row.epoch)) return false;
@@ -396,7 +401,8 @@ export class Ownership {
   /** Ends a cancelled run, at once or once what it registered is undone. */
   async #finishCancelled(row: RunRow): Promise<void> {
     const order = await readCancelOrder(this.#engine, row);
-    const run = await loadCancelled(this.#engine, row);
+    const run = await loadCancelled(this.#engine, row, () => this.#journalOf(row));
+    if (run === undefined) return;
     if (run?.compensates === true && !order.terminate) {
       undoCancelled(this.#engine, run, row, order);
       return this.#begin(run);

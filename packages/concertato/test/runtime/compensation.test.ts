@@ -2,6 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Agent, done, human, next, tool, workflow } from "../../src/index.ts";
+import type { Store } from "../../src/journal/store.ts";
+import type { MemoryStore } from "../../src/store/memory-store.ts";
 import { failure, gate, Lab } from "./lab.ts";
 
 /** What was done to the outside world and undone again, in order. */
@@ -432,6 +434,18 @@ describe("undoing that is under way", () => {
   });
 });
 
+/** A store whose journals are read only when the disk allows it. */
+function slowReading(store: MemoryStore, disk: Promise<void>): Store {
+  return new Proxy<Store>(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (name !== "replay") return value.bind(target) as unknown;
+      return (key: number) => disk.then(() => target.replay(key));
+    },
+  });
+}
+
 describe("cancel", () => {
   /** A run that has done three things and waits. */
   async function waiting(warmBytes = 1_000_000) {
@@ -486,6 +500,32 @@ describe("cancel", () => {
     await lab.world.settle();
     expect(deeds).toEqual(["unbook c", "unbook b", "unbook a"]);
     expect(lab.row(job.runId).status).toBe("cancelled");
+  });
+
+  // Found by the simulator, seed 526196.
+  test("is left to who has taken the run meanwhile; its journal is not called damaged", async () => {
+    const { lab, deeds, job, life, body } = await waiting();
+    deeds.length = 0;
+    life.crash();
+    const client = await lab.open([]);
+    await client.app.cancel(job.runId);
+    await lab.world.settle();
+    client.crash();
+    const disk = gate();
+    const slow = lab.open([body], { store: slowReading(lab.store, disk.promise) });
+    await lab.world.settle();
+    const { owner, cancelling } = lab.row(job.runId);
+    expect({ owner, cancelling }).toEqual({ owner: expect.any(Number), cancelling: true });
+    // It stands still, and is taken for dead.
+    lab.store.leave(Number(owner));
+    const other = await lab.open([body]);
+    await lab.world.settle();
+    disk.open();
+    await slow;
+    await lab.world.settle();
+    expect(lab.world.reports).toEqual([]);
+    expect(deeds).toEqual(["unbook c", "unbook b", "unbook a"]);
+    expect(await other.app.job(job.runId).outcome()).toMatchObject({ status: "cancelled" });
   });
 
   test("again while it undoes changes nothing; a doubt of it can be answered", async () => {
