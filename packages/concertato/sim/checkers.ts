@@ -4,7 +4,7 @@
  */
 import { decodeJson } from "../src/kernel/json.ts";
 import { type EntryMeta, entryKindName, type StoredEntry } from "../src/journal/entry.ts";
-import type { Change, ChangeResult, RunRow } from "../src/journal/store.ts";
+import type { Change, ChangeResult, Letter, RunRow } from "../src/journal/store.ts";
 import type { Client } from "./client.ts";
 import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
@@ -52,7 +52,16 @@ export class Checkers {
     if (!this.#conditions.clockJumps) this.#checkTimers(changes, results);
     changes.forEach((change, index) => {
       if (change.kind === "evict" && results[index]?.ok === true) this.#checkLeft(change.run, change.wake);
+      if (change.kind === "mail") this.#checkRecorded(change.letter);
     });
+  }
+
+  /** A run's letter goes out when its entry is there: else a crash gives its number to another. */
+  #checkRecorded({ sender, n }: Letter): void {
+    const run = this.#disk.truth.run(sender.split(">")[0] ?? "");
+    // A letter from outside has a sender of its own.
+    if (run !== undefined && n > run.seq)
+      this.violate("letter-early", `letter ${n} of ${sender} went out when its run had ${run.seq} entries`);
   }
 
   /** A run that was given back is looked at again when the first of its deadlines passes. */

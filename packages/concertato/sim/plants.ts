@@ -410,8 +410,19 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "store/memory-mailbox.ts",
-        find: "    if (n > 0 && n <= (this.#accepted.get(sender) ?? 0)) return true;\n",
+        find: "    if (this.accepted(letter)) return true;\n",
         replace: "",
+      },
+    ],
+  },
+  {
+    name: "letter-before-entry",
+    rule: "a letter goes out when its entry is committed, and not before",
+    edits: [
+      {
+        file: "runtime/mail-sending.ts",
+        find: "  sending.n = written.stored.seq;\n",
+        replace: "  sending.n = written.stored.seq;\n  offerLetter(_engine, operation);\n",
       },
     ],
   },
