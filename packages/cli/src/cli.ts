@@ -19,6 +19,7 @@ import { type PruneChoice, pruneRuns } from "./commands/prune.ts";
 import { type ReplayCommand, replayRuns } from "./commands/replay.ts";
 import { retryRun } from "./commands/retry.ts";
 import { pauseThing, resumeThing } from "./commands/pause.ts";
+import { listCaps } from "./commands/caps.ts";
 import { showRun } from "./commands/show.ts";
 import { openChosen } from "./find-store.ts";
 import type { Display } from "./views/display.ts";
@@ -83,6 +84,7 @@ function buildProgram(world: CliWorld): Command {
   const inApp = (work: (context: CommandContext) => Promise<void>): Promise<void> => withApp(program, world, work);
   addReading(program, inApp);
   addSteering(program, inApp);
+  addCaps(program, inApp);
   addPausing(program, inApp);
   addTimeTravel(program, inApp, world.directory);
   addUpkeep(program, inApp, world.directory);
@@ -106,6 +108,13 @@ function addReading(program: Command, inApp: InApp): void {
     .action((run: string, options: { full?: boolean }) =>
       inApp((context) => showRun(context, run, options.full === true)),
     );
+}
+
+function addCaps(program: Command, inApp: InApp): void {
+  program
+    .command("caps")
+    .description("list what tenants and agents may spend, and what they did")
+    .action(() => inApp(listCaps));
 }
 
 function addSteering(program: Command, inApp: InApp): void {

@@ -361,6 +361,16 @@ test("a paused run stays where it is until it is resumed, and says who paused it
   expect(await cli("pause", runId)).toMatchObject({ code: 3 });
 });
 
+test("caps are listed with what is spent of them", async () => {
+  await left(order, { item: "lamp" });
+  expect((await cli("caps")).out).toContain("No caps.");
+  const app = await open(join(folder, ".concertato", "app", "app.db"));
+  await app.setCap({ agent: "order", tenant: "acme", usd: 2.5, per: "ever", onExhausted: "wait" });
+  await app.close();
+  expect((await cli("caps")).out).toContain("agent order of tenant acme: 0 of 2.5 USD spent (ever, then wait)");
+  expect(JSON.parse((await cli("caps", "--json")).out)).toMatchObject([{ agent: "order", usd: 2.5, spent: 0 }]);
+});
+
 test("an agent is paused by its name, everywhere", async () => {
   const runId = await left(order, { item: "lamp" });
   expect(await cli("pause", "--agent", "order")).toMatchObject({

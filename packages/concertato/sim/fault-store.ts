@@ -18,6 +18,7 @@ import type {
   StateRow,
   Store,
 } from "../src/journal/store.ts";
+import type { CapRow } from "../src/journal/cap.ts";
 import { ConcertatoError } from "../src/kernel/errors.ts";
 import { MemoryStore } from "../src/store/memory-store.ts";
 import type { Process, Schedule } from "./schedule.ts";
@@ -205,6 +206,10 @@ export class FaultStore implements Store {
 
   pauses(): Promise<readonly AgentPause[]> {
     return this.#read((store) => store.pauses());
+  }
+
+  caps(now: number): Promise<readonly CapRow[]> {
+    return this.#read((store) => store.caps(now));
   }
 
   granted(self: number): Promise<readonly number[]> {

@@ -12,6 +12,7 @@ import {
   type StopReport,
   type StoredEntry,
 } from "./journal/entry.ts";
+import { type CapOptions, type CapSummary, capSummaryOf, checkedCap } from "./journal/cap.ts";
 import { stopReasonOf } from "./journal/stop-codes.ts";
 import { EntryReader } from "./journal/entry-reader.ts";
 import { openPayload, readBlobs } from "./journal/large-payload.ts";
@@ -736,6 +737,29 @@ export class App implements AsyncDisposable {
       if (!result.ok) throw finished(target.runId);
     }
     this.#engine.ownership.sweepSoon();
+  }
+
+  /**
+   * Caps what the runs of a tenant, of an agent, or of one for the other may spend together, over all processes on this store.
+   * An attempt begins only when what it estimates fits (`reserve` of its agent; without, while something is left). What
+   * attempts take beyond their estimates goes over the cap, and nothing else does. Setting it again changes it; what is
+   * spent in the window stays spent. Processes notice a cap within half a second; what they use before is not counted.
+   * @throws ConcertatoError `policy/cap-invalid`, `policy/usage-invalid`
+   * @example
+   * await app.setCap({ tenant: "acme", usd: 20, per: "day", onExhausted: "wait" });
+   */
+  async setCap(options: CapOptions): Promise<void> {
+    this.#open();
+    const { scope, cap } = checkedCap(options);
+    await this.#engine.committer.submit(cap === null ? { kind: "remove-cap", scope } : { kind: "set-cap", cap });
+    await this.#engine.caps.refresh();
+  }
+
+  /** The caps, with what is spent and reserved of them in their present windows. */
+  async caps(): Promise<readonly CapSummary[]> {
+    this.#open();
+    const now = this.#engine.world.clock.now();
+    return (await this.#engine.store.caps(now)).map((row) => capSummaryOf(row, now));
   }
 
   /** The processes that run agents on this store, oldest first. One that died is listed until another has seen it. */

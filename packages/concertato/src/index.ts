@@ -78,6 +78,7 @@ export type {
   Ticket,
   TicketState,
 } from "./journal/store.ts";
+export type { Cap, CapAsk, CapOptions, CapPeriod, CapRow, CapSpend, CapSummary } from "./journal/cap.ts";
 export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
 export { AgentFailure, ConcertatoError } from "./kernel/errors.ts";

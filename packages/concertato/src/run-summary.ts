@@ -13,7 +13,8 @@ export interface WaitSummary {
    * `no-worker`: no process that lives has the agent named. `mail`: a letter, which any run or client may send;
    * `mailbox`: room in a channel of another run; `claim`: a key that another run holds; `budget`: one that is used up,
    * which a person may raise. `slot`, `rate`: the limits of the agent named (or of the key behind its name) let no more
-   * attempts in at present. `capacity`: this process has enough attempts under way. `paused`: the agent named is paused.
+   * attempts in at present. `capacity`: this process has enough attempts under way. `paused`: the agent named is paused. `cap`: what the tenant
+   * or agent named may spend is used up, or held by attempts elsewhere.
    */
   readonly kind:
     | "answer"
@@ -30,7 +31,8 @@ export interface WaitSummary {
     | "slot"
     | "rate"
     | "capacity"
-    | "paused";
+    | "paused"
+    | "cap";
   readonly name: string;
   readonly since: number;
   readonly until?: number;
@@ -97,9 +99,12 @@ export function isQuestion({ kind }: WaitSummary): boolean {
   return kind === "answer" || kind === "signal" || kind === "in-doubt" || kind === "budget";
 }
 
+/** Waits for a turn. */
+const turns: ReadonlySet<WaitSummary["kind"]> = new Set(["no-worker", "slot", "rate", "capacity", "paused", "cap"]);
+
 /** The wait is an operation's own, and not one for its turn. */
 export function isAddressed({ kind }: WaitSummary): boolean {
-  return kind !== "no-worker" && kind !== "slot" && kind !== "rate" && kind !== "capacity" && kind !== "paused";
+  return !turns.has(kind);
 }
 
 /** Due, and nobody has taken it: where no living process has its agent, that is what it waits for. */

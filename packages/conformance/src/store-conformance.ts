@@ -4,6 +4,9 @@
  */
 import type {
   Awaitable,
+  Cap,
+  CapAsk,
+  CapSpend,
   Change,
   ChangeResult,
   FinalStatus,
@@ -1490,6 +1493,117 @@ export function storeConformance(options: ConformanceOptions): void {
         expect(await ask(self, 3, both("b"), 1_000)).toEqual(yes);
         await end(self, 1, 1_600);
         expect(await store.granted(self)).toEqual([2, 3]);
+      });
+    });
+
+    describe("caps", () => {
+      const noon = Date.UTC(2026, 10, 20, 12);
+      const midnight = Date.UTC(2026, 10, 20);
+      const scope = '["acme",null]';
+      const cap = (more: Partial<Cap> = {}): Change => ({
+        kind: "set-cap",
+        cap: { scope, per: "day", limit: 1_000, onExhausted: "stop", ...more },
+      });
+      const lease = async (owner: number, ask: CapAsk, since = midnight): Promise<number | string> => {
+        const result = await commitOne(store, { kind: "cap-lease", scope, since, owner, ask });
+        return result.ok ? (result.leased ?? "nothing") : result.reason;
+      };
+      const needs = (need: number, held = 0): CapAsk => ({ held, least: need, need });
+      const spend = (owner: number, used: number, since = midnight): CapSpend => ({ scope, since, owner, used });
+      const used = async (now = noon): Promise<readonly number[]> => {
+        const [row] = await store.caps(now);
+        return [present(row).spent, present(row).leased];
+      };
+
+      test("a process gets a twentieth of what is left, or what it needs; what others hold it does not get", async () => {
+        const [self, other] = [await store.join(), await store.join()];
+        expect(await lease(self, needs(1))).toBe("missing");
+        await commitOne(store, cap());
+        expect(await lease(self, needs(1))).toBe(50);
+        expect(await lease(other, needs(600))).toBe(600);
+        expect(await lease(self, { held: 50, least: 310, need: 360 })).toBe(310);
+        expect(await used()).toEqual([0, 960]);
+        expect(await lease(other, needs(41, 600))).toBe("busy");
+        expect(await lease(other, needs(1_001, 600))).toBe("exhausted");
+        expect(await used()).toEqual([0, 960]);
+      });
+
+      test("what is held is what the process says: a grant whose answer was lost is granted again", async () => {
+        const self = await store.join();
+        await commitOne(store, cap());
+        expect(await lease(self, needs(900))).toBe(900);
+        expect(await lease(self, needs(900))).toBe(900);
+        expect(await used()).toEqual([0, 900]);
+      });
+
+      test("what is used leaves the lease with the entries that tell it, and not when they are refused", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, cap());
+        await lease(self, needs(300));
+        expect(reason(await commitOne(store, append(run, { epoch: 99, spends: [spend(self, 100)] })))).toBe("stale");
+        expect(await used()).toEqual([0, 300]);
+        await commitOne(store, append(run, { spends: [spend(self, 100), spend(self, 50)] }));
+        expect(await used()).toEqual([150, 150]);
+        await commitOne(store, append({ ...run, seq: run.seq + 1 }, { spends: [spend(self, 200)] }));
+        expect(await used()).toEqual([350, 0]);
+        expect(await lease(self, needs(651))).toBe("exhausted");
+        expect(await lease(self, needs(650))).toBe(650);
+      });
+
+      test("what is given back others get; a dead owner's goes when it is reaped, and what it had settled is spent", async () => {
+        const self = await store.join();
+        const dead = await subject.deadOwner();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, cap());
+        await lease(dead, needs(500));
+        await commitOne(store, append(run, { spends: [spend(dead, 100)] }));
+        await lease(self, needs(500));
+        expect(await lease(self, needs(501, 500))).toBe("busy");
+        await store.reap(self);
+        expect(await used()).toEqual([100, 500]);
+        await commitOne(store, { kind: "cap-return", scope, since: midnight, owner: self });
+        await commitOne(store, { kind: "cap-return", scope, since: midnight, owner: self });
+        expect(await used()).toEqual([100, 0]);
+      });
+
+      test("each window counts for itself, also what is settled late; ever is one window", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        const tomorrow = Date.UTC(2026, 10, 21);
+        await commitOne(store, cap());
+        await lease(self, needs(1_000));
+        expect(await lease(self, needs(1_000), tomorrow)).toBe(1_000);
+        await commitOne(store, append(run, { spends: [spend(self, 700)] }));
+        expect([await used(tomorrow - 1), await used(tomorrow)]).toEqual([
+          [700, 300],
+          [0, 1_000],
+        ]);
+        expect(await store.caps(noon)).toMatchObject([{ scope, per: "day", limit: 1_000, since: midnight }]);
+        await commitOne(store, cap({ per: "month" }));
+        expect(await store.caps(noon)).toMatchObject([{ since: Date.UTC(2026, 10, 1), spent: 0 }]);
+        await commitOne(store, cap({ per: "ever" }));
+        expect(await store.caps(noon)).toMatchObject([{ since: 0, spent: 0 }]);
+      });
+
+      test("a cap is changed with what it counted, and removed with it", async () => {
+        const self = await store.join();
+        const run = await made(store, "r1", { owner: self });
+        await commitOne(store, cap());
+        await commitOne(store, cap({ scope: '[null,"desk"]', limit: 5, onExhausted: "wait" }));
+        await lease(self, needs(300));
+        await commitOne(store, append(run, { spends: [spend(self, 300)] }));
+        await commitOne(store, cap({ limit: 200, onExhausted: "wait" }));
+        expect(await store.caps(noon)).toMatchObject([
+          { scope, limit: 200, onExhausted: "wait", spent: 300 },
+          { scope: '[null,"desk"]', limit: 5, spent: 0 },
+        ]);
+        expect(await lease(self, needs(1))).toBe("exhausted");
+        await commitOne(store, { kind: "remove-cap", scope });
+        await commitOne(store, { kind: "remove-cap", scope });
+        await commitOne(store, append({ ...run, seq: run.seq + 1 }, { spends: [spend(self, 100)] }));
+        await commitOne(store, cap());
+        expect(await used()).toEqual([0, 0]);
       });
     });
 

@@ -30,6 +30,7 @@
  *
  * A fork begins with entries of another run (those up to `forked`); what follows `forked` is its own.
  */
+import type { CapPeriod } from "./cap.ts";
 /** Numbers are what stores keep; they are never re-used. */
 export const entryKinds = {
   "run-started": 1,
@@ -128,7 +129,7 @@ export interface LoopProgress {
 }
 
 /** Why something was stopped. */
-export type StopReason = "budget" | "steps" | "time" | "depth" | "no-progress" | "loop";
+export type StopReason = "budget" | "steps" | "time" | "depth" | "no-progress" | "loop" | "cap";
 
 /** What a limit came to: what it was, what was used, by whom, and what is left open. */
 export interface StopReport {
@@ -145,6 +146,13 @@ export interface StopReport {
   readonly top: readonly { readonly path: string; readonly usage: Usage }[];
   /** Addresses of what had begun, or was about to, and has no result; at most 20. */
   readonly open: readonly string[];
+  /** With `cap`: whose cap it is, over all runs, and where its window ends (ms); null: never. */
+  readonly cap?: {
+    readonly tenant?: string;
+    readonly agent?: string;
+    readonly per: CapPeriod;
+    readonly until: number | null;
+  };
 }
 
 /** Who, why and what may be seen: the fields of an entry that are not its payload. Never encrypted, so never personal data. */

@@ -8,6 +8,7 @@ export const stopCodes: Readonly<Partial<Record<ErrorCode, StopReason>>> = {
   "policy/deadline-exceeded": "time",
   "policy/depth-exceeded": "depth",
   "policy/no-progress": "no-progress",
+  "policy/cap-exceeded": "cap",
   "policy/loop-detected": "loop",
 };
 

@@ -12,6 +12,7 @@
  *     consumes rows leaves `wake` set when rows remain. So a wake-up can be late, never lost.
  *  5. A final status never changes.
  */
+import type { Cap, CapAsk, CapRow, CapSpend } from "./cap.ts";
 import type { RateLimit } from "./rate.ts";
 import type { FinalStatus, StoredEntry } from "./entry.ts";
 
@@ -242,6 +243,8 @@ export type Change =
        * of waiting runs is refused by such a row too. A run that ends holds and asks for nothing any more.
        */
       readonly holds?: HoldChange;
+      /** What its attempts used of caps: counted with the entries that tell it, so no crash loses or repeats it. */
+      readonly spends?: readonly CapSpend[];
       /** Rows for other runs' inboxes; one to a missing or finished run is dropped. */
       readonly sends?: readonly { readonly to: string; readonly row: InboxSend }[];
       /**
@@ -340,7 +343,25 @@ export type Change =
       readonly at: number;
     }
   /** Ends a ticket, granted or not; whoever is next is granted in the same transaction. One that is not there is ended. */
-  | { readonly kind: "ticket-end"; readonly owner: number; readonly n: number; readonly at: number };
+  | { readonly kind: "ticket-end"; readonly owner: number; readonly n: number; readonly at: number }
+  /** Anybody's: sets a cap, or changes it. What is spent in the window stays spent. */
+  | { readonly kind: "set-cap"; readonly cap: Cap }
+  /** Anybody's: removes a cap with all that it counted. One that is not there is removed. */
+  | { readonly kind: "remove-cap"; readonly scope: string }
+  /**
+   * A process asks for a slice of a cap: from here on it holds what it says to hold and what the result grants. Refused as
+   * `missing` (no such cap), `exhausted` (what is spent leaves no room for what it needs) or `busy` (others hold it). A dead
+   * owner's slices go when it is reaped; what it had settled stays spent.
+   */
+  | {
+      readonly kind: "cap-lease";
+      readonly scope: string;
+      readonly since: number;
+      readonly owner: number;
+      readonly ask: CapAsk;
+    }
+  /** A process gives back what it holds of a cap. */
+  | { readonly kind: "cap-return"; readonly scope: string; readonly since: number; readonly owner: number };
 
 /** What an attempt needs before it begins: a slot, a place in a rate, or both at the same moment. */
 export interface Ticket {
@@ -360,7 +381,7 @@ export type TicketState =
       readonly retryAt: number | null;
     };
 
-export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy" | "full" | "conflict";
+export type Refusal = "stale" | "exists" | "missing" | "finished" | "busy" | "full" | "conflict" | "exhausted";
 
 export type ChangeResult =
   | {
@@ -373,6 +394,8 @@ export type ChangeResult =
       readonly cancelled?: readonly number[];
       /** `ticket` */
       readonly ticket?: TicketState;
+      /** `cap-lease`: how much more the process holds, in billionths of a US dollar. */
+      readonly leased?: number;
     }
   | { readonly ok: false; readonly reason: Refusal /** `exists`: the run already there. */; readonly run?: RunRow };
 
@@ -455,6 +478,8 @@ export interface Store {
   poked(self: number, now: number, limit: number): Awaitable<readonly PokedRun[]>;
   /** The agents that are paused, in the order of their names. */
   pauses(): Awaitable<readonly AgentPause[]>;
+  /** The caps, in the order of their scopes, with what is used in the window that `now` lies in. */
+  caps(now: number): Awaitable<readonly CapRow[]>;
   /** Which tickets of this process hold what they asked for. */
   granted(self: number): Awaitable<readonly number[]>;
   /** Keys of all runs owned by `self`: asked only when a claim did not answer. */

@@ -55,6 +55,11 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Give it a larger budget, or onExhausted "ask" so that a person can raise it.',
   },
+  "policy/cap-exceeded": {
+    retryable: false,
+    remedy: "Raise the cap with app.setCap, or wait for its next window.",
+  },
+  "policy/cap-invalid": { retryable: false, remedy: "Name a tenant or an agent, and a period of day, month or ever." },
   "policy/deadline-exceeded": { retryable: false, remedy: "Give it more time, or make its work smaller." },
   "policy/depth-exceeded": { retryable: false, remedy: "End the recursion earlier, or give the run a larger depth." },
   "policy/edge-invalid": { retryable: false, remedy: "Pass whole numbers from 0, dollars as a number, a valid date." },

@@ -22,7 +22,7 @@ import { finish } from "./results.ts";
 export interface Pass {
   readonly operation: Operation;
   /** What it waits for, and since when (wall clock, ms). */
-  kind: "slot" | "rate" | "capacity" | "paused";
+  kind: "slot" | "rate" | "capacity" | "paused" | "cap";
   name: string;
   readonly since: number;
   /** Its ticket's number in this process; 0 for none. */

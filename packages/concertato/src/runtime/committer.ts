@@ -4,6 +4,7 @@
  * throws, nobody knows what was committed: those runs are dropped and read again.
  */
 import type { Change, ChangeResult, Durability, RunPatch } from "../journal/store.ts";
+import type { CapSpend } from "../journal/cap.ts";
 import type { StoredEntry } from "../journal/entry.ts";
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
@@ -31,6 +32,7 @@ interface Share {
   readonly patch: RunPatch | undefined;
   /** It asked for letters or keys, or gave some back: what the store gave for it is in inboxes now. */
   readonly listened: boolean;
+  readonly spends: readonly CapSpend[];
 }
 
 interface Batch {
@@ -185,6 +187,7 @@ export class Committer {
       if (share === undefined || result === undefined) continue;
       share.run.committing = false;
       if (result.ok && result.cancelled !== undefined) this.#engine.ownership.takenAway(result.cancelled);
+      if (share.spends.length > 0) this.#engine.caps.settled(share.spends, result.ok ? "stored" : "lost");
       if (result.ok) this.#applyShare(share, result.firstRef);
       else this.#engine.ownership.lost(share.run);
     }
@@ -268,7 +271,10 @@ export class Committer {
 
   #unknown(batch: Batch, error: unknown): void {
     this.#engine.world.report(error);
-    for (const { run } of batch.shares) this.#engine.ownership.unknown(run, error);
+    for (const { run, spends } of batch.shares) {
+      this.#engine.caps.settled(spends, "stored");
+      this.#engine.ownership.unknown(run, error);
+    }
     for (const one of batch.loose) one.failed(error);
   }
 }
@@ -282,13 +288,15 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
   const patch = nextPatch(run);
   const held = run.asks.length > 0 || run.releases.length > 0 || run.keeps.length > 0;
   const listened = held || run.listens.length > 0 || run.ignores.length > 0;
-  const { poked } = run;
-  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened && !poked) return false;
+  const { poked, capSpends: spends } = run;
+  const settles = spends.length > 0;
+  if (run.out.length === 0 && run.consumed.length === 0 && patch === undefined && !listened && !poked && !settles)
+    return false;
   // Never the run's own empty list: what it admits while this commit is under way belongs to the next.
   const consumed = run.consumed.length === 0 ? nothing : run.consumed;
   const { out } = run;
   const entries = out.map(storedOf);
-  const share: Share = { run, written: out, consumed, patch, listened };
+  const share: Share = { run, written: out, consumed, patch, listened, spends };
   const change: Building = { kind: "append", run: run.key, epoch: run.epoch, expectedSeq: run.seq, entries };
   if (patch !== undefined) change.patch = patch;
   if (run.consumed.length > 0 || poked) {
@@ -324,6 +332,10 @@ function takeShare(run: LiveRun, batches: Batches, durability: Durability): bool
   if (run.states.length > 0) {
     change.states = run.states;
     run.states = [];
+  }
+  if (settles) {
+    change.spends = spends;
+    run.capSpends = [];
   }
   if (run.creates.length > 0) {
     change.creates = run.creates;

@@ -17,6 +17,7 @@ import { type Agent, agentId, type Saying } from "./agent.ts";
 import { AttemptGate } from "./attempt-gate.ts";
 import type { HeldBudget } from "./held-budget.ts";
 import { limitScope, usageMeta } from "./ledger.ts";
+import { Caps } from "./caps.ts";
 import { BodyContext, foreignEnd } from "./body-context.ts";
 import { cancelOperation } from "./cancellation.ts";
 import { compensationAgent, compensationId } from "./compensation-agent.ts";
@@ -42,7 +43,7 @@ import { awaitSlice, resumeWaiting, takeTurn } from "./spending.ts";
 import { watchDeadline } from "./run-deadline.ts";
 import { foreseeRisk } from "./usual-time.ts";
 import { carryFlags } from "./patch-flags.ts";
-import { beginAdmitted } from "./outside-work.ts";
+import { begin, beginAdmitted } from "./outside-work.ts";
 import { Ownership } from "./ownership.ts";
 import { Pauses } from "./pauses.ts";
 import { resumeEngineWork } from "./recovery.ts";
@@ -85,6 +86,7 @@ export class Engine {
   readonly ownership: Ownership;
   readonly gate: AttemptGate;
   readonly pauses: Pauses;
+  readonly caps: Caps;
   /** Runs in memory, by key. */
   readonly runs: Map<number, LiveRun> = new Map();
   readonly listeners: Set<EntryListener> = new Set();
@@ -124,6 +126,7 @@ export class Engine {
     this.#wallDeadlines = new WallDeadlines(options.world);
     this.committer = new Committer(this);
     this.pauses = new Pauses(this);
+    this.caps = new Caps(this, begin);
     this.gate = new AttemptGate(this, options.maxAttempts ?? 1_000, beginAdmitted);
     this.ownership = new Ownership(this, {
       warmBytes: options.warmBytes ?? 64 * 1024 * 1024,
@@ -566,6 +569,7 @@ export class Engine {
       scope.dead = true;
       for (const controller of scope.controllers) controller.abort();
     }
+    if (this.caps.active) this.caps.forget(run);
     this.runs.delete(run.key);
     this.directed.delete(run);
     this.ownership.forget(run);

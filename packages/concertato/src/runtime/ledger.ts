@@ -102,11 +102,12 @@ export function hold(operation: Operation, estimate: Spent): void {
  * @param begins the entry begins an attempt: what is reserved for it stays so
  */
 export function usageMeta(operation: Operation, begins = false): string {
-  const { ledger } = operation.scope.run;
+  const { ledger, engine } = operation.scope.run;
+  const used = ledger === null ? null : takeUsed(ledger, operation, begins);
+  if (engine.caps.active) engine.caps.settle(operation, used?.billionths ?? 0, begins);
   if (ledger === null) return "";
   const own = ledger.own.get(operation);
   const limits = own?.budget == null ? "" : `,"limits":${JSON.stringify(own.budget.limits)}`;
-  const used = takeUsed(ledger, operation, begins);
   if (used !== null) {
     accountFor(operation).charge(used, operation.path);
     return limits + metaOf(used);

@@ -9,6 +9,8 @@ import type { HoldAsk, InboxSend, NewBlob, NewRun, RunPatch, RunRow, StateWrite 
 import { appended } from "../kernel/short-list.ts";
 import { Container } from "./container.ts";
 import type { Continuation } from "./continuation.ts";
+import type { CapSpend } from "../journal/cap.ts";
+import type { CapHold } from "./caps.ts";
 import type { Pass } from "./attempt-gate.ts";
 import type { Departure } from "./departure.ts";
 import type { Direction } from "./direction.ts";
@@ -55,6 +57,10 @@ export interface BufferedSignal {
   readonly text: string | null;
   readonly at: number;
 }
+
+/** Most runs are counted by no cap. */
+const noSpends: readonly CapSpend[] = [];
+const noScopes: readonly string[] = [];
 
 /** Most runs never wait at the gate. */
 const noPasses: ReadonlySet<Pass> = new Set();
@@ -104,6 +110,13 @@ export class LiveRun {
   keeps: string[] = [];
   /** Named values that are written with `out`. */
   states: StateWrite[] = [];
+  /** What attempts used of caps, to be settled with `out`. */
+  capSpends: readonly CapSpend[] = noSpends;
+  /** What attempts about to begin or under way have reserved of caps. */
+  capHolds: Map<Operation, CapHold> | null = null;
+  /** Caps that count this run, as of a version of what caps there are. */
+  capScopes: readonly string[] = noScopes;
+  capVersion = -1;
   finalPatch: RunPatch | null = null;
   /** Goes with the commit that ends it, or decides that it ends. */
   cancelChildren: ChildrenCancel | null = null;

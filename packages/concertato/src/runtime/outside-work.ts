@@ -31,9 +31,10 @@ export function launchWork(engine: Engine, operation: Operation): void {
 }
 
 /** Through the gate, or there in line until it is let in. */
-function begin(engine: Engine, operation: Operation): void {
+export function begin(engine: Engine, operation: Operation): void {
   const { ledger } = operation.scope.run;
   if (ledger !== null && !granted(engine, operation)) return;
+  if (engine.caps.active && !engine.caps.enter(operation)) return;
   if (engine.gate.enter(operation)) beginAdmitted(engine, operation);
 }
 

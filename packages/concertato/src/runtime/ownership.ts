@@ -225,6 +225,7 @@ export class Ownership {
         reaps = false;
         await this.#reread();
         await this.#readPauses();
+        if (this.#engine.caps.active) await this.#engine.caps.refresh();
         await this.#claim();
         await this.#poke();
         await this.#engine.gate.look();
@@ -269,6 +270,7 @@ export class Ownership {
     this.#lastSweep = now;
     if (stood) await this.#dropTaken();
     await this.#engine.store.reap(this.owner);
+    if (!this.#engine.caps.active) await this.#engine.caps.refresh();
     this.#engine.gate.askAgain();
   }
 
@@ -760,6 +762,7 @@ function silence(run: LiveRun): void {
   run.keeps = [];
   run.states = [];
   run.creates = [];
+  run.engine.caps.drop(run);
   run.cancelChildren = null;
   run.blobs = [];
   run.blobsKnown = null;

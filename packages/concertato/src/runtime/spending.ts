@@ -40,7 +40,8 @@ export function reserve(engine: Engine, operation: Operation): boolean {
   return true;
 }
 
-function isUndoing(scope: Scope): boolean {
+/** It is being undone, or stands within what is: no limit holds that up. */
+export function isUndoing(scope: Scope): boolean {
   if (scope.run.undoings.size === 0) return false;
   for (let around: Scope | undefined = scope; around !== undefined; around = around.operation?.scope)
     if (undoneBy(around) !== null) return true;
@@ -134,7 +135,7 @@ export function resumeWaiting(run: LiveRun): void {
 }
 
 /** What an attempt may use: one step, and what its agent says of money and tokens. */
-function estimateOf(operation: Operation): Estimate {
+export function estimateOf(operation: Operation): Estimate {
   const leaf = operation.work?.leaf;
   const said = leaf?.reserve?.(operation.input as never);
   const spent = new Spent();

@@ -10,6 +10,7 @@ import { stopCodes } from "../journal/stop-codes.ts";
 import { cancelAttempt } from "./cancellation.ts";
 import type { Engine } from "./engine.ts";
 import type { HeldBudget } from "./held-budget.ts";
+import type { LiveRun } from "./live-run.ts";
 import type { Operation } from "./operation.ts";
 import { finish } from "./results.ts";
 import type { Scope } from "./scope.ts";
@@ -43,6 +44,12 @@ function openUnder(scope: Scope, open: string[]): void {
     if (operation.map === null) open.push(operation.path);
     if (operation.child !== null) openUnder(operation.child, open);
   }
+}
+
+/** Ends a run as stopped, by a limit that is not its own. */
+export function stopRun(engine: Engine, run: LiveRun, failure: FailureRecord): void {
+  // It has ended and is being undone: no limit stops that.
+  if (run.root.compensating === null && run.root.deferred === null) stopScope(engine, run.root, failure);
 }
 
 /** Ends a scope's body where it stands; the run's own ends the run. */

@@ -30,6 +30,8 @@ import {
   type StateWrite,
   type Store,
 } from "../journal/store.ts";
+import type { CapRow } from "../journal/cap.ts";
+import { MemoryCaps } from "./memory-caps.ts";
 import { MemoryHolds } from "./memory-holds.ts";
 import { type MailEffects, MemoryMailbox } from "./memory-mailbox.ts";
 
@@ -55,6 +57,10 @@ interface MemoryRun {
 
 const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
 const applied: ChangeResult = { ok: true, key: 0, firstRef: 0 };
+
+function leaseResult(more: number | Refusal): ChangeResult {
+  return typeof more === "number" ? { ok: true, key: 0, firstRef: 0, leased: more } : refused(more);
+}
 
 /** A row with a wake that may be claimed now. */
 type Due = Mutable<RunRow> & { wake: number };
@@ -89,6 +95,7 @@ export class MemoryStore implements Store {
   /** Named values by owner. */
   readonly #states = new Map<string, Map<string, StateRow>>();
   readonly #tickets = new MemoryTickets();
+  readonly #caps = new MemoryCaps();
   readonly #pauses = new Map<string, Pause>();
   #nextKey = 1;
   #nextRef = 1;
@@ -128,6 +135,17 @@ export class MemoryStore implements Store {
         return this.#pause(change.target, change.pause);
       case "resume":
         return this.#resume(change.target);
+      case "set-cap":
+        this.#caps.set(change.cap);
+        return applied;
+      case "remove-cap":
+        this.#caps.remove(change.scope);
+        return applied;
+      case "cap-lease":
+        return leaseResult(this.#caps.lease(change.scope, change.since, change.owner, change.ask));
+      case "cap-return":
+        this.#caps.giveBack(change.scope, change.since, change.owner);
+        return applied;
       case "take-over":
         return this.#steer(change.to, (row) => {
           if (row.owner !== null) this.#release(row);
@@ -220,6 +238,7 @@ export class MemoryStore implements Store {
     const firstRef = this.#write(held, change.entries);
     row.seq += change.entries.length;
     for (const state of change.states ?? []) this.#writeState(state);
+    for (const spend of change.spends ?? []) this.#caps.spend(spend);
     if (change.consumed) this.#consume(held, change.consumed);
     const { patch } = change;
     if (patch) {
@@ -420,6 +439,7 @@ export class MemoryStore implements Store {
   reap(_self: number): number {
     let count = 0;
     this.#tickets.keep((owner) => this.#owners.has(owner));
+    this.#caps.keep((owner) => this.#owners.has(owner));
     for (const held of this.#runs.values()) {
       const { owner } = held.row;
       if (owner === null || this.#owners.has(owner)) continue;
@@ -498,6 +518,10 @@ export class MemoryStore implements Store {
   #isPaused(agent: string): boolean {
     if (this.#pauses.size === 0) return false;
     return this.#pauses.has(agent) || this.#pauses.has(agent.slice(0, agent.lastIndexOf("@")));
+  }
+
+  caps(now: number): readonly CapRow[] {
+    return this.#caps.list(now);
   }
 
   granted(self: number): readonly number[] {

@@ -20,6 +20,7 @@ import { ConcertatoError } from "../kernel/errors.ts";
 import { isBusy } from "./sqlite-errors.ts";
 import {
   blobTables,
+  capTables,
   childIndex,
   deletedRunTable,
   dueIndexes,
@@ -57,6 +58,7 @@ const steps: readonly Step[] = [
       stateTable,
       ticketTables,
       pauseTable,
+      capTables,
     ],
   },
 ];

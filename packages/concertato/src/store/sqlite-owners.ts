@@ -49,6 +49,7 @@ export class OwnerTable {
   leave(id: number): number {
     const released = Number(this.#sql.release.run(id).changes);
     this.#sql.endTickets.run(id);
+    this.#sql.endLeases.run(id);
     this.#sql.remove.run(id);
     return released;
   }
@@ -151,6 +152,7 @@ function prepareAll(db: DatabaseSync) {
       `select key, priority, paused is not null from run where owner = ? and wake <= ? order by wake limit ?`,
     ),
     pauses: query(`select agent, paused_by, since from pause order by agent`),
+    endLeases: statement(`delete from cap_lease where owner = ?`),
     endTickets: statement(`delete from ticket where owner = ?`),
     granted: query(`select n from ticket where owner = ? and granted = 1 order by id`),
     owned: query(`select key from run where owner = ?`),

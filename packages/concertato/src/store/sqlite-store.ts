@@ -11,6 +11,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setTimeout } from "node:timers/promises";
 import { ConcertatoError } from "../kernel/errors.ts";
+import type { CapRow } from "../journal/cap.ts";
 import type {
   AgentPause,
   Awaitable,
@@ -34,6 +35,7 @@ import { assertLocalDisk, type FileSystemType } from "./file-system.ts";
 import { type DataSync, FullSync } from "./full-sync.ts";
 import { AgentTable } from "./sqlite-agents.ts";
 import { backupFile } from "./sqlite-backup.ts";
+import { CapTable } from "./sqlite-caps.ts";
 import { Checkpointer } from "./sqlite-checkpoint.ts";
 import { isBusy, isCorrupt, isDeviceFailure, toStoreError, unavailable } from "./sqlite-errors.ts";
 import { OwnerLock, ownerFile } from "./sqlite-owner-lock.ts";
@@ -89,6 +91,7 @@ interface Session {
   readonly writer: ChangeWriter;
   readonly reader: StoreReader;
   readonly owners: OwnerTable;
+  readonly caps: CapTable;
   readonly pruner: Pruner;
   readonly writeMeta: StatementSync;
   readonly checkpointer: Checkpointer;
@@ -146,6 +149,7 @@ class SqliteStore implements Store {
       reader: new StoreReader(db, agents),
       pruner: new Pruner(db),
       owners: new OwnerTable(db, agents, file),
+      caps: new CapTable(db),
       writeMeta: db.prepare("insert into meta (name, value) values (?, ?) on conflict do nothing"),
       checkpointer: new Checkpointer({
         path: file,
@@ -332,6 +336,10 @@ class SqliteStore implements Store {
 
   pauses(): Awaitable<readonly AgentPause[]> {
     return this.#read(({ owners }) => owners.pauses());
+  }
+
+  caps(now: number): Awaitable<readonly CapRow[]> {
+    return this.#read(({ caps }) => caps.list(now));
   }
 
   granted(self: number): Awaitable<readonly number[]> {

@@ -88,6 +88,31 @@ create table rate (
 ) strict, without rowid;
 `;
 
+/** Caps, what was spent of them by window, and what living processes hold. Amounts in billionths of a dollar. Since schema 2. */
+export const capTables: string = `
+create table cap (
+  scope text primary key,              -- JSON: tenant, agent; null for all
+  per text not null,
+  most integer not null,
+  on_exhausted text not null
+) strict, without rowid;
+
+create table cap_window (
+  scope text not null,
+  since integer not null,              -- ms
+  spent integer not null,
+  primary key (scope, since)
+) strict, without rowid;
+
+create table cap_lease (
+  scope text not null,
+  since integer not null,
+  owner integer not null,
+  amount integer not null,
+  primary key (scope, since, owner)
+) strict, without rowid;
+`;
+
 /**
  * Large payloads, once per tenant; those that no run refers to any more are deleted with the last one that did.
  * Since schema 2.
@@ -237,5 +262,5 @@ create table meta (
   name text primary key,
   value blob not null
 ) strict, without rowid;
-${pauseTable}${ticketTables}
+${pauseTable}${ticketTables}${capTables}
 ${blobTables}${deletedRunTable}`;

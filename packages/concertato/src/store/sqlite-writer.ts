@@ -20,6 +20,7 @@ import {
   type StateWrite,
 } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
+import { CapTable } from "./sqlite-caps.ts";
 import { Holds } from "./sqlite-holds.ts";
 import { Mailboxes } from "./sqlite-mailboxes.ts";
 import { firstFinal, inboxCodes, rows, runColumns, runRows, statusCodes } from "./sqlite-rows.ts";
@@ -62,9 +63,14 @@ const headLimit = 65_536;
 const applied = (key: number, firstRef = 0): ChangeResult => ({ ok: true, key, firstRef });
 const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
 
+function leaseResult(more: number | Refusal): ChangeResult {
+  return typeof more === "number" ? { ok: true, key: 0, firstRef: 0, leased: more } : refused(more);
+}
+
 export class ChangeWriter {
   readonly #agents: AgentTable;
   readonly #tickets: TicketTable;
+  readonly #caps: CapTable;
   readonly #sql: ReturnType<typeof prepareAll>;
   readonly #mailboxes: Mailboxes;
   readonly #holds: Holds;
@@ -79,6 +85,7 @@ export class ChangeWriter {
   constructor(db: DatabaseSync, agents: AgentTable) {
     this.#agents = agents;
     this.#tickets = new TicketTable(db);
+    this.#caps = new CapTable(db);
     this.#sql = prepareAll(db);
     const deliver = (run: number, row: InboxSend): void => {
       this.#insertInboxRow(run, row);
@@ -128,6 +135,17 @@ export class ChangeWriter {
         return this.#pause(change.target, change.pause);
       case "resume":
         return this.#resume(change.target);
+      case "set-cap":
+        this.#caps.set(change.cap);
+        return applied(0);
+      case "remove-cap":
+        this.#caps.remove(change.scope);
+        return applied(0);
+      case "cap-lease":
+        return leaseResult(this.#caps.lease(change.scope, change.since, change.owner, change.ask));
+      case "cap-return":
+        this.#caps.giveBack(change.scope, change.since, change.owner);
+        return applied(0);
       case "take-over":
         return this.#steer(change.to, (key) => this.#sql.takeOver.run(key));
       case "put-out":
@@ -177,6 +195,7 @@ export class ChangeWriter {
     head.seq = seq;
     head.ref = lastRef;
     if (change.states !== undefined) this.#writeStates(change.run, change.states);
+    if (change.spends !== undefined) for (const spend of change.spends) this.#caps.spend(spend);
     if (isFinalPatch(change.patch)) this.#clearFinished(change.run, change.patch?.at ?? 0);
     else if (change.consumed !== undefined) this.#consume(change.run, change.consumed);
     if (change.blobs !== undefined) this.#keepBlobs(change.run, change.blobs);
