@@ -1,7 +1,9 @@
-/** Reads an inbox: one JSON message per line. A line that does not fit is named, and nothing is started. */
+/** Reads an inbox: one JSON message per line, urgent ones first. A line that does not fit is named, and nothing is started. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { type Labelled, labelled } from "./agents/exam.ts";
+import { isUrgent } from "./agents/urgency.ts";
 import { type Message, message } from "./messages.ts";
 
 /** The inbox cannot be worked on; the message says which line and why. */
@@ -15,12 +17,22 @@ export interface Inbox {
 
 /** @throws InboxError */
 export function readInbox(file: string): Inbox {
-  const messages = readLines(file).map(([number, line]) => parseLine(file, number, line));
+  const messages = inUrgencyOrder(readLines(file).map(([number, line]) => parseLine(file, number, line)));
   const ids = new Set(messages.map(({ id }) => id));
   if (messages.length === 0) throw new InboxError(`${file} holds no message. Write one JSON object per line.`);
   if (ids.size < messages.length)
     throw new InboxError(`${file} holds two messages with the same id. Give each its own.`);
   return { messages, key: `inbox-${createHash("sha256").update(JSON.stringify(messages)).digest("hex").slice(0, 16)}` };
+}
+
+/** Labelled messages, to measure the router on. */
+export function readLabelled(file: string): readonly Labelled[] {
+  return readLines(file).map(([, line]) => labelled.parse(JSON.parse(line)));
+}
+
+/** What cannot wait first, the rest as it came. */
+function inUrgencyOrder(messages: readonly Message[]): Message[] {
+  return [...messages].sort((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
 }
 
 function readLines(file: string): readonly (readonly [number, string])[] {

@@ -4,9 +4,22 @@
  */
 import { z } from "zod";
 
-/** The specialists a message can be routed to. */
-const specialistNames = ["cards", "payments", "transfers", "top-ups", "fees", "front-office"] as const;
-export const specialistName = z.enum(specialistNames);
+/** The areas of the business; each has a specialist of its name. */
+export const areaNames = [
+  "cards",
+  "payments",
+  "transfers",
+  "top-ups",
+  "cash",
+  "fees",
+  "identity",
+  "lost-or-stolen",
+] as const;
+export const areaName = z.enum(areaNames);
+export type AreaName = z.infer<typeof areaName>;
+
+/** Who can take a message: a specialist, or the front office for all that no specialist is sure about. */
+export const specialistName = z.enum([...areaNames, "front-office"]);
 export type SpecialistName = z.infer<typeof specialistName>;
 
 /** A message as it came in. The mail gateway in front has proven the sender's address. */
@@ -29,38 +42,70 @@ export type Redacted = z.infer<typeof redacted>;
 
 export const card = z.object({ id: z.string(), last4: z.string(), state: z.string() });
 
-export const customer = z.object({ id: z.string(), name: z.string(), address: z.string(), cards: z.array(card) });
+export const customer = z.object({
+  id: z.string(),
+  name: z.string(),
+  address: z.string(),
+  /** "verified", "unverified" or "under review". */
+  state: z.string(),
+  cards: z.array(card),
+});
 
-export const candidate = z.object({ specialist: specialistName, score: z.number(), because: z.array(z.string()) });
+/** How near a message is to an area: the similarity to the example nearest to it, from -1 to 1. */
+export const candidate = z.object({ area: areaName, similarity: z.number(), nearest: z.string() });
 export type Candidate = z.infer<typeof candidate>;
+
+/** What kind of routing it is. All but `sure` and `doubtful` go to the front office. */
+const routeKinds = ["sure", "doubtful", "out-of-scope", "thanks", "foreign-language", "empty"] as const;
 
 /** Who takes a message, how sure that is, and what in the words should make people careful. */
 export const route = z.object({
-  specialist: specialistName,
-  score: z.number(),
-  /** Lead over the second best; small means doubtful. */
-  margin: z.number(),
-  because: z.array(z.string()),
+  kind: z.enum(routeKinds),
+  /** Who works on it, in this order; more than one when the message asks for several things. */
+  plan: z.array(areaName),
+  /** The three nearest, best first. */
   candidates: z.array(candidate),
+  /** Lead of the best over the second best. */
+  margin: z.number(),
   urgent: z.boolean(),
   /** Attempts to give orders to the desk itself, quoted. */
   warnings: z.array(z.string()),
 });
 export type Route = z.infer<typeof route>;
 
+/** One voice of the panel; without an area it abstains. */
+export const vote = z.object({ member: z.string(), area: areaName.nullable(), why: z.string() });
+export type Vote = z.infer<typeof vote>;
+
+/** What the panel decided on a doubtful message; without a majority it goes to people. */
+export const verdict = z.object({ area: areaName.nullable(), votes: z.array(vote), dissent: z.array(vote) });
+export type Verdict = z.infer<typeof verdict>;
+
+/** A clause of the policy that a draft breaks, and how. */
+export const objection = z.object({ clause: z.string(), text: z.string() });
+export type Objection = z.infer<typeof objection>;
+
 /** What a specialist gets: no more personal data than the work needs. */
 export const enquiry = z.object({
   messageId: z.string(),
   customerId: z.string(),
+  receivedAt: z.string(),
   cards: z.array(card),
   words: wording,
   urgent: z.boolean(),
   warnings: z.array(z.string()),
+  /** Why the validator sent an earlier draft back. */
+  objections: z.array(objection),
 });
 export type Enquiry = z.infer<typeof enquiry>;
 
-/** The same from somebody the bank may not know. */
-export const openEnquiry = enquiry.extend({ customerId: z.string().nullable() });
+/** What the front office gets: why nobody else takes it. */
+export const openEnquiry = z.object({
+  known: z.boolean(),
+  kind: z.enum([...routeKinds, "sent-back"]),
+  urgent: z.boolean(),
+});
+export type OpenEnquiry = z.infer<typeof openEnquiry>;
 
 /** A refund, with all that the person who approves it must see. */
 export const refundOrder = z.object({
@@ -69,6 +114,7 @@ export const refundOrder = z.object({
   paymentId: z.string(),
   merchant: z.string(),
   amountCents: z.number().int().positive(),
+  paidAt: z.string(),
   reason: z.string(),
 });
 export type RefundOrder = z.infer<typeof refundOrder>;
@@ -85,17 +131,25 @@ export const ticketRequest = z.object({
 
 export const ticketReceipt = z.object({ number: z.number().int() });
 
+/** What is said to the customer, and what it rests on: "policy 2.1", "payments p-2001". */
+export const paragraph = z.object({ text: z.string(), cites: z.array(z.string()) });
+export type Paragraph = z.infer<typeof paragraph>;
+
 /** A specialist's work: what was found, what to say, what else must happen. */
 export const draft = z.object({
   topic: z.string(),
   /** One sentence about what the records say; shown to people, never sent. */
   finding: z.string(),
-  paragraphs: z.array(z.string()),
+  paragraphs: z.array(paragraph),
   refund: refundOrder.omit({ customerName: true }).optional(),
   ticket: ticketRequest.pick({ topic: true, priority: true, note: true }).optional(),
   composedBy: z.literal("rules"),
 });
 export type Draft = z.infer<typeof draft>;
+
+/** What the validator says of a draft. */
+export const review = z.object({ accepted: z.boolean(), objections: z.array(objection), cites: z.array(z.string()) });
+export type Review = z.infer<typeof review>;
 
 /** A person's yes or no. */
 export const decision = z.object({ approved: z.boolean(), by: z.string().optional(), note: z.string().optional() });
@@ -114,16 +168,26 @@ export const settlement = z.discriminatedUnion("kind", [
 ]);
 export type Settlement = z.infer<typeof settlement>;
 
+/** What one member of the plan did for a message. */
+export const work = z.object({ specialist: specialistName, draft, settlement, ticket: z.number().int().nullable() });
+export type Work = z.infer<typeof work>;
+
 /** How one message ended. */
 export const answer = z.object({
   messageId: z.string(),
   name: z.string(),
-  specialist: specialistName,
-  topic: z.string(),
-  finding: z.string(),
-  settlement,
-  ticket: z.number().int().nullable(),
+  /** In the order of the plan; at least one. */
+  works: z.array(work),
   mail: mailReceipt,
   composedBy: z.literal("rules"),
 });
 export type Answer = z.infer<typeof answer>;
+
+/** How the router does on labelled messages that it was never tuned on. */
+export const examResult = z.object({
+  total: z.number().int(),
+  right: z.number().int(),
+  outOfScope: z.object({ total: z.number().int(), escalated: z.number().int() }),
+  confusions: z.array(z.object({ id: z.string(), expected: z.string(), got: z.string(), similarity: z.number() })),
+});
+export type ExamResult = z.infer<typeof examResult>;

@@ -6,6 +6,8 @@ import { parseArgs } from "node:util";
 export interface DeskOptions {
   readonly data: string;
   readonly inbox: string;
+  /** By meaning, with the local model; or by keywords alone, which needs 200 MB less. */
+  readonly routing: "meaning" | "keywords";
   readonly fresh: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -17,6 +19,7 @@ Usage: npm start [-- options]
 
   --data DIR     where its data lies            (default .concertato/support-desk)
   --inbox FILE   messages, one JSON per line    (default the sample inbox, 65 messages)
+  --routing HOW  by meaning, or by keywords     (default meaning, with a local model)
   --fresh        forget what was done and start again
   --json         one JSON object per line, for programs
   --quiet        only the summary
@@ -43,6 +46,7 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
       options: {
         data: { type: "string", default: join(".concertato", "support-desk") },
         inbox: { type: "string" },
+        routing: { type: "string", default: "meaning" },
         fresh: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         quiet: { type: "boolean", default: false },
@@ -50,11 +54,16 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
       },
     });
     if (values.help) return { kind: "help" };
+    const { routing } = values;
+    if (routing !== "meaning" && routing !== "keywords")
+      return { kind: "wrong", reason: `--routing is meaning or keywords, not "${routing}".` };
     const inbox = values.inbox === undefined ? sampleInbox : resolve(directory, values.inbox);
-    return { kind: "run", options: { ...values, data: resolve(directory, values.data), inbox } };
+    return { kind: "run", options: { ...values, routing, data: resolve(directory, values.data), inbox } };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-const sampleInbox = fileURLToPath(new URL("../inbox/messages.jsonl", import.meta.url));
+/** The inbox that ships, and the messages that measure the router on it. */
+export const sampleInbox = fileURLToPath(new URL("../inbox/messages.jsonl", import.meta.url));
+export const heldOutFile = fileURLToPath(new URL("../inbox/held-out.jsonl", import.meta.url));

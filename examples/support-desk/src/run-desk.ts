@@ -4,13 +4,15 @@
  */
 import { relative } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { miniLm } from "@concertato/models-local";
 import { type App, drainOnSignals, type Job, open } from "concertato";
 import { inbox as inboxWorkflow } from "./agents/inbox.ts";
+import { byKeywords, byMeaning } from "./agents/meaning.ts";
 import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-folder.ts";
 import { follow, type Follower } from "./follower.ts";
-import { type Inbox, readInbox } from "./inbox-file.ts";
+import { type Inbox, readInbox, readLabelled } from "./inbox-file.ts";
 import type { Message } from "./messages.ts";
-import { type DeskOptions, parseOptions } from "./options.ts";
+import { type DeskOptions, heldOutFile, parseOptions, sampleInbox } from "./options.ts";
 import { payloadKey } from "./payload-key.ts";
 import { type Bank, openBank } from "./services/bank.ts";
 import { messageKeyOf, readMailFolder } from "./services/mail-folder.ts";
@@ -54,10 +56,13 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
   const startedAt = Date.now();
   using bank = openBank(folder.bank);
   await using post = await openPost(folder.mails);
-  const workflow = inboxWorkflow({ bank, post });
+  await using model = options.routing === "meaning" ? miniLm() : undefined;
+  const compare = model === undefined ? byKeywords : byMeaning(model);
+  const workflow = inboxWorkflow({ bank, post, compare });
   await using app = await open(folder.desk, { agents: [workflow], key: payloadKey(folder.key) });
   using told = toldToGo(app, terminal);
-  const job = await app.start(workflow, { messages: inbox.messages }, { key: inbox.key });
+  const heldOut = options.inbox === sampleInbox ? [...readLabelled(heldOutFile)] : [];
+  const job = await app.start(workflow, { messages: inbox.messages, heldOut }, { key: inbox.key });
   await printStart(terminal, { app, job, inbox, options, server: await post.server(), startedAt });
   let spoken = false;
   const desk = followed({ app, job, bank, folder, messages: inbox.messages }, startedAt, (told, message) => {

@@ -12,7 +12,7 @@ import { isAlive, until } from "./until.ts";
 
 const deskProgram = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const cliProgram = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url));
-/** A small inbox: the tests that kill start many desks. A later `--inbox` counts. */
+/** A small inbox and no model: the tests that kill start many desks. What a test passes comes later and counts. */
 const eight = fileURLToPath(new URL("inboxes/eight.jsonl", import.meta.url));
 const nodeFlags = ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"];
 
@@ -36,7 +36,7 @@ export function startDesk(
   args: readonly string[] = [],
   heard: (line: string) => void = () => undefined,
 ): RunningProcess {
-  return startNode([deskProgram, "--data", folder, "--inbox", eight, ...args], folder, heard);
+  return startNode([deskProgram, "--data", folder, "--inbox", eight, "--routing", "keywords", ...args], folder, heard);
 }
 
 export function runDesk(folder: string, ...args: readonly string[]): Promise<Ended> {

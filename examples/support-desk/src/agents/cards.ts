@@ -1,65 +1,83 @@
-/** The specialist for cards: blocks what was stolen or lost first, then writes. Composed by rules. */
+/** The specialist for cards that are there or on their way: orders, PIN, replacement. Composed by rules. */
 import { workflow } from "concertato";
-import { type Draft, draft, enquiry } from "../messages.ts";
-import type { Bank } from "../services/bank.ts";
-import { blockCard } from "./block-card.ts";
-
-const goneWords = /\b(?:stolen|lost|missing)\b/i;
+import { type Draft, draft, enquiry, type Enquiry } from "../messages.ts";
+import type { Bank, CardOrder } from "../services/bank.ts";
+import { examples } from "./examples.ts";
+import { findCardOrders } from "./find-records.ts";
+import { say } from "./say.ts";
 
 export const cards = (bank: Bank) => {
-  const block = blockCard(bank);
+  const find = findCardOrders(bank);
   return workflow(
     {
       name: "cards",
-      version: 1,
-      description: "Stolen and lost cards, card questions",
+      version: 2,
+      description: "Ordered cards, PIN, replacement and use of cards",
       capabilities: ["cards"],
-      examples: ["My card was stolen"],
+      examples: examples.cards,
       input: enquiry,
       output: draft,
-      uses: [block],
+      uses: [find],
     },
-    async ({ words, cards: held }, ctx): Promise<Draft> => {
-      if (!goneWords.test(`${words.subject} ${words.body}`)) return question;
-      const active = held.filter(({ state }) => state === "active");
-      const blocked = await ctx.map(
-        active.map(({ id }) => ({ cardId: id })),
-        block,
-      );
-      return blocked.length === 0 ? nothingToBlock : cardGone(blocked.map(({ last4 }) => last4).join(", "));
+    async (request, ctx): Promise<Draft> => {
+      const text = `${request.words.subject} ${request.words.body}`;
+      if (/\b(?:PIN|code)\b/i.test(text)) return pin;
+      if (/\b(?:additional|second|another|extra) card\b/i.test(text)) return additional;
+      const [latest] = await ctx.run(find, { customerId: request.customerId });
+      return latest === undefined ? question(request) : ordered(latest);
     },
   );
 };
 
-const question: Draft = {
-  topic: "card question",
-  finding: "a question about a card, nothing to block",
-  paragraphs: ["A colleague who knows cards will answer you within one working day."],
-  ticket: { topic: "card question", priority: "normal", note: "Answer the customer's question about the card." },
+const pin: Draft = {
+  topic: "PIN",
+  finding: "asks for the PIN, which nobody at the desk can see",
+  paragraphs: [say("You find your PIN in the app, under Card and PIN. Nobody at the desk can see it.", "8.4", "1.5")],
   composedBy: "rules",
 };
 
-const nothingToBlock: Draft = {
-  topic: "stolen card",
-  finding: "reported as stolen, and no card of this customer is active",
-  paragraphs: ["All your cards are blocked already, so nobody can pay with them."],
-  ticket: { topic: "stolen card", priority: "high", note: "Check which card is meant and send a new one." },
+const additional: Draft = {
+  topic: "additional card",
+  finding: "wants one more card, which the app orders",
+  paragraphs: [say("You order an additional card in the app, under Card and Order.", "8.5")],
   composedBy: "rules",
 };
 
-function cardGone(last4: string): Draft {
+function ordered({ id, state, sent, expected }: CardOrder): Draft {
+  const row = `card_orders ${id}`;
+  if (state === "delivered")
+    return {
+      topic: "card order",
+      finding: `the card of order ${id} was delivered`,
+      paragraphs: [
+        say(`Your card was sent on ${sent} and delivered. The first payment with PIN activates it.`, row, "8.6"),
+      ],
+      composedBy: "rules",
+    };
   return {
-    topic: "stolen card",
-    finding: `reported as stolen; card ending in ${last4} is blocked`,
+    topic: "card order",
+    finding: `order ${id} was sent on ${sent} and is ${state}`,
     paragraphs: [
-      `We have blocked your card ending in ${last4}. Nobody can pay with it any more.`,
-      "A new card is on its way and should reach you within three working days. Payments you did not make will be paid back; please send us a list of them.",
+      say(`Your card was sent on ${sent} and was due on ${expected}. It was ${state}.`, row),
+      say("We send it again, free of charge; it takes up to three working days.", "8.2"),
     ],
     ticket: {
-      topic: "stolen card",
-      priority: "urgent",
-      note: `Send a new card for the one ending in ${last4}; look for payments after the theft.`,
+      topic: "card order",
+      priority: "high",
+      note: `Check the address and send the card of order ${id} again.`,
     },
+    composedBy: "rules",
+  };
+}
+
+function question({ customerId }: Enquiry): Draft {
+  return {
+    topic: "card question",
+    finding: "a question about a card, no order on record",
+    paragraphs: [
+      say("A colleague who knows cards answers you within one working day.", "1.2", `customers ${customerId}`),
+    ],
+    ticket: { topic: "card question", priority: "normal", note: "Answer the customer's question about the card." },
     composedBy: "rules",
   };
 }

@@ -1,26 +1,46 @@
-/** Puts a draft and what became of it into the mail that goes out. Pure; says that rules wrote it. */
-import type { Draft, Message, OutgoingMail, Settlement } from "../messages.ts";
+/** Puts the drafts and what became of them into the one mail that goes out, with its sources. Pure; says that rules wrote it. */
+import type { Message, OutgoingMail, Settlement, Work } from "../messages.ts";
 import { euros } from "../money.ts";
 
 const sender = "support@larkfield.test";
 
-/** The mail for one message. A promise in it rests on a settlement or a ticket that exists. */
-export function composeMail(
-  message: Message,
-  draft: Draft,
-  settlement: Settlement,
-  ticket: number | null,
-): OutgoingMail {
+/** The mail for one message, whose subject is already redacted: it is quoted. A promise in it rests on a settlement or a ticket that exists. */
+export function composeMail(message: Message, works: readonly Work[]): OutgoingMail {
   const firstName = message.name.split(" ", 1)[0] ?? message.name;
+  const tickets = works.flatMap(({ ticket }) => ticket ?? []);
   const paragraphs = [
     `Hello ${firstName},`,
-    ...draft.paragraphs,
-    ...settlementLines(settlement),
-    ...(ticket === null ? [] : [`Your ticket number is ${ticket}.`]),
+    ...(works.length > 1 ? [`You asked about ${works.length} things; here is our answer to each.`] : []),
+    ...works.flatMap(({ draft, settlement }, index) => [
+      ...(works.length > 1 ? [`${index + 1}. ${capitalised(draft.topic)}`] : []),
+      ...draft.paragraphs.map(({ text }) => text),
+      ...settlementLines(settlement),
+    ]),
+    ...(tickets.length === 0
+      ? []
+      : [
+          tickets.length === 1
+            ? `Your ticket number is ${tickets[0]}.`
+            : `Your ticket numbers are ${tickets.join(", ")}.`,
+        ]),
+    `This answer rests on: ${sourcesOf(works).join(", ")}.`,
     "Your Larkfield support desk",
     "-- \nComposed by rules. Reply to this mail to reach a person.",
   ];
-  return { from: sender, to: message.from, subject: `Re: ${message.subject}`, text: `${paragraphs.join("\n\n")}\n` };
+  const subject = message.subject.trim() === "" ? "Re: your message" : `Re: ${message.subject}`;
+  return { from: sender, to: message.from, subject, text: `${paragraphs.join("\n\n")}\n` };
+}
+
+/** Every source once, clauses of the policy first. */
+function sourcesOf(works: readonly Work[]): readonly string[] {
+  const cites = new Set(works.flatMap(({ draft }) => draft.paragraphs.flatMap((each) => each.cites)));
+  return [...cites].sort(
+    (a, b) => Number(b.startsWith("policy ")) - Number(a.startsWith("policy ")) || (a < b ? -1 : 1),
+  );
+}
+
+function capitalised(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
 function settlementLines(settlement: Settlement): readonly string[] {

@@ -1,32 +1,46 @@
-/** The specialist for fees and exchange rates: explains the fee of a payment from its record. Composed by rules. */
+/** The specialist for fees and exchange rates: explains a fee from its record. Composed by rules. */
 import { workflow } from "concertato";
 import { type Draft, draft, enquiry, type Enquiry } from "../messages.ts";
 import { amountsIn, euros } from "../money.ts";
-import type { Bank, Payment } from "../services/bank.ts";
+import type { AccountFee, Bank, Payment } from "../services/bank.ts";
+import { examples } from "./examples.ts";
 import { findPayment } from "./find-payment.ts";
+import { findFees } from "./find-records.ts";
+import { say } from "./say.ts";
 
 export const fees = (bank: Bank) => {
-  const find = findPayment(bank);
+  const findPayments = findPayment(bank);
+  const findCharged = findFees(bank);
   return workflow(
     {
       name: "fees",
-      version: 1,
+      version: 2,
       description: "Fees and exchange rates",
       capabilities: ["fees"],
-      examples: ["Why was I charged a fee?"],
+      examples: examples.fees,
       input: enquiry,
       output: draft,
-      uses: [find],
+      uses: [findPayments, findCharged],
     },
     async (request, ctx): Promise<Draft> => {
-      const { payments } = await ctx.run(find, { customerId: request.customerId });
-      const meant = paymentMeant(request, payments);
-      return meant === undefined ? noFee : explained(meant);
+      const { paid, charged } = await ctx.all({
+        paid: (branch) => branch.run(findPayments, { customerId: request.customerId }),
+        charged: (branch) => branch.run(findCharged, { customerId: request.customerId }),
+      });
+      const fee = feeMeant(request, charged);
+      if (fee !== undefined) return fee.kind === "monthly fee" ? monthly(fee) : takenBack(fee);
+      const payment = paymentMeant(request, paid.payments);
+      return payment === undefined ? prices(request) : explained(payment);
     },
   );
 };
 
-/** The payment whose fee is named; without an amount, the latest with a fee. */
+function feeMeant({ words }: Enquiry, charged: readonly AccountFee[]): AccountFee | undefined {
+  const amounts = amountsIn(words.body);
+  return charged.find(({ amountCents }) => amounts.includes(amountCents));
+}
+
+/** The payment whose fee or price is named; without an amount, the latest with a fee. */
 function paymentMeant({ words }: Enquiry, payments: readonly Payment[]): Payment | undefined {
   const amounts = amountsIn(words.body);
   const withFee = payments.filter(({ feeCents }) => feeCents > 0);
@@ -35,24 +49,82 @@ function paymentMeant({ words }: Enquiry, payments: readonly Payment[]): Payment
   );
 }
 
-function explained({ merchant, amountCents, feeCents, foreignAmount, at }: Payment): Draft {
+function explained({ id, merchant, amountCents, feeCents, foreignAmount, at }: Payment): Draft {
   const percent = ((100 * feeCents) / amountCents).toFixed(1);
   const price = foreignAmount === null ? euros(amountCents) : `${foreignAmount} (${euros(amountCents)})`;
+  const row = `payments ${id}`;
   return {
     topic: "fee question",
     finding: `${euros(feeCents)} is the ${percent} % fee on ${price} at ${merchant}`,
     paragraphs: [
-      `The fee of ${euros(feeCents)} belongs to your payment of ${price} at ${merchant} on ${at.slice(0, 10)}. Payments in another currency cost ${percent} % of the amount.`,
-      "We use the rate of the card network on the day of the payment and add nothing to it. Your price list is in the app, under Profile and Prices.",
+      say(
+        `The fee of ${euros(feeCents)} belongs to your payment of ${price} at ${merchant} on ${at.slice(0, 10)}. Payments in another currency cost ${percent} % of the amount.`,
+        "6.1",
+        row,
+      ),
+      say("We use the rate of the card network on the day of the payment and add nothing to it.", "6.2"),
+      say("Your price list is in the app, under Profile and Prices.", "6.5"),
     ],
     composedBy: "rules",
   };
 }
 
-const noFee: Draft = {
-  topic: "fee question",
-  finding: "no fee on record fits the message",
-  paragraphs: ["We found no fee that fits your message. Please reply with the date and the amount of the payment."],
-  ticket: { topic: "fee question", priority: "normal", note: "No fee fits; help the customer find it." },
-  composedBy: "rules",
-};
+function monthly({ id, amountCents }: AccountFee): Draft {
+  return {
+    topic: "monthly fee",
+    finding: `${euros(amountCents)} is the monthly fee that began on 1 March (${id})`,
+    paragraphs: [
+      say(
+        `The ${euros(amountCents)} are the monthly fee of the account, from 1 March 2026 on. We announced it on 2 January 2026.`,
+        "6.3",
+        `account_fees ${id}`,
+      ),
+    ],
+    composedBy: "rules",
+  };
+}
+
+function takenBack({ id, kind, amountCents }: AccountFee): Draft {
+  return {
+    topic: "fee question",
+    finding: `${euros(amountCents)} for a ${kind} (${id}) should not have been taken`,
+    paragraphs: [
+      say(
+        `You are right: a ${kind} costs nothing. A colleague takes the fee of ${euros(amountCents)} back.`,
+        "6.4",
+        `account_fees ${id}`,
+      ),
+    ],
+    ticket: { topic: "fee question", priority: "normal", note: `Take back ${id}, ${euros(amountCents)}.` },
+    composedBy: "rules",
+  };
+}
+
+function prices({ words, customerId }: Enquiry): Draft {
+  if (amountsIn(words.body).length === 0)
+    return {
+      topic: "prices",
+      finding: "asks what something costs",
+      paragraphs: [
+        say("Payments in another currency cost 1.5 % of the amount, at the rate of the card network.", "6.1", "6.2"),
+        say(
+          "The price list is in the app, under Profile and Prices. A transfer outside the euro area costs 5.00 EUR.",
+          "6.5",
+        ),
+        say("A replacement card is free of charge.", "8.2"),
+      ],
+      composedBy: "rules",
+    };
+  return {
+    topic: "fee question",
+    finding: "no fee on record fits the message",
+    paragraphs: [
+      say(
+        "We found no fee that fits your message. Please reply with the date and the amount of the payment.",
+        `customers ${customerId}`,
+      ),
+    ],
+    ticket: { topic: "fee question", priority: "normal", note: "No fee fits; help the customer find it." },
+    composedBy: "rules",
+  };
+}

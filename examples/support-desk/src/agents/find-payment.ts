@@ -11,6 +11,7 @@ const payment = z.object({
   foreignAmount: z.string().nullable(),
   last4: z.string(),
   at: z.string(),
+  state: z.string(),
   refunded: z.boolean(),
 });
 

@@ -1,29 +1,46 @@
-/** Takes what no specialist is sure about: thanks are answered, everything else goes to people. Composed by rules. */
+/** Takes what no specialist takes: thanks are answered, strangers are asked, everything else goes to people. Composed by rules. */
 import { workflow } from "concertato";
-import { type Draft, draft, openEnquiry } from "../messages.ts";
-
-const thanks = /\bthank(?:s| you)\b/i;
-const wish = /\?|\bplease\b|\bwhy\b|\brefund\b/i;
+import { type Draft, draft, openEnquiry, type OpenEnquiry } from "../messages.ts";
+import { say } from "./say.ts";
 
 export const frontOffice = workflow(
   {
     name: "front-office",
-    version: 1,
+    version: 2,
     description: "Thanks, strangers and everything no specialist is sure about",
     input: openEnquiry,
     output: draft,
   },
-  async ({ customerId, words }): Promise<Draft> => {
-    const text = `${words.subject} ${words.body}`;
-    if (thanks.test(text) && !wish.test(text)) return youAreWelcome;
-    return customerId === null ? whoAreYou : forPeople;
+  async (request): Promise<Draft> => {
+    switch (request.kind) {
+      case "thanks":
+        return youAreWelcome;
+      case "empty":
+        return nothingWritten;
+      case "out-of-scope":
+        return forPeople(request, "out of scope", "none of the desk's business");
+      case "foreign-language":
+        return forPeople(request, "another language", "not written in English", "1.4");
+      case "sent-back":
+        return forPeople(request, "rejected draft", "the validator rejected two drafts");
+      case "sure":
+      case "doubtful":
+        return request.known ? forPeople(request, "general question", "the panel found no majority") : whoAreYou;
+    }
   },
 );
 
 const youAreWelcome: Draft = {
   topic: "thanks",
   finding: "a thank-you, nothing to do",
-  paragraphs: ["Thank you for your kind words. We have passed them on to the people who looked after you."],
+  paragraphs: [say("Thank you for your kind words. We have passed them on to the people who looked after you.", "1.6")],
+  composedBy: "rules",
+};
+
+const nothingWritten: Draft = {
+  topic: "empty message",
+  finding: "nothing is written in it",
+  paragraphs: [say("Your message reached us without any text. Please write again and tell us what we can do.", "1.2")],
   composedBy: "rules",
 };
 
@@ -31,15 +48,24 @@ const whoAreYou: Draft = {
   topic: "unknown sender",
   finding: "no customer writes from this address",
   paragraphs: [
-    "We do not know your address, so we cannot look into an account. Please write from the address you registered with us.",
+    say(
+      "We do not know your address, so we cannot look into an account. Please write from the address you registered with us.",
+      "1.1",
+    ),
   ],
   composedBy: "rules",
 };
 
-const forPeople: Draft = {
-  topic: "general question",
-  finding: "no specialist is sure, so people take it",
-  paragraphs: ["A colleague will read your message and answer within one working day."],
-  ticket: { topic: "general question", priority: "normal", note: "The router was not sure; please read and answer." },
-  composedBy: "rules",
-};
+function forPeople({ urgent }: OpenEnquiry, topic: string, finding: string, clause = "1.2"): Draft {
+  return {
+    topic,
+    finding: `${finding}, so people take it`,
+    paragraphs: [say("A colleague will read your message and answer within one working day.", clause)],
+    ticket: {
+      topic,
+      priority: urgent ? "high" : "normal",
+      note: `Please read and answer: ${finding}.`,
+    },
+    composedBy: "rules",
+  };
+}

@@ -3,6 +3,7 @@ import { workflow } from "concertato";
 import { z } from "zod";
 import { answer, message } from "../messages.ts";
 import { desk, type Services } from "./desk.ts";
+import { exam, labelled } from "./exam.ts";
 
 const ended = z.discriminatedUnion("status", [
   z.object({ status: z.literal("completed"), output: answer }),
@@ -14,15 +15,19 @@ const concurrency = 16;
 
 export const inbox = (services: Services) => {
   const one = desk(services);
+  const measure = exam(services.compare);
   return workflow(
     {
       name: "inbox",
-      version: 1,
+      version: 2,
       description: "Answers every message of an inbox",
-      input: z.object({ messages: z.array(message) }),
+      input: z.object({ messages: z.array(message), heldOut: z.array(labelled) }),
       output: z.array(ended),
-      uses: [one],
+      uses: [one, measure],
     },
-    ({ messages }, ctx) => ctx.map(messages, one, { concurrency, join: "settle" }),
+    async ({ messages, heldOut }, ctx) => {
+      if (heldOut.length > 0) await ctx.run(measure, heldOut);
+      return ctx.map(messages, one, { concurrency, join: "settle" });
+    },
   );
 };

@@ -1,77 +1,201 @@
 /**
  * The specialist for card payments. A refund is proposed only when the bank's records bear the complaint out, and its
- * amount is the one on record, whatever the message says. Composed by rules.
+ * amount is the one on record, whatever the message says. A draft that the validator sent back is replaced by one that
+ * names the clause and leaves the decision to people. Composed by rules.
  */
 import { workflow } from "concertato";
-import { type Draft, draft, enquiry, type Enquiry } from "../messages.ts";
+import { type Draft, draft, enquiry, type Enquiry, type Objection } from "../messages.ts";
 import { amountsIn, euros } from "../money.ts";
-import type { Bank } from "../services/bank.ts";
+import type { Bank, Payment } from "../services/bank.ts";
+import { policy } from "../services/policy.ts";
+import { examples } from "./examples.ts";
 import { type Duplicate, findPayment } from "./find-payment.ts";
+import { say } from "./say.ts";
 
 export const payments = (bank: Bank) => {
   const find = findPayment(bank);
   return workflow(
     {
       name: "payments",
-      version: 1,
+      version: 2,
       description: "Card payments and refunds",
       capabilities: ["payments"],
-      examples: ["I was charged twice"],
+      examples: examples.payments,
       input: enquiry,
       output: draft,
       uses: [find],
     },
     async (request, ctx): Promise<Draft> => {
-      const { duplicates } = await ctx.run(find, { customerId: request.customerId });
-      const meant = duplicateMeant(request, duplicates);
-      return meant === undefined ? notBorneOut(request) : doubleCharge(request, meant);
+      const found = await ctx.run(find, { customerId: request.customerId });
+      const twice = duplicateMeant(request, found.duplicates);
+      if (twice !== undefined)
+        return request.objections.length === 0 ? doubleCharge(request, twice) : leftToPeople(twice, request.objections);
+      const one = /\btwice\b|\bdouble\b|\btwo times\b/i.test(textOf(request))
+        ? undefined
+        : paymentMeant(request, found.payments);
+      return one === undefined ? notBorneOut(request) : about(request, one);
     },
   );
 };
 
-/** The duplicate whose merchant is named, and whose amount is named if any is. */
-function duplicateMeant({ words }: Enquiry, duplicates: readonly Duplicate[]): Duplicate | undefined {
-  const text = `${words.subject}\n${words.body}`;
+function textOf({ words }: Enquiry): string {
+  return `${words.subject}\n${words.body}`;
+}
+
+function isMeant(request: Enquiry, payment: Payment): boolean {
+  const text = textOf(request);
   const amounts = amountsIn(text);
-  return duplicates.find(({ payment }) => {
-    const merchantNamed = text.toLowerCase().includes(payment.merchant.toLowerCase());
-    return merchantNamed && (amounts.length === 0 || amounts.includes(payment.amountCents));
-  });
+  const merchantNamed = text.toLowerCase().includes(payment.merchant.toLowerCase());
+  return merchantNamed && (amounts.length === 0 || amounts.includes(payment.amountCents));
+}
+
+/** The duplicate whose merchant is named, and whose amount is named if any is. */
+function duplicateMeant(request: Enquiry, duplicates: readonly Duplicate[]): Duplicate | undefined {
+  return duplicates.find(({ payment }) => isMeant(request, payment));
+}
+
+/** The latest payment of that kind. */
+function paymentMeant(request: Enquiry, all: readonly Payment[]): Payment | undefined {
+  return all.findLast((payment) => isMeant(request, payment));
 }
 
 function doubleCharge({ customerId }: Enquiry, { payment, firstId, secondsApart }: Duplicate): Draft {
   const money = euros(payment.amountCents);
-  const gap = `${Math.round(secondsApart / 60)} min apart`;
+  const gap = `${Math.max(1, Math.round(secondsApart / 60))} min apart`;
+  const rows = [`payments ${firstId}`, `payments ${payment.id}`];
   return {
     topic: "double charge",
     finding: `${payment.merchant} charged ${money} twice, ${gap} (${firstId}, ${payment.id})`,
     paragraphs: [
-      `You are right: ${payment.merchant} charged your card ending in ${payment.last4} twice, ${money} each time.`,
+      say(
+        `You are right: ${payment.merchant} charged your card ending in ${payment.last4} twice, ${money} each time.`,
+        "2.1",
+        ...rows,
+      ),
     ],
     refund: {
       customerId,
       paymentId: payment.id,
       merchant: payment.merchant,
       amountCents: payment.amountCents,
+      paidAt: payment.at,
       reason: `Charged twice, ${gap}: ${firstId} and ${payment.id}`,
     },
     composedBy: "rules",
   };
 }
 
-function notBorneOut({ warnings }: Enquiry): Draft {
-  const quoted = warnings.length === 0 ? "" : ` The message tries to give the desk orders: "${warnings[0]}".`;
+/** The second draft, after a refund was rejected: says what is on record and who decides. */
+function leftToPeople({ payment, firstId }: Duplicate, objections: readonly Objection[]): Draft {
+  const clauses = objections.map(({ clause }) => clause);
+  const rules = clauses.map((clause) => policy.get(clause)).join(" ");
   return {
     topic: "refund request",
-    finding: "the records show no double charge, so there is nothing to pay back",
+    finding: `charged twice on record, but ${objections.map(({ clause, text }) => `${clause}: ${text}`).join(" ")}`,
     paragraphs: [
-      "We looked through your card payments and found no charge that was made twice, so we cannot pay anything back on this basis.",
-      "A colleague will look at it again. If you have a receipt or a statement that shows the second charge, please reply with the date, the shop and the amount.",
+      say(
+        `Our records show two payments of ${euros(payment.amountCents)} to ${payment.merchant}.`,
+        `payments ${firstId}`,
+        `payments ${payment.id}`,
+      ),
+      say(`The desk cannot pay one back by itself. ${rules}`, ...clauses),
+      say("A colleague looks at it and writes to you within one working day.", "1.2"),
     ],
     ticket: {
       topic: "refund request",
-      priority: warnings.length === 0 ? "normal" : "high",
-      note: `No duplicate on record.${quoted}`,
+      priority: "high",
+      note: `Double charge ${firstId}, ${payment.id}; not refunded by the desk: ${objections.map(({ text }) => text).join(" ")}`,
+    },
+    composedBy: "rules",
+  };
+}
+
+function about(request: Enquiry, payment: Payment): Draft {
+  const text = textOf(request);
+  if (payment.state === "pending") return pending(payment);
+  if (/\bsubscription\b|\bcancelled\b/i.test(text)) return subscription(payment);
+  if (/\breturned\b/i.test(text)) return shopRefund(payment);
+  return unknownPayment(payment, request.urgent);
+}
+
+function pending({ id, merchant, amountCents, at }: Payment): Draft {
+  return {
+    topic: "pending payment",
+    finding: `${id} to ${merchant} has been pending since ${at.slice(0, 10)}`,
+    paragraphs: [
+      say(
+        `The payment of ${euros(amountCents)} to ${merchant} of ${at.slice(0, 10)} is still reserved. It is booked or released within ten days.`,
+        "2.7",
+        `payments ${id}`,
+      ),
+    ],
+    composedBy: "rules",
+  };
+}
+
+function subscription({ id, merchant, amountCents, at }: Payment): Draft {
+  return {
+    topic: "subscription",
+    finding: `${merchant} last took ${euros(amountCents)} on ${at.slice(0, 10)} (${id})`,
+    paragraphs: [
+      say(`${merchant} last charged ${euros(amountCents)} on ${at.slice(0, 10)}.`, `payments ${id}`),
+      say("We stop further payments to this shop; a colleague asks it about the past ones.", "2.8"),
+    ],
+    ticket: { topic: "subscription", priority: "normal", note: `Stop ${merchant}; ask about ${id}.` },
+    composedBy: "rules",
+  };
+}
+
+function shopRefund({ id, merchant, amountCents, at }: Payment): Draft {
+  return {
+    topic: "refund of a shop",
+    finding: `${id}: no credit of ${merchant} on record yet`,
+    paragraphs: [
+      say(
+        `You paid ${euros(amountCents)} to ${merchant} on ${at.slice(0, 10)}; no credit of the shop has reached us yet.`,
+        `payments ${id}`,
+      ),
+      say("It is on your statement within ten working days of the day the shop sent it.", "2.5"),
+    ],
+    composedBy: "rules",
+  };
+}
+
+function unknownPayment({ id, merchant, amountCents, at }: Payment, urgent: boolean): Draft {
+  return {
+    topic: "unknown payment",
+    finding: `${euros(amountCents)} to ${merchant} on ${at.slice(0, 10)} (${id}) is not known to the customer`,
+    paragraphs: [
+      say(
+        `A colleague looks into the payment of ${euros(amountCents)} to ${merchant} of ${at.slice(0, 10)} within one working day.`,
+        "2.6",
+        `payments ${id}`,
+      ),
+    ],
+    ticket: { topic: "unknown payment", priority: urgent ? "urgent" : "high", note: `Look into ${id}, ${merchant}.` },
+    composedBy: "rules",
+  };
+}
+
+function notBorneOut({ customerId }: Enquiry): Draft {
+  return {
+    topic: "refund request",
+    finding: "the records show nothing that fits, so there is nothing to pay back",
+    paragraphs: [
+      say(
+        "We looked through your card payments and found none that fits your message, so we cannot pay anything back on this basis.",
+        "2.3",
+        `customers ${customerId}`,
+      ),
+      say(
+        "A colleague will look at it again. If you have a receipt or a statement, please reply with the date, the shop and the amount.",
+        "1.2",
+      ),
+    ],
+    ticket: {
+      topic: "refund request",
+      priority: "normal",
+      note: "Nothing on record fits.",
     },
     composedBy: "rules",
   };

@@ -1,6 +1,6 @@
 /**
  * Takes personal data out of a message before any other agent reads it: e-mail addresses, IBANs, card numbers, phone
- * numbers become tokens. Pure: same words, same result. Numbers that only look like a card or an IBAN stay.
+ * numbers, passport numbers and dates of birth become tokens. Pure: same words, same result. Numbers that only look like a card or an IBAN stay.
  */
 import { tool } from "concertato";
 import { redacted, type Redacted, wording, type Wording } from "../messages.ts";
@@ -16,6 +16,12 @@ const patterns: readonly Pattern[] = [
   { kind: "email", find: /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, accept: () => true },
   { kind: "iban", find: /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g, accept: isIban },
   { kind: "card", find: /\b\d(?:[ -]?\d){12,18}\b/g, accept: isCardNumber },
+  { kind: "passport", find: /(?<=\bpassport,? (?:number|no\.?) )[A-Z0-9]{8,9}\b/gi, accept: () => true },
+  {
+    kind: "birth-date",
+    find: /(?<=\bborn (?:on )?)(?:\d{1,2} [A-Z][a-z]+ \d{4}|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{4}-\d{2}-\d{2})/g,
+    accept: () => true,
+  },
   { kind: "phone", find: /(?:\+\d{1,3}|\b0\d{2,4})(?:[ ()/-]*\d){6,12}\b/g, accept: () => true },
 ];
 

@@ -1,81 +1,91 @@
 /**
- * Decides which specialist takes a message, by keywords with weights; no key, no model. It reports score, margin and
- * the words it went by. What a message says about the desk itself is a warning, never an order.
+ * Decides who takes a message, by meaning: a sentence-embedding model compares it with the example phrases of the eight
+ * areas, whole and sentence by sentence. Margin and threshold say what is doubtful and what is none of the desk's
+ * business; both were chosen on inbox/validation.jsonl. What a message says about the desk itself is a warning, never an
+ * order. It is a read: a replay takes the recorded route and computes nothing.
  */
 import { tool } from "concertato";
-import { type Candidate, type Route, route, type SpecialistName, wording, type Wording } from "../messages.ts";
+import { type AreaName, type Candidate, type Route, route, wording, type Wording } from "../messages.ts";
+import { type Compare, rounded } from "./meaning.ts";
+import { isForeign } from "./language.ts";
+import { ordersIn } from "./orders.ts";
+import { sentencesOf } from "./sentences-of.ts";
+import { isUrgent } from "./urgency.ts";
 
-interface Rule {
-  readonly specialist: SpecialistName;
-  readonly find: RegExp;
-  readonly weight: number;
-}
+/** Below this similarity a message is out of scope. On the validation set: strangers up to 0.29, customers from 0.40. */
+const leastSimilarity = 0.35;
+/** With a smaller lead the panel decides. */
+const leastMargin = 0.05;
+/** A sentence this near to an area, and so far ahead of every other, is a wish of its own. */
+const wishSimilarity = 0.55;
+const wishMargin = 0.12;
+const longestPlan = 3;
 
-const rules: readonly Rule[] = [
-  { specialist: "cards", find: /\b(?:card|wallet|bag)\b[^.!?\n]{0,30}\b(?:stolen|lost|missing)\b/i, weight: 5 },
-  { specialist: "cards", find: /\bblock (?:the|my) card\b/i, weight: 4 },
-  { specialist: "cards", find: /\b(?:pin|new card|replacement card)\b/i, weight: 2 },
-  { specialist: "payments", find: /\bcharged twice\b|\bdouble charge\b|\bpaid (?:twice|two times)\b/i, weight: 5 },
-  { specialist: "payments", find: /\brefund\b|\bpay back\b|\bmoney back\b/i, weight: 3 },
-  { specialist: "payments", find: /\b(?:payment|purchase|merchant)\b/i, weight: 1 },
-  { specialist: "transfers", find: /\btransfer(?:red)?\b/i, weight: 4 },
-  { specialist: "transfers", find: /\bnot arrived\b|\blandlord\b|\[iban-\d+\]/i, weight: 2 },
-  { specialist: "top-ups", find: /\btop(?:ped)?[ -]?up\b/i, weight: 5 },
-  { specialist: "top-ups", find: /\bdeclined\b/i, weight: 2 },
-  { specialist: "fees", find: /\bfees?\b/i, weight: 4 },
-  { specialist: "fees", find: /\bexchange rate\b|\bforeign currency\b/i, weight: 3 },
-];
+const thanks = /\bthank(?:s| you)\b/i;
+const wish = /\?|\bplease\b|\bwhy\b|\brefund\b/i;
 
-const urgentWords = /\b(?:urgent|at once|immediately|stolen|fraud)\b/i;
-
-const orders = [
-  /\bignore (?:all |your |the )*(?:previous |earlier )?(?:rules|instructions)[^.!?\n]*/i,
-  /\byou are now\b[^.!?\n]*/i,
-  /\bdo not ask (?:a|any) (?:human|person|manager)[^.!?\n]*/i,
-  /\b(?:manager|human) has already approved\b[^.!?\n]*/i,
-];
-
-/** Below this score or margin nobody is sure enough, and people take the message. */
-const leastScore = 3;
-const leastMargin = 2;
+export const router = (compare: Compare) =>
+  tool({
+    name: "router",
+    description: "Picks the specialists for a message by its meaning",
+    input: wording,
+    output: route,
+    effect: "read",
+    retry: { attempts: 3, backoff: "200ms" },
+    execute: (words) => routeWords(words, compare),
+  });
 
 /** Who takes these words. */
-export function routeWords({ subject, body }: Wording): Route {
-  const text = `${subject}\n${body}`;
-  const candidates = scoreAll(text);
-  const [best, second] = candidates;
-  const score = best?.score ?? 0;
-  const margin = score - (second?.score ?? 0);
-  const warnings = orders.flatMap((pattern) => pattern.exec(text)?.[0] ?? []);
-  const sure = best !== undefined && score >= leastScore && margin >= leastMargin;
-  return {
-    specialist: sure ? best.specialist : "front-office",
-    score,
-    margin,
-    because: best?.because ?? [],
-    candidates,
-    urgent: urgentWords.test(text) && warnings.length === 0,
-    warnings,
-  };
+export async function routeWords(words: Wording, compare: Compare): Promise<Route> {
+  const text = `${words.subject}\n${words.body}`;
+  const warnings = ordersIn(text);
+  const care = { urgent: isUrgent(words), warnings };
+  if (text.trim() === "") return { kind: "empty", plan: [], candidates: [], margin: 0, ...care };
+  const sentences = sentencesOf(words.body);
+  const [whole = [], ...parts] = await compare([
+    ...[`${words.subject}. ${words.body.slice(0, 1500)}`, ...sentences].map(plain),
+  ]);
+  const margin = marginOf(whole);
+  const found = { candidates: whole.slice(0, 3), margin, ...care };
+  if (isForeign(text)) return { kind: "foreign-language", plan: [], ...found };
+  if (thanks.test(text) && !wish.test(text)) return { kind: "thanks", plan: [], ...found };
+  return { ...decide(whole, parts), ...found };
 }
 
-export const router = tool({
-  name: "router",
-  description: "Picks the specialist for a message by keywords",
-  input: wording,
-  output: route,
-  effect: "pure",
-  execute: routeWords,
-});
+/** Sure, doubtful or out of scope, and who works on it. Pure. */
+export function decide(
+  whole: readonly Candidate[],
+  parts: readonly (readonly Candidate[])[],
+): Pick<Route, "kind" | "plan"> {
+  const [best] = whole;
+  const wishes = parts.flatMap((part) => (isWish(part) && part[0] !== undefined ? [part[0].area] : []));
+  const several = new Set(wishes);
+  if (best === undefined || (best.similarity < leastSimilarity && several.size === 0))
+    return { kind: "out-of-scope", plan: [] };
+  const sure = marginOf(whole) >= leastMargin;
+  if (!sure && several.size < 2)
+    return several.size === 1 ? { kind: "sure", plan: wishes.slice(0, 1) } : { kind: "doubtful", plan: [best.area] };
+  return { kind: "sure", plan: inOrder(new Set(sure ? [best.area, ...wishes] : wishes)) };
+}
 
-/** Every specialist with a match, best first; equal scores keep the order of the rules. */
-function scoreAll(text: string): Candidate[] {
-  const found = new Map<SpecialistName, { score: number; because: string[] }>();
-  for (const { specialist, find, weight } of rules) {
-    const match = find.exec(text)?.[0];
-    if (match === undefined) continue;
-    const entry = found.get(specialist) ?? { score: 0, because: [] };
-    found.set(specialist, { score: entry.score + weight, because: [...entry.because, match.toLowerCase()] });
-  }
-  return [...found].map(([specialist, entry]) => ({ specialist, ...entry })).sort((a, b) => b.score - a.score);
+function isWish(part: readonly Candidate[]): boolean {
+  return (part[0]?.similarity ?? 0) >= wishSimilarity && marginOf(part) >= wishMargin;
+}
+
+/** A card is blocked before anything else is done; the rest in the order it was asked for. */
+function inOrder(areas: ReadonlySet<AreaName>): AreaName[] {
+  const urgentFirst = [...areas].sort((a, b) => Number(b === "lost-or-stolen") - Number(a === "lost-or-stolen"));
+  return urgentFirst.slice(0, longestPlan);
+}
+
+function marginOf([best, second]: readonly Candidate[]): number {
+  return rounded((best?.similarity ?? 0) - (second?.similarity ?? 0));
+}
+
+/** Amounts, tokens and names say which thing is meant, not what is wanted; the model is asked without them. */
+function plain(text: string): string {
+  return text
+    .replaceAll(/(?:of |for )?(?:EUR\s?)?\d+(?:[.,]\d{2})?\s?(?:EUR|GBP|€)|\[[\w-]+-\d+\]/g, "")
+    .replaceAll(/\b(?:to|at|from) (?:[A-Z][\w'*]+ ?)+/g, "")
+    .replaceAll(/\s+/g, " ");
 }

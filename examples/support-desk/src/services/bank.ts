@@ -17,6 +17,7 @@ export interface Customer {
   readonly id: string;
   readonly name: string;
   readonly address: string;
+  readonly state: string;
   readonly cards: readonly Card[];
 }
 
@@ -28,6 +29,7 @@ export interface Payment {
   readonly foreignAmount: string | null;
   readonly last4: string;
   readonly at: string;
+  readonly state: string;
   readonly refunded: boolean;
 }
 
@@ -48,6 +50,45 @@ export interface TopUp {
   readonly limitCents: number;
   readonly usedCents: number;
   readonly renews: string;
+  readonly at: string;
+}
+
+export interface Withdrawal {
+  readonly id: string;
+  readonly machine: string;
+  readonly amountCents: number;
+  readonly paidOutCents: number;
+  readonly state: string;
+  readonly at: string;
+}
+
+export interface AccountFee {
+  readonly id: string;
+  readonly kind: string;
+  readonly amountCents: number;
+  readonly at: string;
+}
+
+export interface CardOrder {
+  readonly id: string;
+  readonly state: string;
+  readonly sent: string;
+  readonly expected: string;
+}
+
+export interface IdentityCheck {
+  readonly id: string;
+  readonly document: string;
+  readonly state: string;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** An earlier contact with the desk. */
+export interface Contact {
+  readonly id: string;
+  readonly area: string;
+  readonly summary: string;
   readonly at: string;
 }
 
@@ -105,6 +146,11 @@ export interface Bank extends Disposable {
   readonly payments: (customerId: string) => readonly Payment[];
   readonly transfers: (customerId: string) => readonly Transfer[];
   readonly topUps: (customerId: string) => readonly TopUp[];
+  readonly withdrawals: (customerId: string) => readonly Withdrawal[];
+  readonly accountFees: (customerId: string) => readonly AccountFee[];
+  readonly cardOrders: (customerId: string) => readonly CardOrder[];
+  readonly identityChecks: (customerId: string) => readonly IdentityCheck[];
+  readonly contacts: (customerId: string) => readonly Contact[];
   /** Pays a payment back. @throws BankRefusal when it does not exist, has another amount or was paid back already */
   readonly refund: (order: RefundOrder, key: string) => RefundReceipt;
   readonly refundByKey: (key: string) => RefundReceipt | null;
@@ -124,6 +170,11 @@ export function openBank(file: string, now: () => Date = () => new Date()): Bank
     payments: (customerId) => payments(db, customerId),
     transfers: (customerId) => all<Transfer>(db, transferQuery, customerId),
     topUps: (customerId) => all<TopUp>(db, topUpQuery, customerId),
+    withdrawals: (customerId) => all<Withdrawal>(db, withdrawalQuery, customerId),
+    accountFees: (customerId) => all<AccountFee>(db, accountFeeQuery, customerId),
+    cardOrders: (customerId) => all<CardOrder>(db, cardOrderQuery, customerId),
+    identityChecks: (customerId) => all<IdentityCheck>(db, identityCheckQuery, customerId),
+    contacts: (customerId) => all<Contact>(db, contactQuery, customerId),
     refund: (order, key) => refund(ledger, order, key),
     refundByKey: (key) => one<RefundReceipt>(db, refundQuery, key) ?? null,
     blockCard: (cardId, key) => blockCard(ledger, cardId, key),
@@ -143,9 +194,17 @@ const transferQuery =
   "SELECT id, payee, amount_cents AS amountCents, state, expected, at FROM transfers WHERE customer = ? ORDER BY at DESC";
 const topUpQuery = `SELECT id, amount_cents AS amountCents, state, reason, limit_cents AS limitCents, used_cents AS usedCents, renews, at
   FROM top_ups WHERE customer = ? ORDER BY at DESC`;
+const withdrawalQuery = `SELECT id, machine, amount_cents AS amountCents, paid_out_cents AS paidOutCents, state, at
+  FROM withdrawals WHERE customer = ? ORDER BY at DESC`;
+const accountFeeQuery =
+  "SELECT id, kind, amount_cents AS amountCents, at FROM account_fees WHERE customer = ? ORDER BY at DESC";
+const cardOrderQuery = "SELECT id, state, sent, expected FROM card_orders WHERE customer = ? ORDER BY sent DESC";
+const identityCheckQuery =
+  "SELECT id, document, state, reason, at FROM identity_checks WHERE customer = ? ORDER BY at DESC";
+const contactQuery = "SELECT id, area, summary, at FROM contacts WHERE customer = ? ORDER BY at DESC, id";
 const refundQuery = "SELECT reference, payment AS paymentId, amount_cents AS amountCents FROM refunds WHERE key = ?";
 const paymentQuery = `SELECT p.id, p.merchant, p.amount_cents AS amountCents, p.fee_cents AS feeCents, p.foreign_amount AS foreignAmount,
-  k.last4, p.at, EXISTS (SELECT 1 FROM refunds r WHERE r.payment = p.id) AS refunded
+  k.last4, p.at, p.state, EXISTS (SELECT 1 FROM refunds r WHERE r.payment = p.id) AS refunded
   FROM payments p JOIN cards k ON k.id = p.card WHERE p.customer = ? ORDER BY p.at, p.id`;
 
 /** Raised with the tables. */
@@ -166,7 +225,7 @@ function seed(db: DatabaseSync): void {
 function customerByAddress(db: DatabaseSync, address: string): Customer | null {
   const found = one<Omit<Customer, "cards">>(
     db,
-    "SELECT id, name, address FROM customers WHERE address = ? COLLATE NOCASE",
+    "SELECT id, name, address, state FROM customers WHERE address = ? COLLATE NOCASE",
     address,
   );
   return found === undefined ? null : { ...found, cards: all<Card>(db, cardQuery, found.id) };

@@ -1,4 +1,5 @@
 /** The last lines: the table, the totals, who is asked and how to answer, where report and mails lie. */
+import type { ExamResult } from "../messages.ts";
 import { euros } from "../money.ts";
 import { orderOf, type Summary, type SummaryLine } from "./summary.ts";
 import { printTable, printTotals } from "./summary-table.ts";
@@ -22,6 +23,7 @@ export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame):
   printTable(terminal, summary);
   line();
   printTotals(terminal, summary.totals);
+  if (summary.exam !== undefined) printExam(terminal, summary.exam);
   line();
   const waiting = summary.lines.filter(({ wait }) => wait?.kind === "question");
   if (waiting.length > 0) printQuestions(terminal, waiting, frame);
@@ -30,6 +32,16 @@ export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame):
   printStatus(terminal, summary, frame.again);
   line(`  ${paint("quiet", "report")}  ${frame.near(frame.files.html)}`);
   line(`  ${paint("quiet", "mails")}   ${frame.near(frame.mails)}`);
+}
+
+/** How the router does on messages it was never tuned on, with what it confused. */
+function printExam({ line, paint }: Terminal, { total, right, outOfScope, confusions }: ExamResult): void {
+  const share = ((100 * right) / total).toFixed(1);
+  line(
+    `  routing ${share} % right on ${total} held-out messages, ${outOfScope.escalated} of ${outOfScope.total} out of scope escalated`,
+  );
+  const confused = confusions.map(({ id, expected, got }) => `${id} ${expected} as ${got}`);
+  if (confused.length > 0) line(`  ${paint("quiet", `confused: ${confused.join(", ")}`)}`);
 }
 
 function printStatus({ line, paint }: Terminal, { status, totals }: Summary, again: string): void {
@@ -50,10 +62,11 @@ function printQuestions(
     line(`  ${paint("wait", `${marks.wait} Waiting for the ${wait?.agent}`)}: ${what}`);
     if (order !== undefined)
       line(`    ${paint("quiet", `${order.merchant}, payment ${order.paymentId}. ${order.reason}`)}`);
+    if (waiting.length > 1) line(`    ${command("approve")} ${wait?.waitId}`);
   }
   line();
-  line(`    ${paint("quiet", "approve")}  ${command("approve")}`);
-  line(`    ${paint("quiet", "reject")}   ${command("reject")}`);
+  if (waiting.length === 1) line(`    ${paint("quiet", "approve")}  ${command("approve")}`);
+  line(`    ${paint("quiet", "reject")}   ${command("reject")}${waiting.length > 1 ? " WAIT" : ""}`);
   line(`    ${paint("quiet", "go on")}    ${again}`);
   line();
 }

@@ -5,6 +5,8 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { euros } from "../money.ts";
+import type { ExamResult, Verdict, Work } from "../messages.ts";
+import { policy } from "../services/policy.ts";
 import { orderOf, type Summary, type SummaryLine, type Totals } from "./summary.ts";
 import type { Sentence } from "./sentences.ts";
 import { outcomeOf } from "./summary-table.ts";
@@ -47,7 +49,9 @@ ${style}</style>
 <p class="under">Run <span class="mono">${escapeHtml(summary.runId)}</span> · ${escapeHtml(summary.status)} · ${when} UTC · composed by rules</p>
 ${renderTotals(summary.totals)}
 ${summary.lines.map((line) => renderQuestion(line, frame)).join("")}
+${summary.exam === undefined ? "" : renderExam(summary.exam)}
 ${summary.lines.map(renderLine).join("\n")}
+${renderPolicy()}
 <footer>Mails and payments are counted by the mail server's folder and the bank's books, not by the run itself.</footer>
 </main>
 </body>
@@ -62,9 +66,34 @@ function renderTotals(totals: Totals): string {
     ["Mails sent", `${totals.mailsSent}`, "accepted and on disk"],
     ["Payments made", `${totals.paymentsMade}`, euros(totals.refundedCents)],
     ["Tickets", `${totals.tickets}`, "opened for people"],
+    ["Sent back", `${totals.rejected}`, "drafts, by the validator"],
+    ["Dissents", `${totals.dissents}`, `in ${totals.panels} panels`],
     ["Repeated", `${totals.repeated}`, totals.repeated === 0 ? "nothing happened twice" : "look into it"],
   ];
   return `<dl class="totals">${tiles.map(([name, value, note]) => `<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`).join("")}</dl>`;
+}
+
+/** How the router does on messages it was never tuned on. */
+function renderExam({ total, right, outOfScope, confusions }: ExamResult): string {
+  const rows = confusions.map(
+    ({ id, expected, got, similarity }) =>
+      `<tr><td class="mono">${escapeHtml(id)}</td><td>${escapeHtml(expected)}</td><td>${escapeHtml(got)}</td><td>${similarity}</td></tr>`,
+  );
+  return `<section class="exam"><h2>Routing on held-out messages: ${percent(right, total)} (${right} of ${total})</h2>
+<p>Written before the specialists' example phrases. Out of scope: ${outOfScope.escalated} of ${outOfScope.total} escalated to a person.</p>
+<table><thead><tr><th>Confused</th><th>belongs to</th><th>went to</th><th>similarity</th></tr></thead><tbody>${rows.join("")}</tbody></table></section>`;
+}
+
+function percent(part: number, whole: number): string {
+  return `${((100 * part) / whole).toFixed(1)} %`;
+}
+
+/** The clauses that the answers cite. */
+function renderPolicy(): string {
+  const clauses = [...policy].map(
+    ([clause, text]) => `<li id="policy-${clause}"><span class="mono">${clause}</span> ${escapeHtml(text)}</li>`,
+  );
+  return `<section class="policy"><h2>The policy</h2><ul>${clauses.join("")}</ul></section>`;
 }
 
 function renderQuestion({ wait, message }: SummaryLine, { approveCommand }: ReportFrame): string {
@@ -88,8 +117,43 @@ function renderLine(line: SummaryLine): string {
   return `<article>
 <header><h2>${escapeHtml(message.subject)}</h2><span class="from">${escapeHtml(message.name)} · ${escapeHtml(message.id)}</span><span class="end ${status}">${escapeHtml(outcomeOf(line))}</span></header>
 <ol class="steps">${steps.map(renderStep).join("")}</ol>
+${renderRoute(line)}
+${(line.answer?.works ?? []).map(renderWork).join("")}
 <div class="letters">${letters.join("")}</div>
 </article>`;
+}
+
+/** Who could take it, with similarities and margin, and how a doubt was settled. */
+function renderRoute({ route, verdict }: SummaryLine): string {
+  if (route === undefined || route.candidates.length === 0) return "";
+  const near = route.candidates.map(
+    ({ area, similarity, nearest }) => `<li>${area} <strong>${similarity}</strong> like “${escapeHtml(nearest)}”</li>`,
+  );
+  const votes = verdict === undefined ? "" : renderVotes(verdict);
+  return `<details><summary>Route: ${route.kind}, margin ${route.margin}${verdict === undefined ? "" : `, ${verdict.dissent.length} dissents`}</summary><ul>${near.join("")}</ul>${votes}</details>`;
+}
+
+function renderVotes({ votes, dissent }: Verdict): string {
+  const outvoted = new Set(dissent.map(({ member }) => member));
+  const rows = votes.map(
+    ({ member, area, why }) =>
+      `<li>${member}: ${area ?? "nobody"}${outvoted.has(member) ? " (dissent)" : ""}, ${escapeHtml(why)}</li>`,
+  );
+  return `<p>The panel</p><ul>${rows.join("")}</ul>`;
+}
+
+/** Every paragraph of an answer with what it rests on. */
+function renderWork({ specialist, draft }: Work): string {
+  const said = draft.paragraphs.map(
+    ({ text, cites }) => `<li>${escapeHtml(text)} <span class="cites">${cites.map(renderCite).join(" ")}</span></li>`,
+  );
+  return `<details><summary>${specialist}: ${escapeHtml(draft.topic)}, with sources</summary><ul>${said.join("")}</ul><p class="cites">composed by ${draft.composedBy}</p></details>`;
+}
+
+function renderCite(cite: string): string {
+  const clause = /^policy (.+)$/.exec(cite)?.[1];
+  if (clause === undefined) return `<span class="mono">${escapeHtml(cite)}</span>`;
+  return `<a href="#policy-${escapeHtml(clause)}" title="${escapeHtml(policy.get(clause) ?? "")}">policy ${escapeHtml(clause)}</a>`;
 }
 
 function renderStep({ agent, tone, text }: Sentence): string {

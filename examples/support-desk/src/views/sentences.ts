@@ -13,8 +13,12 @@ import {
   type RefundOrder,
   refundOrder,
   refundReceipt,
+  review,
+  type Route,
   route,
   ticketReceipt,
+  verdict,
+  vote,
 } from "../messages.ts";
 import { euros } from "../money.ts";
 import type { Tone } from "./terminal.ts";
@@ -44,6 +48,8 @@ const hiddenWords: Readonly<Record<string, string>> = {
   iban: "IBAN",
   card: "card number",
   phone: "phone number",
+  passport: "passport number",
+  "birth-date": "date of birth",
 };
 
 const specialist = tells(draft, ({ finding }) => plain(finding));
@@ -60,20 +66,33 @@ const tellers: Readonly<Record<string, Teller>> = {
       ? { tone: "wait", text: "knows nobody with this address" }
       : { tone: "quiet", text: `knows ${found.name} (${found.id})` },
   ),
-  router: tells(route, ({ specialist: to, because, score, margin, warnings }) => {
-    const words = because.length === 0 ? "no keyword fits" : `“${because.slice(0, 2).join("”, “")}”`;
-    const why = to === "front-office" && because.length > 0 ? `${words} is not enough` : words;
-    const careful = warnings.length === 0 ? "" : ` · the message gives orders (“${warnings[0]}”): not followed`;
-    return {
-      tone: warnings.length === 0 ? "accent" : "wait",
-      text: `→ ${to}: ${why} (score ${score}, margin ${margin})${careful}`,
-    };
+  router: tells(route, routed),
+  keywords: tells(vote, ({ area, why }) => ({ tone: "quiet", text: `votes ${area ?? "for nobody"}: ${why}` })),
+  panel: tells(verdict, ({ area, votes, dissent }) => {
+    const yes = votes.filter((one) => one.area !== null && one.area === area).map(({ member }) => member);
+    const no = dissent.map(({ member, area: other }) => `${member} says ${other}`).join(", ");
+    if (area === null) {
+      const said = votes.map(({ member, area: other }) => `${member} ${other ?? "nobody"}`).join(", ");
+      return { tone: "wait", text: `finds no majority (${said}): people take it` };
+    }
+    return { tone: "accent", text: `→ ${area}: ${yes.join(" and ")} agree${no === "" ? "" : `; dissent: ${no}`}` };
   }),
+  validator: tells(review, ({ accepted, objections, cites }) =>
+    accepted
+      ? { tone: "quiet", text: `accepts it: ${cites.join(", ")}` }
+      : {
+          tone: "wait",
+          text: `sends it back: ${objections.map(({ clause, text }) => `clause ${clause}, ${text}`).join(" ")}`,
+        },
+  ),
   cards: specialist,
   payments: specialist,
   transfers: specialist,
   "top-ups": specialist,
+  cash: specialist,
   fees: specialist,
+  identity: specialist,
+  "lost-or-stolen": specialist,
   "front-office": specialist,
   "block-card": tells(card, ({ last4 }) => good(`blocked the card ending in ${last4}`)),
   refund: tells(refundReceipt, ({ amountCents, reference }) =>
@@ -87,6 +106,23 @@ const tellers: Readonly<Record<string, Teller>> = {
     return { tone: approved ? "good" : "wait", text: `${approved ? "approved" : "declined"}${who}${why}` };
   }),
 };
+
+function routed({ kind, plan, candidates, margin, warnings, urgent }: Route): Omit<Sentence, "agent"> {
+  const [best, second] = candidates;
+  const near = best === undefined ? "" : `like “${best.nearest}” (${best.similarity})`;
+  const lead = second === undefined ? "" : `, ${margin} before ${second.area}`;
+  const careful = warnings.length === 0 ? "" : ` · the message gives orders (“${warnings[0]}”): not followed`;
+  const soon = urgent ? " · urgent" : "";
+  const words: Readonly<Record<Route["kind"], string>> = {
+    sure: `→ ${plan.join(", then ")}: ${near}${lead}`,
+    doubtful: `is in doubt: ${near}, only ${margin} before ${second?.area ?? "nobody"}; asks the panel`,
+    "out-of-scope": `→ front-office: out of scope, ${best?.area ?? "nothing"} is nearest with ${best?.similarity ?? 0}`,
+    thanks: "→ front-office: a thank-you",
+    "foreign-language": "→ front-office: another language",
+    empty: "→ front-office: nothing is written",
+  };
+  return { tone: warnings.length === 0 ? "accent" : "wait", text: `${words[kind]}${soon}${careful}` };
+}
 
 /** What an agent did, from its output; undefined when there is nothing to tell. */
 export function sentenceFor(agent: string, output: unknown): Sentence | undefined {

@@ -1,5 +1,6 @@
 /** The summary as a table and a line of totals, for people. */
 import Table from "cli-table3";
+import type { Work } from "../messages.ts";
 import { euros } from "../money.ts";
 import { orderOf, type Summary, type SummaryLine, type Totals } from "./summary.ts";
 import { type Terminal, toMarks, type Tone } from "./terminal.ts";
@@ -20,7 +21,7 @@ const noBorders = {
 
 export function printTable(terminal: Terminal, { lines }: Summary): void {
   const { paint, width } = terminal;
-  const columns = [8, 14, 14];
+  const columns = [8, 14, 16];
   const last = Math.max(30, width - 2 - columns.reduce((sum, column) => sum + column, 0) - 12);
   const table = new Table({
     head: ["", "Id", "From", "Specialist", "Outcome", "Mail"].map((title) => paint("quiet", title)),
@@ -47,7 +48,7 @@ function rowOf({ paint, marks }: Terminal, line: SummaryLine): string[] {
     mark,
     paint("quiet", message.id),
     message.name,
-    answer?.specialist ?? specialistSoFar(line),
+    answer?.works.map(({ specialist }) => specialist).join(" + ") ?? specialistSoFar(line),
     toMarks(outcomeOf(line), marks),
     mail,
   ];
@@ -61,10 +62,7 @@ function specialistSoFar({ steps }: SummaryLine): string {
 /** How a message stands, in a few words. */
 export function outcomeOf({ status, answer, wait, failure }: SummaryLine): string {
   if (answer !== undefined) {
-    const money =
-      answer.settlement.kind === "refunded" ? `, ${euros(answer.settlement.receipt.amountCents)} paid back` : "";
-    const no = answer.settlement.kind === "declined" ? ", refund declined" : "";
-    return `${answer.topic}${money}${no}${answer.ticket === null ? "" : `, ticket ${answer.ticket}`}`;
+    return answer.works.map(workOutcome).join("; ");
   }
   if (wait !== undefined) {
     const order = orderOf(wait);
@@ -76,6 +74,12 @@ export function outcomeOf({ status, answer, wait, failure }: SummaryLine): strin
   return status === "cancelled" ? "cancelled" : "in work";
 }
 
+function workOutcome({ draft, settlement, ticket }: Work): string {
+  const money = settlement.kind === "refunded" ? `, ${euros(settlement.receipt.amountCents)} paid back` : "";
+  const no = settlement.kind === "declined" ? ", refund declined" : "";
+  return `${draft.topic}${money}${no}${ticket === null ? "" : `, ticket ${ticket}`}`;
+}
+
 export function printTotals({ paint, marks, line, width }: Terminal, totals: Totals): void {
   const parts: readonly (readonly [Tone, string])[] = [
     ["plain", `${totals.answered} of ${totals.messages} answered`],
@@ -83,6 +87,8 @@ export function printTotals({ paint, marks, line, width }: Terminal, totals: Tot
     ...(totals.failed === 0 ? [] : [["bad", `${totals.failed} failed`] as const]),
     ["plain", `mails sent ${totals.mailsSent}`],
     ["plain", `payments made ${totals.paymentsMade} (${euros(totals.refundedCents)})`],
+    ["plain", `drafts sent back ${totals.rejected}`],
+    ["plain", `panels ${totals.panels}, dissents ${totals.dissents}`],
     [totals.repeated === 0 ? "good" : "bad", `repeated ${totals.repeated}`],
   ];
   const fits = parts.reduce((columns, [, text]) => columns + text.length + 3, 2) <= width;

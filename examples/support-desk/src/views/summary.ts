@@ -3,8 +3,22 @@
  * against the books of the bank and the folder of the mail server, which know nothing of the journal. Pure.
  */
 import type { TreeNode } from "concertato";
+import type { z } from "zod";
 import { redactWords } from "../agents/redact.ts";
-import { type Answer, answer, type Message, type OutgoingMail, outgoingMail } from "../messages.ts";
+import {
+  type Answer,
+  answer,
+  type ExamResult,
+  examResult,
+  type Message,
+  type OutgoingMail,
+  outgoingMail,
+  review,
+  type Route,
+  route,
+  type Verdict,
+  verdict,
+} from "../messages.ts";
 import type { Books } from "../services/bank.ts";
 import { approvalOf, sentenceFor, doubtSentence, type Sentence, waitSentence } from "./sentences.ts";
 
@@ -27,6 +41,9 @@ export interface SummaryLine {
   readonly answer: Answer | undefined;
   readonly wait: OpenWait | undefined;
   readonly failure: string | undefined;
+  /** Who could take it, and how the panel voted when that was in doubt. */
+  readonly route: Route | undefined;
+  readonly verdict: Verdict | undefined;
   /** What each agent did, in order. */
   readonly steps: readonly Sentence[];
   /** The mail as it was sent. */
@@ -44,6 +61,11 @@ export interface Totals {
   readonly tickets: number;
   /** Mails stored more than once and payments paid back more than once. Always 0, or something is broken. */
   readonly repeated: number;
+  /** Drafts that the validator sent back. */
+  readonly rejected: number;
+  /** Messages that the panel settled, and voices that were outvoted. */
+  readonly panels: number;
+  readonly dissents: number;
 }
 
 export interface Summary {
@@ -51,6 +73,8 @@ export interface Summary {
   readonly status: string;
   readonly lines: readonly SummaryLine[];
   readonly totals: Totals;
+  /** How the router does on held-out messages; only for the sample inbox. */
+  readonly exam: ExamResult | undefined;
 }
 
 /** What the run's tree, the bank and the mail folder say together. @param mails one Message-ID hash per stored mail */
@@ -63,6 +87,11 @@ export function summarize(
 ): Summary {
   const items = messageNodes(tree);
   const lines = messages.map((message, index) => lineOf(message, items.get(index)));
+  const all = [...walk(tree)];
+  const reviews = all.flatMap(({ name, output }) =>
+    name === "validator" ? (review.safeParse(output).data ?? []) : [],
+  );
+  const panels = all.flatMap(({ name, output }) => (name === "panel" ? (verdict.safeParse(output).data ?? []) : []));
   const count = (status: LineStatus): number => lines.filter((line) => line.status === status).length;
   return {
     runId: run.runId,
@@ -78,7 +107,11 @@ export function summarize(
       refundedCents: books.refundedCents,
       tickets: books.tickets,
       repeated: mails.length - new Set(mails).size + books.paidTwice,
+      rejected: reviews.filter(({ accepted }) => !accepted).length,
+      panels: panels.length,
+      dissents: panels.reduce((sum, { dissent }) => sum + dissent.length, 0),
     },
+    exam: examResult.safeParse(all.find(({ name }) => name === "exam")?.output).data,
   };
 }
 
@@ -98,9 +131,16 @@ function lineOf(message: Message, node: TreeNode | undefined): SummaryLine {
     answer: done,
     wait,
     failure: node?.failure?.message,
+    route: outputOf(nodes, "router", route),
+    verdict: outputOf(nodes, "panel", verdict),
     steps: nodes.slice(0, -1).flatMap(stepOf),
     mail: done === undefined ? undefined : mailIn(nodes),
   };
+}
+
+/** What the agent of this name answered. */
+function outputOf<T>(nodes: readonly TreeNode[], agent: string, schema: z.ZodType<T>): T | undefined {
+  return schema.safeParse(nodes.find(({ name }) => name === agent)?.output).data;
 }
 
 function unfinished(node: TreeNode | undefined, wait: OpenWait | undefined): LineStatus {
@@ -120,7 +160,8 @@ function shown(message: Message): ShownMessage {
 
 /** Deadlines and retries are waits too, but nobody is asked. */
 function openWaitOf({ status, name, wait, input, verb, effect }: TreeNode): OpenWait[] {
-  if (wait === undefined || (status === "waiting" && effect !== undefined) || verb === "sleep") return [];
+  if (wait === undefined || (status === "waiting" && effect !== undefined) || verb === "sleep" || verb === "claim")
+    return [];
   return [{ kind: status === "in-doubt" ? "in-doubt" : "question", waitId: wait.waitId, agent: name, request: input }];
 }
 

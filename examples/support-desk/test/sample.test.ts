@@ -1,0 +1,142 @@
+/** The sample inbox from beginning to end: every message ends, what policy forbids is sent back, and nothing leaks. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { answer, examResult, verdict } from "../src/messages.ts";
+import { booksOf, runCli, runDesk, stopMailServer, summaryOf } from "./processes.ts";
+
+const sample = fileURLToPath(new URL("../inbox/messages.jsonl", import.meta.url));
+const limitMs = 240_000;
+
+const report = z.object({
+  exam: examResult,
+  totals: z.object({ rejected: z.number(), panels: z.number(), dissents: z.number() }),
+  lines: z.array(
+    z.object({
+      message: z.object({ id: z.string() }),
+      answer: answer,
+      verdict: verdict.optional(),
+      steps: z.array(z.object({ agent: z.string(), text: z.string() })),
+    }),
+  ),
+});
+
+let folder = "";
+let done: z.infer<typeof report>;
+let printed = "";
+
+beforeAll(async () => {
+  folder = join(mkdtempSync(join(tmpdir(), "desk-sample-")), "data");
+  const first = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
+  const { runId, totals } = summaryOf(first);
+  expect(totals).toMatchObject({ answered: 63, waiting: 2, failed: 0 });
+  for (const wait of waitsIn(first.output))
+    expect(await runCli(folder, "approve", runId, wait)).toMatchObject({ code: 0 });
+  const last = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
+  expect(summaryOf(last)).toMatchObject({ status: "completed", totals: { answered: 65, mailsSent: 65, repeated: 0 } });
+  printed = first.output + last.output;
+  done = report.parse(JSON.parse(readFileSync(join(folder, "report.json"), "utf8")));
+}, limitMs);
+
+afterAll(async () => {
+  await stopMailServer(folder);
+  rmSync(join(folder, ".."), { recursive: true, force: true, maxRetries: 5 });
+});
+
+function waitsIn(output: string): readonly string[] {
+  const last = z
+    .object({ lines: z.array(z.object({ wait: z.object({ waitId: z.string() }).optional() })) })
+    .parse(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
+  return last.lines.flatMap(({ wait }) => wait?.waitId ?? []);
+}
+
+function lineOf(id: string): z.infer<typeof report>["lines"][number] {
+  const found = done.lines.find(({ message }) => message.id === id);
+  if (found === undefined) throw new Error(`There is no message ${id}.`);
+  return found;
+}
+
+function rejectionsOf(id: string): readonly string[] {
+  return lineOf(id).steps.flatMap(({ agent, text }) =>
+    agent === "validator" ? (/clause (\d\.\d)/.exec(text)?.[1] ?? []) : [],
+  );
+}
+
+test("only what the records and the policy bear out is paid back, each once", () => {
+  const paid = done.lines.flatMap(({ message: { id }, answer: { works } }) =>
+    works.flatMap(({ settlement }) => (settlement.kind === "refunded" ? [[id, settlement.receipt.paymentId]] : [])),
+  );
+  expect(Object.fromEntries(paid)).toEqual({
+    "m-01": "p-2002",
+    "m-02": "p-2012",
+    "m-14": "p-2112",
+    "m-34": "p-2152",
+    "m-53": "p-2182",
+  });
+  expect(booksOf(folder)).toMatchObject({ refunds: 5, paidTwice: 0, repeatedRefundCalls: 0 });
+});
+
+test("the validator sends back what the policy forbids, and the second draft leaves it to people", () => {
+  expect(rejectionsOf("m-13")).toEqual(["2.4"]);
+  expect(rejectionsOf("m-35")).toEqual(["7.3"]);
+  expect(rejectionsOf("m-56")).toEqual(["1.3"]);
+  for (const id of ["m-13", "m-35", "m-56"])
+    expect(lineOf(id).answer.works[0]).toMatchObject({ ticket: expect.any(Number) });
+  expect(done.totals.rejected).toBe(3);
+});
+
+test("a message with two wishes gets one mail with both answers", () => {
+  expect(lineOf("m-12").answer.works.map(({ specialist }) => specialist)).toEqual(["top-ups", "transfers"]);
+});
+
+test("doubtful routings are settled by the panel, and a dissent is kept", () => {
+  expect(done.totals.panels).toBeGreaterThan(0);
+  const dissents = done.lines.flatMap((line) => line.verdict?.dissent ?? []);
+  expect(dissents.length).toBeGreaterThan(0);
+  expect(done.totals.dissents).toBe(dissents.length);
+});
+
+test("every paragraph of every answer cites a clause or a row", () => {
+  const bare = done.lines.flatMap(({ message: { id }, answer: { works } }) =>
+    works.flatMap(({ draft }) => draft.paragraphs.filter(({ cites }) => cites.length === 0).map(() => id)),
+  );
+  expect(bare).toEqual([]);
+});
+
+test("urgent messages come first, and one customer's messages are worked on one after the other", () => {
+  expect(done.lines.slice(0, 3).map(({ message: { id } }) => id)).toContain("m-03");
+  using db = new DatabaseSync(join(folder, "bank.db"), { readOnly: true });
+  const tickets = db.prepare("SELECT message FROM tickets WHERE customer = 'c-115' ORDER BY number").all();
+  expect([...new Set(tickets.map(({ message }) => message))]).toEqual(["m-15", "m-16", "m-17"]);
+});
+
+test("what is out of scope is a person's ticket, whoever wrote it", () => {
+  for (const id of ["m-46", "m-48", "m-49", "m-50"])
+    expect(lineOf(id).answer.works).toMatchObject([{ specialist: "front-office", ticket: expect.any(Number) }]);
+});
+
+test("no personal data stands in clear in the store, the report or the output", () => {
+  const files = readdirSync(folder).filter((file) => !file.startsWith("bank.db") && file !== "mails");
+  const kept = [printed, ...files.map((file) => readFileSync(join(folder, file), "latin1"))].join("\n");
+  const secrets = [
+    "5500 0055 5555 5559",
+    "C01X00T47",
+    "12 May 1988",
+    "DE02 1203 0000",
+    "finn.home@example.org",
+    "+49 151 5550 1442",
+    "0171 5550 187",
+  ];
+  expect(secrets.filter((secret) => kept.includes(secret))).toEqual([]);
+});
+
+test("the report says how well the router does on held-out messages", () => {
+  expect(done.exam.total).toBe(40);
+  expect(done.exam.right / done.exam.total).toBeGreaterThanOrEqual(0.85);
+  expect(done.exam.outOfScope.escalated).toBe(done.exam.outOfScope.total);
+  expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("Routing on held-out messages");
+});
