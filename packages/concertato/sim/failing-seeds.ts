@@ -50,4 +50,14 @@ export const failingSeeds: readonly FailingSeed[] = [
     found: "the simulator took a fork that came after its end for one that was forgotten",
   },
   { seed: 526196, generation: 6, found: "a cancelled run that another process had taken to undo was called damaged" },
+  {
+    seed: 622220,
+    generation: 6,
+    found: "a run put out while it was being given back at rest did not show any more what it waited for",
+  },
+  {
+    seed: 602011,
+    generation: 6,
+    found: "a process that stood still while it read a cancelled run, which another ended, called its journal damaged",
+  },
 ];

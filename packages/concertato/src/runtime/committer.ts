@@ -363,6 +363,9 @@ function batchFor(batches: Batches, durability: Durability): Batch {
 /** How the run's row must change with this commit: what lists show, and whether a crash after it may wake it lazily. */
 function nextPatch(run: LiveRun): RunPatch | undefined {
   if (run.finalPatch !== null) return run.finalPatch;
+  // What its row shows is for the change that gives it back to say. If that is on its way already, and was meant for a run
+  // at rest, the row keeps what stands there: what the run waits for (found by the simulator, seed 622220).
+  if (run.departure !== null && run.out.length === 0) return undefined;
   const quiet = run.quiet && !stirs(run.out);
   if (run.atGate && run.departure === null && !stirs(run.out)) return gatePatch(run);
   if (!quiet) {

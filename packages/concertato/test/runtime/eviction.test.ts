@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Store } from "../../src/journal/store.ts";
 import { human, tool, workflow } from "../../src/index.ts";
+import { depart, displaced } from "../../src/runtime/departure.ts";
 import type { MemoryStore } from "../../src/store/memory-store.ts";
 import type { VirtualWorld } from "../../src/testing/virtual-world.ts";
 import { Counts, Lab } from "./lab.ts";
@@ -221,6 +222,32 @@ function slowSync(memory: MemoryStore, world: VirtualWorld): Store {
     },
   });
 }
+
+describe("a run on its way out of memory", () => {
+  test("is shown with what it waits for, also when it is put out for another reason meanwhile", async () => {
+    const lab = new Lab();
+    const body = workflow({ name: "body" }, (_input, ctx) => ctx.receive("letters"));
+    const { app, engine } = await lab.open([body], { warmBytes: 0 });
+    const leaving: string[] = [];
+    // Between the first's going to rest and the commit that gives it back.
+    engine.listeners.add((written, second) => {
+      if (written.kind !== "wait-opened") return;
+      for (const run of engine.runs.values()) {
+        if (run === second || !run.leaving) continue;
+        leaving.push(run.id);
+        depart(engine, run, displaced);
+      }
+    });
+    const jobs = await Promise.all([app.start(body, 1), app.start(body, 2)]);
+    await lab.world.settle();
+    expect(leaving).toEqual([jobs[0]?.runId]);
+    for (const { runId } of jobs) {
+      expect(lab.row(runId)).toMatchObject({ status: "waiting", owner: null, parked: true });
+      expect(await lab.waits(runId)).toMatchObject([{ kind: "mail", name: "letters" }]);
+    }
+    expect(lab.world.reports).toEqual([]);
+  });
+});
 
 describe("many runs", () => {
   test("1,500 that wait, each woken once by its own message, also past the bound of what works at once", async () => {

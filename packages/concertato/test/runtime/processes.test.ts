@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type Agent, type App, human, open, type RunStatus, tool, workflow } from "../../src/index.ts";
+import type { Store } from "../../src/journal/store.ts";
 import { type VirtualWorld, virtualWorld } from "../../src/testing/virtual-world.ts";
 import { Counts, failure, gate, Lab } from "./lab.ts";
 
@@ -110,6 +111,40 @@ describe("two processes on one store", () => {
     await lab.world.advance(1_000);
     expect(await job.outcome()).toMatchObject({ status: "cancelled" });
     expect(lab.kinds(job.runId)).toEqual(["run-started", "run-ended"]);
+  });
+
+  test("one that ends a cancelled run and is overtaken while it reads finds nothing damaged", async () => {
+    const lab = new Lab();
+    const reading = gate();
+    let readings = 0;
+    const store = new Proxy<Store>(lab.store, {
+      get: (target, key) => {
+        if (key === "replay")
+          return async (run: number) => {
+            readings++;
+            await reading.promise;
+            return lab.store.replay(run);
+          };
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const slow = await lab.open([desk], { store });
+    const job = await slow.app.start(desk, 1);
+    await lab.world.settle();
+    await slow.app.cancel(job.runId);
+    await lab.world.settle();
+    // It has the row, and reads the journal when another process has written the last entry.
+    expect(readings).toBe(1);
+    lab.store.commit([{ kind: "take-over", to: job.runId }], "normal");
+    await lab.open([desk]);
+    await lab.world.settle();
+    expect(lab.row(job.runId).status).toBe("cancelled");
+    reading.open();
+    await lab.world.settle();
+    expect(lab.world.reports).toEqual([]);
+    expect(lab.kinds(job.runId)).toEqual(["run-started", "intent", "result", "wait-opened", "run-ended"]);
+    expect(lab.row(job.runId).status).toBe("cancelled");
   });
 
   test("many runs are shared out and each is carried out once", async () => {
