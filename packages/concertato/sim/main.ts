@@ -2,12 +2,13 @@
  * The simulator's command: `npm run sim -- --seeds 200000 --from 1`, `--seconds 20`, `--seed 42` (with a trace),
  * `--plants` (every planted bug must be caught), `--json`. Seeds are spread over the cores.
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { failingSeeds } from "./failing-seeds.ts";
-import { plantedSimulator } from "./planted-copy.ts";
-import { type Plant, plants } from "./plants.ts";
+import { type Hunted, huntPlants } from "./plant-hunt.ts";
+import { plants } from "./plants.ts";
 import { simulate, type Verdict } from "./simulate.ts";
 import { presentGeneration } from "./vocabulary.ts";
 
@@ -36,7 +37,7 @@ interface Share {
 const repeat = (seed: number, generation: number) =>
   `npm run sim -- --seed ${seed}${generation === presentGeneration ? "" : ` --generation ${generation}`}`;
 
-/** Seeds tried for one plant before it counts as missed. */
+/** Seeds tried for a plant that its remembered seed does not catch, before it counts as missed. */
 const patience = 20_000;
 
 async function main(): Promise<void> {
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
       seed: { type: "string" },
       plants: { type: "boolean", default: false },
       plant: { type: "string" },
+      remember: { type: "boolean", default: false },
       generation: { type: "string", default: String(presentGeneration) },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -55,7 +57,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return help();
   if (values.seed !== undefined) return showSeed(Number(values.seed), Number(values.generation), values.json);
-  if (values.plants || values.plant !== undefined) return checkPlants(values.plant, values.json);
+  if (values.plants || values.plant !== undefined) return checkPlants(values.plant, values.remember, values.json);
   const seconds =
     values.seconds === undefined
       ? values.seeds === undefined
@@ -73,6 +75,7 @@ function help(): void {
   --seconds N    as many as fit (default 20) --seed S     one seed, with its trace
   --plants       every planted bug must be caught
   --plant NAME   this planted bug must be    --generation G  with --seed: of a kept seed
+  --remember     with --plants: writes seeds that catch into sim/plants.ts
   --json         for machines
 `);
 }
@@ -211,35 +214,38 @@ function print(verdict: Verdict): void {
   );
 }
 
-async function checkPlants(name: string | undefined, json: boolean): Promise<void> {
+/** Every planted bug must be caught; a seed that catches no more is replaced in plants.ts when that is asked for. */
+async function checkPlants(name: string | undefined, remember: boolean, json: boolean): Promise<void> {
   const chosen = plants.filter((plant) => name === undefined || plant.name === name);
   if (chosen.length === 0) throw new Error(`There is no plant ${name}.`);
-  const found: { name: string; seed: number | null; violation: string }[] = [];
-  for (const plant of chosen) {
-    const caught = await huntPlant(plant);
-    found.push({ name: plant.name, ...caught });
-    if (!json)
-      process.stdout.write(
-        `${caught.seed === null ? "missed" : "caught"}  ${plant.name.padEnd(26)} ${caught.seed === null ? "" : `seed ${String(caught.seed).padEnd(6)} ${caught.violation.slice(0, 90)}`}\n`,
-      );
-  }
-  const missed = found.filter((one) => one.seed === null).length;
-  if (json) process.stdout.write(`${JSON.stringify({ plants: found, missed })}\n`);
-  else process.stdout.write(`Planted bugs: ${chosen.length - missed} of ${chosen.length} caught\n`);
+  const hunted = await huntPlants(chosen, patience, (one) => {
+    if (!json) process.stdout.write(`${huntLine(one)}\n`);
+    if (remember && one.find !== null) rememberSeed(one.plant.name, one.find.seed, one.generation);
+  });
+  const missed = hunted.filter(({ find }) => find === null).length;
+  if (json) {
+    const found = hunted.map(({ plant, find, generation, remembered }) => ({
+      name: plant.name,
+      seed: find?.seed ?? null,
+      generation,
+      violation: find?.violation ?? "",
+      remembered,
+    }));
+    process.stdout.write(`${JSON.stringify({ plants: found, missed })}\n`);
+  } else process.stdout.write(`Planted bugs: ${chosen.length - missed} of ${chosen.length} caught\n`);
   process.exitCode = missed === 0 ? 0 : 1;
 }
 
-async function huntPlant(plant: Plant): Promise<{ seed: number | null; violation: string }> {
-  const planted = await plantedSimulator(plant);
-  try {
-    for (let seed = 1; seed <= patience; seed++) {
-      const { violations } = await planted.simulate(seed);
-      if (violations.length > 0) return { seed, violation: violations[0] ?? "" };
-    }
-    return { seed: null, violation: "" };
-  } finally {
-    await planted.dispose();
-  }
+function huntLine({ plant, find, remembered, searched }: Hunted): string {
+  if (find === null) return `missed  ${plant.name.padEnd(26)} in ${searched} seeds`;
+  const news = remembered ? "" : `  (seed ${plant.seed} does not catch it any more: remember this one)`;
+  return `caught  ${plant.name.padEnd(26)} seed ${String(find.seed).padEnd(6)} ${find.violation.slice(0, 90)}${news}`;
+}
+
+function rememberSeed(name: string, seed: number, generation: number): void {
+  const file = new URL("plants.ts", import.meta.url);
+  const place = new RegExp(`(name: "${name}",\n    rule: .*\n    seed: )\\d+(,\n    generation: )\\d+`);
+  writeFileSync(file, readFileSync(file, "utf8").replace(place, `$1${seed}$2${generation}`));
 }
 
 if (isMainThread) await main();

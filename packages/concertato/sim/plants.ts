@@ -8,6 +8,9 @@ export interface Plant {
   readonly name: string;
   /** The rule that it breaks. */
   readonly rule: string;
+  /** A seed that catches it, and the generation whose words the seed speaks; `--plants --remember` writes both. */
+  readonly seed: number;
+  readonly generation: number;
   readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
 }
 
@@ -15,6 +18,8 @@ export const plants: readonly Plant[] = [
   {
     name: "delivery-per-batch",
     rule: "one result to one scope, then drain, then the next",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "runtime/engine.ts",
@@ -27,6 +32,8 @@ export const plants: readonly Plant[] = [
   {
     name: "ack-before-commit",
     rule: "nothing is seen before its commit",
+    seed: 422,
+    generation: 6,
     edits: [
       {
         file: "runtime/committer.ts",
@@ -39,6 +46,8 @@ export const plants: readonly Plant[] = [
   {
     name: "delivery-before-commit",
     rule: "entries are delivered only after their commit",
+    seed: 26,
+    generation: 6,
     edits: [
       {
         file: "runtime/committer.ts",
@@ -56,11 +65,15 @@ export const plants: readonly Plant[] = [
   {
     name: "intent-not-durable",
     rule: "an intent survives a power cut before its effect begins",
+    seed: 10,
+    generation: 6,
     edits: [{ file: "runtime/outside-work.ts", find: "  scope.run.needsFull = true;", replace: "" }],
   },
   {
     name: "left-with-a-share",
     rule: "a run whose entries are on their way is not given back",
+    seed: 327,
+    generation: 6,
     edits: [
       { file: "runtime/committer.ts", find: "  run.committing = true;\n", replace: "" },
       {
@@ -74,6 +87,8 @@ export const plants: readonly Plant[] = [
   {
     name: "eviction-loses-wake",
     rule: "a run is given back only when nothing has come for it",
+    seed: 4,
+    generation: 6,
     edits: [
       {
         file: "runtime/ownership.ts",
@@ -85,6 +100,8 @@ export const plants: readonly Plant[] = [
   {
     name: "no-epoch-check",
     rule: "only the owner of the present epoch appends",
+    seed: 189,
+    generation: 6,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -96,6 +113,8 @@ export const plants: readonly Plant[] = [
   {
     name: "timer-early",
     rule: "a timer is never early",
+    seed: 211,
+    generation: 6,
     edits: [
       {
         file: "runtime/timer-heap.ts",
@@ -112,6 +131,8 @@ export const plants: readonly Plant[] = [
   {
     name: "admitted-twice",
     rule: "an inbox row is admitted once",
+    seed: 15,
+    generation: 6,
     edits: [
       {
         file: "runtime/admission.ts",
@@ -123,6 +144,8 @@ export const plants: readonly Plant[] = [
   {
     name: "cancel-beaten",
     rule: "after an acknowledged cancel no late result is accepted",
+    seed: 189,
+    generation: 6,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -134,6 +157,8 @@ export const plants: readonly Plant[] = [
   {
     name: "parked-too-soon",
     rule: "a run is marked as resting only when every pending operation is durable",
+    seed: 21,
+    generation: 6,
     edits: [
       {
         file: "runtime/committer.ts",
@@ -145,6 +170,8 @@ export const plants: readonly Plant[] = [
   {
     name: "careless-jump",
     rule: "a replay passes over finished stretches only when nobody else wrote in them",
+    seed: 3,
+    generation: 6,
     edits: [
       {
         file: "runtime/container.ts",
@@ -156,6 +183,8 @@ export const plants: readonly Plant[] = [
   {
     name: "doubt-ignored",
     rule: "an irreversible effect in doubt is asked about, not repeated",
+    seed: 53,
+    generation: 6,
     edits: [
       {
         file: "runtime/outside-work.ts",
@@ -167,6 +196,8 @@ export const plants: readonly Plant[] = [
   {
     name: "loser-not-recorded",
     rule: "a given-up operation is not taken up again",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "runtime/cancellation.ts",
@@ -178,6 +209,8 @@ export const plants: readonly Plant[] = [
   {
     name: "wake-cleared-blindly",
     rule: "consuming inbox rows leaves the wake set when rows remain",
+    seed: 6375,
+    generation: 6,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -189,6 +222,8 @@ export const plants: readonly Plant[] = [
   {
     name: "lost-turn-delivered",
     rule: "what was on its way to a loop that lost its race is not delivered on replay",
+    seed: 108,
+    generation: 6,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -200,11 +235,15 @@ export const plants: readonly Plant[] = [
   {
     name: "buffered-signal-forgotten",
     rule: "a signal that came before its wait is kept",
+    seed: 134,
+    generation: 6,
     edits: [{ file: "runtime/admission.ts", find: "  run.buffer.set(channel, kept);\n}", replace: "  void kept;\n}" }],
   },
   {
     name: "history-passed-over",
     rule: "a replay reads every turn that a loop's history needs",
+    seed: 32,
+    generation: 6,
     edits: [
       {
         file: "runtime/engine.ts",
@@ -216,11 +255,15 @@ export const plants: readonly Plant[] = [
   {
     name: "loser-tried-again",
     rule: "a call that lost its race while it waited for its next attempt is not tried again",
+    seed: 21,
+    generation: 6,
     edits: [{ file: "runtime/operation.ts", find: "      this.retried ||\n", replace: "" }],
   },
   {
     name: "join-forgets-its-need",
     rule: "a join by a count is decided after a restart as before",
+    seed: 25,
+    generation: 6,
     edits: [
       {
         file: "runtime/results.ts",
@@ -232,17 +275,26 @@ export const plants: readonly Plant[] = [
   {
     name: "given-up-item-ends",
     rule: "an item that a join gave up writes no end",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "runtime/scope-end.ts",
         find: "  if (scope.dead) return;\n  if (settled.failed)",
         replace: "  if (settled.failed)",
       },
+      {
+        file: "runtime/scope-end.ts",
+        find: "  if (!operation.live) return;\n  const undone",
+        replace: "  const undone",
+      },
     ],
   },
   {
     name: "moment-early",
     rule: "a moment of the wall clock is never early by it",
+    seed: 46,
+    generation: 6,
     edits: [
       {
         file: "runtime/wall-deadlines.ts",
@@ -259,6 +311,8 @@ export const plants: readonly Plant[] = [
   {
     name: "wait-without-end",
     rule: "a wait's deadline survives a restart",
+    seed: 7,
+    generation: 6,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -270,6 +324,8 @@ export const plants: readonly Plant[] = [
   {
     name: "timeout-unarmed",
     rule: "an attempt that never answers ends at its timeout",
+    seed: 23,
+    generation: 6,
     edits: [
       {
         file: "runtime/outside-work.ts",
@@ -281,6 +337,8 @@ export const plants: readonly Plant[] = [
   {
     name: "drawn-anew",
     rule: "derived ids are the same on replay",
+    seed: 7,
+    generation: 6,
     edits: [
       {
         file: "runtime/body-context.ts",
@@ -292,11 +350,15 @@ export const plants: readonly Plant[] = [
   {
     name: "looked-at-for-ever",
     rule: "a run whose row somebody changed is looked at once",
+    seed: 50,
+    generation: 6,
     edits: [{ file: "runtime/ownership.ts", find: "    run.poked = true;\n", replace: "" }],
   },
   {
     name: "told-twice",
     rule: "what a body tells is told once, whatever crashes",
+    seed: 4,
+    generation: 6,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -308,6 +370,8 @@ export const plants: readonly Plant[] = [
   {
     name: "change-forgotten",
     rule: "a body that once found its code changed finds it changed again",
+    seed: 23,
+    generation: 6,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -319,6 +383,8 @@ export const plants: readonly Plant[] = [
   {
     name: "admitted-while-leaving",
     rule: "a run that is being given back takes no message",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "runtime/admission.ts",
@@ -330,6 +396,8 @@ export const plants: readonly Plant[] = [
   {
     name: "undone-in-any-order",
     rule: "what was registered is undone last first",
+    seed: 2,
+    generation: 6,
     edits: [
       {
         file: "runtime/compensation-agent.ts",
@@ -341,6 +409,8 @@ export const plants: readonly Plant[] = [
   {
     name: "registration-forgotten",
     rule: "a registered compensation counts from its commit on, whatever crashes",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -352,6 +422,8 @@ export const plants: readonly Plant[] = [
   {
     name: "fork-acts",
     rule: "a fork changes nothing outside unless told so",
+    seed: 31,
+    generation: 6,
     edits: [
       {
         file: "runtime/fork-direction.ts",
@@ -363,6 +435,8 @@ export const plants: readonly Plant[] = [
   {
     name: "undoing-cut",
     rule: "a fork taken where an undoing ended goes on from there",
+    seed: 534,
+    generation: 6,
     edits: [
       {
         file: "runtime/scope-end.ts",
@@ -374,6 +448,8 @@ export const plants: readonly Plant[] = [
   {
     name: "room-untold",
     rule: "a sender that found a mailbox full hears when there is room",
+    seed: 8,
+    generation: 6,
     edits: [
       {
         file: "runtime/admission.ts",
@@ -385,6 +461,8 @@ export const plants: readonly Plant[] = [
   {
     name: "letter-not-offered-again",
     rule: "a letter that was recorded goes out, whatever crashes",
+    seed: 6,
+    generation: 6,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -396,6 +474,8 @@ export const plants: readonly Plant[] = [
   {
     name: "cancelled-fork-undoes",
     rule: "a cancelled fork does not undo what its original has done",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "runtime/cancelled-run.ts",
@@ -407,6 +487,8 @@ export const plants: readonly Plant[] = [
   {
     name: "letter-twice",
     rule: "a letter that is offered again is taken once",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "store/memory-mailbox.ts",
@@ -429,6 +511,8 @@ export const plants: readonly Plant[] = [
   {
     name: "two-holders",
     rule: "one run at a time holds a key",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "store/memory-holds.ts",
@@ -441,6 +525,8 @@ export const plants: readonly Plant[] = [
   {
     name: "claim-outlives-run",
     rule: "a key is freed by any end of the run that holds it",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "store/memory-holds.ts",
@@ -452,6 +538,8 @@ export const plants: readonly Plant[] = [
   {
     name: "update-lost",
     rule: "no update of shared state is lost",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -463,6 +551,8 @@ export const plants: readonly Plant[] = [
   {
     name: "taken-and-refused",
     rule: "a letter that was taken is not refused when it is offered again after the receiver has ended",
+    seed: 1,
+    generation: 6,
     edits: [
       {
         file: "store/memory-store.ts",

@@ -1,13 +1,16 @@
 /** The simulator finds nothing in the kernel and everything in kernels with a planted bug; a seed is one history. */
-import { afterAll, describe, expect, test } from "vitest";
-import { plantedSimulator } from "../../sim/planted-copy.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { plantedSource } from "../../sim/planted-kernel.ts";
+import { type Hunted, huntPlants } from "../../sim/plant-hunt.ts";
 import { type Plant, plants } from "../../sim/plants.ts";
 import { simulate, type Verdict } from "../../sim/simulate.ts";
+import { presentGeneration } from "../../sim/vocabulary.ts";
 
 const seeds = 300;
 
-/** Seeds within which a planted bug must show. */
-const patience = 20_000;
+/** Seeds within which a planted bug must show when its remembered seed does not show it, and ms for all of them. */
+const patience = 5_000;
+const hunting = 600_000;
 
 const verdicts: Verdict[] = [];
 
@@ -66,40 +69,52 @@ describe("a seed", () => {
   });
 });
 
-describe("a planted bug", () => {
-  const caught: { readonly name: string; readonly seed: number }[] = [];
-  afterAll(() => expect(caught).toHaveLength(plants.length));
-
-  test.each(plants)("is caught: $name, against the rule that $rule", async (plant) => {
-    const planted = await plantedSimulator(plant);
-    try {
-      const seed = await firstCaught(planted.simulate);
-      const { violations } = await simulate(seed);
-      expect(violations, "the kernel as it is keeps its rules in the same seed").toEqual([]);
-      caught.push({ name: plant.name, seed });
-    } finally {
-      await planted.dispose();
-    }
-  });
-
-  test("there are at least eight of them, each of another name and rule", () => {
-    expect(plants.length).toBeGreaterThanOrEqual(8);
-    expect(new Set(plants.map(({ name }) => name)).size).toBe(plants.length);
-    expect(new Set(plants.map(({ rule }) => rule)).size).toBe(plants.length);
+describe("the text that a planted bug changes", () => {
+  test("is not stale: every one is in its file exactly once", () => {
+    const stale = plants.flatMap((plant) => plant.edits.flatMap(({ file }) => staleness(plant, file)));
+    expect(stale).toEqual([]);
   });
 
   test.each([
     ["is not there any more", "this text was in an older version"],
     ["is there more than once", "import "],
-  ])("whose text %s is reported as stale, with the place to repair", async (_what, find) => {
-    const stale: Plant = { name: "old", rule: "none", edits: [{ file: "runtime/engine.ts", find, replace: "" }] };
-    await expect(plantedSimulator(stale)).rejects.toThrow(
+  ])("is reported as stale when it %s, with the place to repair", (_what, find) => {
+    const edits = [{ file: "runtime/engine.ts", find, replace: "" }];
+    const stale: Plant = { name: "old", rule: "none", seed: 1, generation: presentGeneration, edits };
+    expect(() => plantedSource(stale, "runtime/engine.ts")).toThrow(
       "The plant old is stale: runtime/engine.ts does not hold its text exactly once. Update sim/plants.ts",
     );
   });
 });
 
-async function firstCaught(planted: typeof simulate): Promise<number> {
-  for (let seed = 1; seed <= patience; seed++) if ((await planted(seed)).violations.length > 0) return seed;
-  throw new Error(`Not caught in ${patience} seeds.`);
+describe("a planted bug", () => {
+  const hunted = new Map<string, Hunted>();
+
+  beforeAll(async () => {
+    for (const one of await huntPlants(plants, patience)) hunted.set(one.plant.name, one);
+  }, hunting);
+
+  test.each(plants)("is caught: $name, against the rule that $rule", ({ name, seed }) => {
+    const { find, generation, remembered, searched } = hunted.get(name) ?? {};
+    expect(find, `caught in ${searched} seeds`).toEqual(expect.objectContaining({ seed: expect.any(Number) }));
+    if (remembered !== true)
+      console.warn(
+        `Seed ${seed} does not catch the plant ${name} any more; seed ${find?.seed} of generation ${generation} does. Remember it: npm run sim -- --plant ${name} --remember`,
+      );
+  });
+
+  test("there are at least 24 of them, each of another name and rule", () => {
+    expect(plants.length).toBeGreaterThanOrEqual(24);
+    expect(new Set(plants.map(({ name }) => name)).size).toBe(plants.length);
+    expect(new Set(plants.map(({ rule }) => rule)).size).toBe(plants.length);
+  });
+});
+
+function staleness(plant: Plant, file: string): string[] {
+  try {
+    plantedSource(plant, file);
+    return [];
+  } catch (error) {
+    return [String(error)];
+  }
 }
