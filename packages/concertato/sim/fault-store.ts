@@ -31,6 +31,8 @@ export interface Faults {
   readonly synchronous: boolean;
   /** Longest delay of an operation, in virtual ms. */
   readonly slow: number;
+  /** Chance that a read takes time as a commit does; the others answer at once, from a cache. */
+  readonly lateReads: number;
 }
 
 /** Calls of a store that one event may set off. */
@@ -161,7 +163,8 @@ export class FaultStore implements Store {
   #read<T>(read: (store: MemoryStore) => T): Promise<T> {
     const { schedule, faults } = this.#disk;
     this.#disk.countCall();
-    if (faults.synchronous) return Promise.resolve(read(this.#disk.truth));
+    if (faults.synchronous || (faults.lateReads < 1 && !schedule.random.chance(faults.lateReads)))
+      return Promise.resolve(read(this.#disk.truth));
     return new Promise((resolve) => {
       schedule.after(schedule.random.next() * faults.slow, this.#process, () => resolve(read(this.#disk.truth)));
     });

@@ -17,6 +17,7 @@ export interface NodeSetup {
   readonly warmBytes: number;
   readonly refusals: number;
   readonly maxActive: number;
+  readonly pollMs: number;
   readonly largeFrom: number;
   /** The revision of the code that processes start with from now on. */
   readonly deployed: { readonly revision: number };
@@ -62,7 +63,7 @@ export class Node {
   }
 
   start(): void {
-    const { schedule, disk, effects, warmBytes, refusals, maxActive, largeFrom, onReport } = this.#setup;
+    const { schedule, disk, effects, warmBytes, refusals, maxActive, pollMs, largeFrom, onReport } = this.#setup;
     const process: Process = { name: `${this.name}.${++this.#lives}`, alive: true, pausedUntil: 0, skew: this.skew };
     const store = new FaultStore(disk, process);
     const world = schedule.world(process, (error) => {
@@ -75,8 +76,8 @@ export class Node {
       warmBytes,
       maxActive,
       largeFrom,
-      pollMs: 100,
-      sweepMs: 300,
+      pollMs,
+      sweepMs: 3 * pollMs,
     });
     const tree = treeAgent(new Ledger(effects, schedule, process, refusals), this.#setup.deployed.revision);
     engine.register(tree as Agent);

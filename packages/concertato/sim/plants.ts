@@ -87,8 +87,8 @@ export const plants: readonly Plant[] = [
   {
     name: "eviction-loses-wake",
     rule: "a run is given back only when nothing has come for it",
-    seed: 4,
-    generation: 6,
+    seed: 3,
+    generation: 7,
     edits: [
       {
         file: "runtime/ownership.ts",
@@ -100,8 +100,8 @@ export const plants: readonly Plant[] = [
   {
     name: "no-epoch-check",
     rule: "only the owner of the present epoch appends",
-    seed: 189,
-    generation: 6,
+    seed: 644,
+    generation: 7,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -222,8 +222,8 @@ export const plants: readonly Plant[] = [
   {
     name: "lost-turn-delivered",
     rule: "what was on its way to a loop that lost its race is not delivered on replay",
-    seed: 108,
-    generation: 6,
+    seed: 323,
+    generation: 7,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -324,8 +324,8 @@ export const plants: readonly Plant[] = [
   {
     name: "timeout-unarmed",
     rule: "an attempt that never answers ends at its timeout",
-    seed: 23,
-    generation: 6,
+    seed: 490,
+    generation: 7,
     edits: [
       {
         file: "runtime/outside-work.ts",
@@ -337,8 +337,8 @@ export const plants: readonly Plant[] = [
   {
     name: "drawn-anew",
     rule: "derived ids are the same on replay",
-    seed: 7,
-    generation: 6,
+    seed: 8,
+    generation: 7,
     edits: [
       {
         file: "runtime/body-context.ts",
@@ -383,8 +383,8 @@ export const plants: readonly Plant[] = [
   {
     name: "admitted-while-leaving",
     rule: "a run that is being given back takes no message",
-    seed: 1,
-    generation: 6,
+    seed: 1117,
+    generation: 7,
     edits: [
       {
         file: "runtime/admission.ts",
@@ -410,7 +410,7 @@ export const plants: readonly Plant[] = [
     name: "registration-forgotten",
     rule: "a registered compensation counts from its commit on, whatever crashes",
     seed: 1,
-    generation: 6,
+    generation: 7,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -448,8 +448,8 @@ export const plants: readonly Plant[] = [
   {
     name: "room-untold",
     rule: "a sender that found a mailbox full hears when there is room",
-    seed: 8,
-    generation: 6,
+    seed: 5,
+    generation: 7,
     edits: [
       {
         file: "runtime/admission.ts",
@@ -461,8 +461,8 @@ export const plants: readonly Plant[] = [
   {
     name: "letter-not-offered-again",
     rule: "a letter that was recorded goes out, whatever crashes",
-    seed: 6,
-    generation: 6,
+    seed: 15,
+    generation: 7,
     edits: [
       {
         file: "runtime/recovery.ts",
@@ -474,8 +474,8 @@ export const plants: readonly Plant[] = [
   {
     name: "cancelled-fork-undoes",
     rule: "a cancelled fork does not undo what its original has done",
-    seed: 1,
-    generation: 6,
+    seed: 358,
+    generation: 7,
     edits: [
       {
         file: "runtime/cancelled-run.ts",
@@ -487,8 +487,8 @@ export const plants: readonly Plant[] = [
   {
     name: "letter-twice",
     rule: "a letter that is offered again is taken once",
-    seed: 1,
-    generation: 6,
+    seed: 7,
+    generation: 7,
     edits: [
       {
         file: "store/memory-mailbox.ts",
@@ -500,6 +500,8 @@ export const plants: readonly Plant[] = [
   {
     name: "letter-before-entry",
     rule: "a letter goes out when its entry is committed, and not before",
+    seed: 26,
+    generation: 7,
     edits: [
       {
         file: "runtime/mail-sending.ts",
@@ -511,8 +513,8 @@ export const plants: readonly Plant[] = [
   {
     name: "two-holders",
     rule: "one run at a time holds a key",
-    seed: 1,
-    generation: 6,
+    seed: 293,
+    generation: 7,
     edits: [
       {
         file: "store/memory-holds.ts",
@@ -525,8 +527,8 @@ export const plants: readonly Plant[] = [
   {
     name: "claim-outlives-run",
     rule: "a key is freed by any end of the run that holds it",
-    seed: 1,
-    generation: 6,
+    seed: 64,
+    generation: 7,
     edits: [
       {
         file: "store/memory-holds.ts",
@@ -538,8 +540,8 @@ export const plants: readonly Plant[] = [
   {
     name: "update-lost",
     rule: "no update of shared state is lost",
-    seed: 1,
-    generation: 6,
+    seed: 581,
+    generation: 7,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -551,8 +553,8 @@ export const plants: readonly Plant[] = [
   {
     name: "taken-and-refused",
     rule: "a letter that was taken is not refused when it is offered again after the receiver has ended",
-    seed: 1,
-    generation: 6,
+    seed: 788,
+    generation: 7,
     edits: [
       {
         file: "store/memory-store.ts",
