@@ -144,8 +144,8 @@ export const plants: readonly Plant[] = [
   {
     name: "cancel-beaten",
     rule: "after an acknowledged cancel no late result is accepted",
-    seed: 189,
-    generation: 6,
+    seed: 1853,
+    generation: 7,
     edits: [
       {
         file: "store/memory-store.ts",
@@ -269,24 +269,6 @@ export const plants: readonly Plant[] = [
         file: "runtime/results.ts",
         find: '      ...(map.join === "count" ? { need: map.need } : {}),\n',
         replace: "",
-      },
-    ],
-  },
-  {
-    name: "given-up-item-ends",
-    rule: "an item that a join gave up writes no end",
-    seed: 1,
-    generation: 6,
-    edits: [
-      {
-        file: "runtime/scope-end.ts",
-        find: "  if (scope.dead) return;\n  if (settled.failed)",
-        replace: "  if (settled.failed)",
-      },
-      {
-        file: "runtime/scope-end.ts",
-        find: "  if (!operation.live) return;\n  const undone",
-        replace: "  const undone",
       },
     ],
   },
