@@ -13,6 +13,8 @@ export interface Inbox {
   readonly messages: Message[];
   /** The same for the same messages: starting the desk again finds the run it began. */
   readonly key: string;
+  /** Something in it cannot wait. */
+  readonly urgent: boolean;
 }
 
 /** @throws InboxError */
@@ -22,7 +24,8 @@ export function readInbox(file: string): Inbox {
   if (messages.length === 0) throw new InboxError(`${file} holds no message. Write one JSON object per line.`);
   if (ids.size < messages.length)
     throw new InboxError(`${file} holds two messages with the same id. Give each its own.`);
-  return { messages, key: `inbox-${createHash("sha256").update(JSON.stringify(messages)).digest("hex").slice(0, 16)}` };
+  const hash = createHash("sha256").update(JSON.stringify(messages)).digest("hex").slice(0, 16);
+  return { messages, key: `inbox-${hash}`, urgent: messages.some(isUrgent) };
 }
 
 /** Labelled messages, to measure the router on. */

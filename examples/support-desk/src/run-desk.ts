@@ -21,7 +21,7 @@ import { askApproval } from "./views/approval-prompt.ts";
 import { printEnd } from "./views/end.ts";
 import { printTold } from "./views/live.ts";
 import { openNarrator, type Told } from "./views/narrator.ts";
-import { type OpenWait, type Summary, summarize } from "./views/summary.ts";
+import { type OpenWait, type Summary, type SummaryLine, summarize } from "./views/summary.ts";
 import { writeReport } from "./views/report.ts";
 import type { Terminal } from "./views/terminal.ts";
 
@@ -62,7 +62,11 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
   await using app = await open(folder.desk, { agents: [workflow], key: payloadKey(folder.key) });
   using told = toldToGo(app, terminal);
   const heldOut = options.inbox === sampleInbox ? [...readLabelled(heldOutFile)] : [];
-  const job = await app.start(workflow, { messages: inbox.messages, heldOut }, { key: inbox.key });
+  const job = await app.start(
+    workflow,
+    { messages: inbox.messages, heldOut },
+    { key: inbox.key, priority: inbox.urgent ? urgentPriority : usualPriority },
+  );
   await printStart(terminal, { app, job, inbox, options, server: await post.server(), startedAt });
   let spoken = false;
   const desk = followed({ app, job, bank, folder, messages: inbox.messages }, startedAt, (told, message) => {
@@ -103,6 +107,10 @@ function toldToGo(app: App, terminal: Terminal) {
   const unlessGoing = (error: unknown): Promise<null> => (going ? gone : Promise.reject(error));
   return { gone, unlessGoing, [Symbol.dispose]: stop };
 }
+
+/** Where several inboxes are at work and not all can be, those with something urgent go first. */
+const urgentPriority = 7;
+const usualPriority = 5;
 
 /** Ends of a run that somebody has to look into. */
 const brokenOff: ReadonlySet<string> = new Set(["failed", "stopped", "diverged"]);
@@ -161,8 +169,17 @@ async function look({ app, job, bank, folder, messages, follower }: Desk): Promi
   const { run, tree } = await app.describe(job.runId);
   await follower.reached(run.entries);
   const summary = summarize(run, tree, messages, bank.books(), readMailFolder(folder.mails).list().map(messageKeyOf));
-  const moving = atWork.has(run.status) || run.waiting.some(({ kind }) => kind === "retry");
+  const moving =
+    atWork.has(run.status) || run.waiting.some(({ kind }) => kind === "retry") || someMoveOn(summary.lines, messages);
   return { summary, entries: run.entries, moving };
+}
+
+/** A message that is held by none that waits for a person has its turn at once. */
+function someMoveOn(lines: readonly SummaryLine[], messages: readonly Message[]): boolean {
+  const senderOf = ({ message: { id } }: SummaryLine): string =>
+    messages.find((each) => each.id === id)?.from.toLowerCase() ?? "";
+  const asked = new Set(lines.filter(({ wait }) => wait !== undefined).map(senderOf));
+  return lines.some((line) => line.held && !asked.has(senderOf(line)));
 }
 
 /** What a yes or no answers. An effect in doubt needs a look at the world first, so it is left to the CLI. */
@@ -188,6 +205,7 @@ async function printStart(
     ["inbox", `${nearPath(options.inbox)}, ${inbox.messages.length} messages`],
     ["data", nearPath(options.data)],
     ["mail", `SMTP on 127.0.0.1:${server.smtpPort}, process ${server.pid}`],
+    ["routing", options.routing === "meaning" ? "by meaning, all-MiniLM-L6-v2 on this machine" : "by keywords"],
     ["run", job.runId],
   ];
   for (const [name = "", text = ""] of facts) line(`  ${paint("quiet", name.padEnd(8))}${text}`);

@@ -1,5 +1,5 @@
 /** The whole desk as processes: it stops for a person, goes on after an answer and after a kill, and repeats nothing. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -137,6 +137,19 @@ desk("a cancelled run is said to be cancelled, and --fresh begins anew", async (
   expect(cancelled).toMatchObject({ code: 0, output: expect.stringContaining("The run is cancelled.") });
   expect(booksOf(folder)).toMatchObject({ refunds: 1 });
   expect(summaryOf(await runDesk(folder, "--json", "--fresh")).totals).toMatchObject({ answered: 7, mailsSent: 7 });
+});
+
+desk("a customer's next message waits until the one before is done, and the others do not", async ({ folder }) => {
+  const inbox = join(folder, "..", "nine.jsonl");
+  const next = { ...messages.find(({ id }) => id === "m-01"), id: "m-09", subject: "PIN", body: "I forgot my PIN." };
+  writeFileSync(inbox, [...messages, next].map((each) => JSON.stringify(each)).join("\n"));
+  const { runId, totals } = summaryOf(await runDesk(folder, "--inbox", inbox, "--json"));
+  expect(totals).toMatchObject({ answered: 7, waiting: 2 });
+  expect(await runCli(folder, "approve", runId)).toMatchObject({ code: 0 });
+  expect(summaryOf(await runDesk(folder, "--inbox", inbox, "--json"))).toMatchObject({
+    status: "completed",
+    totals: { answered: 9, mailsSent: 9, paymentsMade: 2, repeated: 0 },
+  });
 });
 
 desk("two desks on one inbox share the work and repeat nothing", async ({ folder }) => {

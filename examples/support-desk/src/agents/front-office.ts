@@ -25,7 +25,9 @@ export const frontOffice = workflow(
         return forPeople(request, "rejected draft", "the validator rejected two drafts");
       case "sure":
       case "doubtful":
-        return request.known ? forPeople(request, "general question", "the panel found no majority") : whoAreYou;
+        return request.known
+          ? forPeople(request, "general question", "the panel found no majority")
+          : whoAreYou(request);
     }
   },
 );
@@ -44,17 +46,26 @@ const nothingWritten: Draft = {
   composedBy: "rules",
 };
 
-const whoAreYou: Draft = {
-  topic: "unknown sender",
-  finding: "no customer writes from this address",
-  paragraphs: [
-    say(
-      "We do not know your address, so we cannot look into an account. Please write from the address you registered with us.",
-      "1.1",
-    ),
-  ],
-  composedBy: "rules",
-};
+/** Nothing is done for a stranger; where it is urgent, a person finds out who it is. */
+function whoAreYou({ urgent }: OpenEnquiry): Draft {
+  const callBack = {
+    topic: "unknown sender",
+    priority: "urgent",
+    note: "Urgent, from an unknown address: find out who it is.",
+  } as const;
+  return {
+    topic: "unknown sender",
+    finding: urgent ? "urgent, and no customer writes from this address" : "no customer writes from this address",
+    paragraphs: [
+      say(
+        "We do not know your address, so we cannot look into an account. Please write from the address you registered with us.",
+        "1.1",
+      ),
+    ],
+    ...(urgent ? { ticket: callBack } : {}),
+    composedBy: "rules",
+  };
+}
 
 function forPeople({ urgent }: OpenEnquiry, topic: string, finding: string, clause = "1.2"): Draft {
   return {

@@ -66,7 +66,8 @@ function tell(entry: TellableEntry, agent: string): Sentence | undefined {
     case "scope-ended":
       return entry.meta.failed === true ? failed(agent, entry.body) : sentenceFor(agent, entry.body);
     case "wait-opened":
-      return waitSentence(agent, entry.body);
+      // A claim is one agent waiting for another; only what people are asked is told.
+      return agent.startsWith("customer:") ? undefined : waitSentence(agent, entry.body);
     case "attempt-failed":
       return { agent, tone: "wait", text: `did not succeed and tries again: ${reason(entry.body)}` };
     case "in-doubt":

@@ -49,6 +49,7 @@ ${style}</style>
 <p class="under">Run <span class="mono">${escapeHtml(summary.runId)}</span> · ${escapeHtml(summary.status)} · ${when} UTC · composed by rules</p>
 ${renderTotals(summary.totals)}
 ${summary.lines.map((line) => renderQuestion(line, frame)).join("")}
+${renderStories(summary.lines)}
 ${summary.exam === undefined ? "" : renderExam(summary.exam)}
 ${summary.lines.map(renderLine).join("\n")}
 ${renderPolicy()}
@@ -71,6 +72,28 @@ function renderTotals(totals: Totals): string {
     ["Repeated", `${totals.repeated}`, totals.repeated === 0 ? "nothing happened twice" : "look into it"],
   ];
   return `<dl class="totals">${tiles.map(([name, value, note]) => `<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`).join("")}</dl>`;
+}
+
+/** Where to look first: the message that took most, one that was sent back, one that gave orders. */
+function renderStories(lines: readonly SummaryLine[]): string {
+  const answered = lines.filter(({ answer }) => answer !== undefined);
+  const sentBack = ({ steps }: SummaryLine): boolean =>
+    steps.some(({ agent, text }) => agent === "validator" && text.startsWith("sends it back"));
+  const stories = [
+    ["The hardest", answered.toSorted((a, b) => b.steps.length - a.steps.length)[0]],
+    ["Sent back by the validator", answered.find((line) => sentBack(line) && line.route?.warnings.length === 0)],
+    ["Attacked", answered.find(({ route }) => (route?.warnings.length ?? 0) > 0)],
+  ] as const;
+  const items = stories.flatMap(([title, line]) =>
+    line === undefined
+      ? []
+      : [
+          `<li>${title}: <a href="#${escapeHtml(line.message.id)}">${escapeHtml(line.message.subject)}</a>, ${escapeHtml(outcomeOf(line))}</li>`,
+        ],
+  );
+  return items.length === 0
+    ? ""
+    : `<section class="exam"><h2>Where to look first</h2><ul>${items.join("")}</ul></section>`;
 }
 
 /** How the router does on messages it was never tuned on. */
@@ -114,7 +137,7 @@ function renderLine(line: SummaryLine): string {
     renderLetter("The message", `${message.subject}\n\n${message.body}`),
     ...(mail === undefined ? [] : [renderLetter("The answer", `${mail.subject}\n\n${mail.text}`)]),
   ];
-  return `<article>
+  return `<article id="${escapeHtml(message.id)}">
 <header><h2>${escapeHtml(message.subject)}</h2><span class="from">${escapeHtml(message.name)} · ${escapeHtml(message.id)}</span><span class="end ${status}">${escapeHtml(outcomeOf(line))}</span></header>
 <ol class="steps">${steps.map(renderStep).join("")}</ol>
 ${renderRoute(line)}

@@ -60,7 +60,7 @@ function specialistSoFar({ steps }: SummaryLine): string {
 }
 
 /** How a message stands, in a few words. */
-export function outcomeOf({ status, answer, wait, failure }: SummaryLine): string {
+export function outcomeOf({ status, answer, wait, held, failure }: SummaryLine): string {
   if (answer !== undefined) {
     return answer.works.map(workOutcome).join("; ");
   }
@@ -70,6 +70,7 @@ export function outcomeOf({ status, answer, wait, failure }: SummaryLine): strin
       ? `waits for ${wait.agent}`
       : `refund of ${euros(order.amountCents)} waits for the ${wait.agent}`;
   }
+  if (held) return "waits until the customer's other message is done";
   if (status === "failed") return failure ?? "failed";
   return status === "cancelled" ? "cancelled" : "in work";
 }

@@ -40,6 +40,8 @@ export interface SummaryLine {
   readonly status: LineStatus;
   readonly answer: Answer | undefined;
   readonly wait: OpenWait | undefined;
+  /** Its customer's other message is worked on first. */
+  readonly held: boolean;
   readonly failure: string | undefined;
   /** Who could take it, and how the panel voted when that was in doubt. */
   readonly route: Route | undefined;
@@ -125,9 +127,11 @@ function lineOf(message: Message, node: TreeNode | undefined): SummaryLine {
   const nodes = node === undefined ? [] : [...walk(node)];
   const done = answer.safeParse(node?.output).data;
   const wait = nodes.flatMap(openWaitOf)[0];
+  const held = wait === undefined && nodes.some((each) => each.verb === "claim" && each.wait !== undefined);
   return {
     message: shown(message),
-    status: done === undefined ? unfinished(node, wait) : "answered",
+    held,
+    status: done === undefined ? unfinished(node, wait !== undefined || held) : "answered",
     answer: done,
     wait,
     failure: node?.failure?.message,
@@ -143,9 +147,9 @@ function outputOf<T>(nodes: readonly TreeNode[], agent: string, schema: z.ZodTyp
   return schema.safeParse(nodes.find(({ name }) => name === agent)?.output).data;
 }
 
-function unfinished(node: TreeNode | undefined, wait: OpenWait | undefined): LineStatus {
+function unfinished(node: TreeNode | undefined, waits: boolean): LineStatus {
   if (node?.status === "failed" || node?.status === "cancelled") return node.status;
-  return wait === undefined ? "working" : "waiting";
+  return waits ? "waiting" : "working";
 }
 
 function mailIn(nodes: readonly TreeNode[]): SummaryLine["mail"] {
