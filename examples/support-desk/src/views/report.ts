@@ -127,7 +127,7 @@ function renderQuestion({ wait, message }: SummaryLine, { approveCommand }: Repo
     order === undefined || wait.kind === "in-doubt"
       ? `Message ${message.id} waits for a person's word.`
       : `Pay ${euros(order.amountCents)} to ${order.customerName} for ${order.merchant}, payment ${order.paymentId}. ${order.reason}.`;
-  const command = wait.kind === "in-doubt" ? "" : `<code>${escapeHtml(approveCommand)}</code>`;
+  const command = wait.kind === "in-doubt" ? "" : `<code>${escapeHtml(`${approveCommand} ${wait.waitId}`)}</code>`;
   return `<section class="ask"><strong>${escapeHtml(who)}</strong> ${escapeHtml(what)}${command}</section>\n`;
 }
 
