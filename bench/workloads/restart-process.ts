@@ -52,7 +52,10 @@ const three = workflow(
 );
 
 // The one that is killed takes up all of them; the next one as many as it does by itself.
-const app = await open(file, { agents: [three], ...(task === "work" ? { maxActive: runs + 1, maxAttempts: runs + 1 } : {}) });
+const app = await open(file, {
+  agents: [three],
+  ...(task === "work" ? { maxActive: runs + 1, maxAttempts: runs + 1 } : {}),
+});
 if (task === "work") {
   for (let from = 0; from < runs; from += 100)
     await Promise.all(Array.from({ length: Math.min(100, runs - from) }, () => app.start(three, payload(1))));
