@@ -169,8 +169,13 @@ async function look({ app, job, bank, folder, messages, follower }: Desk): Promi
   const { run, tree } = await app.describe(job.runId);
   await follower.reached(run.entries);
   const summary = summarize(run, tree, messages, bank.books(), readMailFolder(folder.mails).list().map(messageKeyOf));
+  const asked = summary.lines.some(({ wait }) => wait !== undefined);
   const moving =
-    atWork.has(run.status) || run.waiting.some(({ kind }) => kind === "retry") || someMoveOn(summary.lines, messages);
+    atWork.has(run.status) ||
+    // The row and the journal are read one after the other: what waits for nobody's word is on its way.
+    (run.status === "waiting" && !asked) ||
+    run.waiting.some(({ kind }) => kind === "retry") ||
+    someMoveOn(summary.lines, messages);
   return { summary, entries: run.entries, moving };
 }
 
