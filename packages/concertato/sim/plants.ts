@@ -123,8 +123,8 @@ export const plants: readonly Plant[] = [
       },
       {
         file: "runtime/deadlines.ts",
-        find: "Math.max(0, next.dueMonotonic - this.#world.clock.monotonic())",
-        replace: "Math.max(0, next.dueMonotonic - 0.9 - this.#world.clock.monotonic())",
+        find: "Math.max(0, next.dueMonotonic - this.#clock())",
+        replace: "Math.max(0, next.dueMonotonic - 0.9 - this.#clock())",
       },
     ],
   },
@@ -280,13 +280,8 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/wall-deadlines.ts",
-        find: "    const now = this.#world.clock.now();",
-        replace: "    const now = this.#world.clock.now() + 2;",
-      },
-      {
-        file: "runtime/wall-deadlines.ts",
-        find: "next.dueMonotonic - this.#world.clock.now()",
-        replace: "next.dueMonotonic - 2 - this.#world.clock.now()",
+        find: "() => world.clock.now()",
+        replace: "() => world.clock.now() + 2",
       },
     ],
   },

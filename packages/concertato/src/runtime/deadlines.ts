@@ -1,4 +1,4 @@
-/** The deadlines of one engine on one timer of its world: fired in order, never early. */
+/** Deadlines by one clock, on one timer of the world: fired in order, never early by that clock. */
 import type { StopTimer, World } from "../kernel/world.ts";
 import { type TimerEntry, TimerHeap } from "./timer-heap.ts";
 
@@ -7,17 +7,25 @@ const longestMs = 3_600_000;
 
 export class Deadlines {
   readonly #world: World;
+  readonly #clock: () => number;
+  readonly #longestMs: number;
   readonly #heap = new TimerHeap();
   #armed: { readonly due: number; readonly stop: StopTimer } | null = null;
   #stopped = false;
 
-  constructor(world: World) {
+  /**
+   * @param clock what deadlines are in, in ms. Default: the monotonic clock
+   * @param lookMs longest time between two looks at the clock. Default: as long as platforms allow
+   */
+  constructor(world: World, clock: () => number = () => world.clock.monotonic(), lookMs: number = longestMs) {
     this.#world = world;
+    this.#clock = clock;
+    this.#longestMs = lookMs;
   }
 
-  /** Calls `fire` when the monotonic clock has reached `dueMonotonic`. */
-  at(dueMonotonic: number, fire: () => void): TimerEntry {
-    const entry = this.#heap.add(dueMonotonic, fire);
+  /** Calls `fire` when the clock has reached `due`. */
+  at(due: number, fire: () => void): TimerEntry {
+    const entry = this.#heap.add(due, fire);
     this.#arm();
     return entry;
   }
@@ -34,14 +42,14 @@ export class Deadlines {
     if (next === undefined || this.#stopped) return;
     if (this.#armed !== null && this.#armed.due <= next.dueMonotonic) return;
     this.#armed?.stop();
-    const delay = Math.min(Math.max(0, next.dueMonotonic - this.#world.clock.monotonic()), longestMs);
+    const delay = Math.min(Math.max(0, next.dueMonotonic - this.#clock()), this.#longestMs);
     this.#armed = { due: next.dueMonotonic, stop: this.#world.timer(delay, this.#fireDue) };
   }
 
   readonly #fireDue = (): void => {
     this.#armed = null;
     if (this.#stopped) return;
-    const now = this.#world.clock.monotonic();
+    const now = this.#clock();
     for (let due = this.#heap.takeDue(now); due !== undefined; due = this.#heap.takeDue(now)) {
       this.#fire(due);
       if (this.#stopped) return;
