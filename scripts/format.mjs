@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { root, tool } from "./tools.mjs";
 
-const { status } = spawnSync(process.execPath, [tool("biome"), "format", "--write", "."], {
+const { status } = spawnSync(process.execPath, [tool("@biomejs/biome"), "format", "--write", "."], {
   cwd: root,
   stdio: "inherit",
 });

@@ -11,7 +11,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationMs } from "../kernel/duration.ts";
 import { AgentFailure, ConcertatoError } from "../kernel/errors.ts";
 import { type History, history } from "../kernel/history.ts";
-import type { Agent, AttemptContext, RetryPolicy } from "../runtime/agent.ts";
+import type { Agent, AttemptContext, ConcurrencyLimit, RetryPolicy, StartRate } from "../runtime/agent.ts";
+import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Budget } from "../runtime/edge.ts";
 import { type Context, done, type Duration, type LoopTurn, next } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
@@ -81,6 +82,14 @@ export interface AgentOptions<Input extends StandardSchemaV1 | undefined, Output
   readonly retry?: RetryPolicy;
   /** Of each attempt of a model call. Default "2m". */
   readonly timeout?: Duration;
+  /**
+   * At most so many of its model calls at once, over all processes, or so many for each key of its input. A slot is held
+   * only while a call is under way: not while its tools work, a person is asked, or an agent that it calls thinks. Default: no
+   * limit.
+   */
+  readonly concurrency?: number | ConcurrencyLimit<ParsedOf<Input>>;
+  /** At most so many of its model calls begin in a period, over all processes. Default: no limit. */
+  readonly rate?: StartRate<ParsedOf<Input>>;
   readonly capabilities?: readonly string[];
   /** Phrases that it is the right one for. */
   readonly examples?: readonly string[];
@@ -95,7 +104,8 @@ interface Conversation {
 
 /**
  * A model agent.
- * @throws ConcertatoError `agent/name`, `agent/schema-not-json` for schemas that a model cannot be told, `runtime/duration`
+ * @throws ConcertatoError `agent/name`, `agent/schema-not-json` for schemas that a model cannot be told, `agent/limits`,
+ * `runtime/duration`
  * @example
  * const billing = agent({ name: "billing", description: "Charges and refunds", instructions: "Be brief.", tools: [refund] });
  */
@@ -118,7 +128,11 @@ export function agent<
     budget: options.budget,
     revision: 1,
     uses: thinker.toolbox.agents,
-    body: { type: "code", run: (input, ctx) => thinker.run(input as string, ctx) },
+    body: {
+      type: "code",
+      run: (input, ctx) => thinker.run(input as string, ctx),
+      limits: attemptLimits(options.name, options.concurrency, options.rate),
+    },
   };
   // The runtime checks both ends against the schemas that these types come from.
   return made as Agent<InputOf<Input>, OutputOf<Output>>;

@@ -6,7 +6,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Effect } from "../journal/entry.ts";
 import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { Agent, AttemptContext, LeafBody, RetryPolicy } from "../runtime/agent.ts";
+import type { Agent, AttemptContext, ConcurrencyLimit, LeafBody, RetryPolicy, StartRate } from "../runtime/agent.ts";
+import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
 import { assertName } from "./name.ts";
@@ -27,6 +28,10 @@ export interface RemoteOptions<Input extends StandardSchemaV1, Output extends St
   readonly retry?: RetryPolicy;
   /** Per attempt. Default "30s". */
   readonly timeout?: Duration;
+  /** At most so many calls at once, over all processes, or so many for each key of the input. Default: no limit. */
+  readonly concurrency?: number | ConcurrencyLimit<StandardSchemaV1.InferOutput<Input>>;
+  /** At most so many calls begin in a period, over all processes. Default: no limit. */
+  readonly rate?: StartRate<StandardSchemaV1.InferOutput<Input>>;
   readonly capabilities?: readonly string[];
   readonly examples?: readonly string[];
 }
@@ -49,7 +54,7 @@ export type Fetch = (
   text(): Promise<string>;
 }>;
 
-/** @throws ConcertatoError `agent/name`, `runtime/duration` */
+/** @throws ConcertatoError `agent/name`, `agent/limits`, `runtime/duration` */
 export function remote<const Input extends StandardSchemaV1, const Output extends StandardSchemaV1>(
   options: RemoteOptions<Input, Output>,
 ): Agent<StandardSchemaV1.InferInput<Input>, StandardSchemaV1.InferOutput<Output>> {
@@ -59,6 +64,7 @@ export function remote<const Input extends StandardSchemaV1, const Output extend
     effect: options.effect ?? "irreversible",
     execute: (input, attempt) => post(options, input, attempt),
     retry: checkedRetry(options.retry),
+    limits: attemptLimits(options.name, options.concurrency, options.rate),
     timeoutMs: durationMs(options.timeout ?? "30s"),
   };
   const made: Agent<unknown> = {
@@ -79,7 +85,7 @@ export function remote<const Input extends StandardSchemaV1, const Output extend
 }
 
 async function post(
-  { name, url, headers }: RemoteOptions<StandardSchemaV1, StandardSchemaV1>,
+  { name, url, headers }: Pick<RemoteOptions<StandardSchemaV1, StandardSchemaV1>, "name" | "url" | "headers">,
   input: unknown,
   attempt: AttemptContext,
 ): Promise<unknown> {

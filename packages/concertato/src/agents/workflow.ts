@@ -1,6 +1,7 @@
 /** `workflow()`: an agent written as code over ctx; it conducts others and survives every crash. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Agent } from "../runtime/agent.ts";
+import type { Agent, ConcurrencyLimit, StartRate } from "../runtime/agent.ts";
+import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Budget } from "../runtime/edge.ts";
 import type { Context } from "../runtime/context.ts";
 import { assertName } from "./name.ts";
@@ -27,11 +28,21 @@ export interface WorkflowOptions<
   readonly budget?: Budget;
   /** Agents it calls: known to the app after a restart without running this body first. */
   readonly uses?: readonly Agent[];
+  /**
+   * At most so many attempts at the steps of its own body (`ctx.step`) at once, over all processes, or so many for each key
+   * of its input. It holds nothing while it waits, and what it calls has limits of its own. Default: no limit.
+   */
+  readonly concurrency?: number | ConcurrencyLimit<ParsedOf<Input>>;
+  /** At most so many attempts at its own steps begin in a period, over all processes. Default: no limit. */
+  readonly rate?: StartRate<ParsedOf<Input>>;
   readonly capabilities?: readonly string[];
   readonly examples?: readonly string[];
 }
 
-/** A workflow. Its body may await ctx and pure promises only; all other I/O lives in tools and steps. */
+/**
+ * A workflow. Its body may await ctx and pure promises only; all other I/O lives in tools and steps.
+ * @throws ConcertatoError `agent/name`, `agent/limits`, `runtime/duration`
+ */
 export function workflow<
   const Output extends StandardSchemaV1,
   const Input extends StandardSchemaV1 | undefined = undefined,
@@ -62,6 +73,6 @@ export function workflow(
     examples: options.examples ?? [],
     uses: options.uses ?? [],
     // The runtime hands the body what the input schema parsed, and returns what the output schema made of its result.
-    body: { type: "code", run: body },
+    body: { type: "code", run: body, limits: attemptLimits(options.name, options.concurrency, options.rate) },
   };
 }

@@ -141,6 +141,8 @@ export interface LeafBody<Input, Output> {
 /** Code over ctx: replayed from its own entries. */
 export interface CodeBody<Input, Output> {
   readonly type: "code";
+  /** Of the attempts at its own steps: a body that only waits holds nothing. Default: no limit. */
+  readonly limits?: AttemptLimits | undefined;
   readonly run: (input: Input, ctx: Context) => Output | PromiseLike<Output>;
 }
 

@@ -10,6 +10,7 @@
  * A ticket's name (this process, a number) makes asking and ending repeatable, so an unknown commit is simply asked again.
  */
 import { toFailureRecord } from "../kernel/errors.ts";
+import { decodeJson } from "../kernel/json.ts";
 import type { StopTimer } from "../kernel/world.ts";
 import type { AgentPause, Ticket, TicketState } from "../journal/store.ts";
 import type { AttemptLimits } from "./agent.ts";
@@ -333,7 +334,7 @@ export class AttemptGate {
 function ticketOf(operation: Operation, { name, slot, rate }: AttemptLimits): Ticket {
   const { run } = operation.scope;
   const nameFor = (key: ((input: never) => string) | undefined): string =>
-    key === undefined ? name : `${name}:${key(operation.input as never)}`;
+    key === undefined ? name : `${name}:${key(keyedInput(operation) as never)}`;
   return {
     slot: slot === null ? null : { name: nameFor(slot.key), limit: slot.limit },
     rate:
@@ -341,4 +342,9 @@ function ticketOf(operation: Operation, { name, slot, rate }: AttemptLimits): Ti
     priority: run.priority,
     run: run.id,
   };
+}
+
+/** What a key is taken of: the input of the agent that limits, which for a step is that of the body around it. */
+function keyedInput({ verb, scope, input }: Operation): unknown {
+  return verb === "step" ? decodeJson(scope.inputText) : input;
 }

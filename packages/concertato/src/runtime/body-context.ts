@@ -9,7 +9,15 @@ import { AgentFailure, ConcertatoError, type FailureRecord, toFailureRecord } fr
 import { appended } from "../kernel/short-list.ts";
 import { encodeJson, type Json } from "../kernel/json.ts";
 import type { Effect, Verb } from "../journal/entry.ts";
-import { type Agent, agentId, type Argument, type AttemptContext, type CallArguments, type Schema } from "./agent.ts";
+import {
+  type Agent,
+  agentId,
+  type Argument,
+  type AttemptContext,
+  type AttemptLimits,
+  type CallArguments,
+  type Schema,
+} from "./agent.ts";
 import { Container } from "./container.ts";
 import type {
   ChildArguments,
@@ -239,6 +247,7 @@ export class BodyContext implements Context {
         probe: probe === undefined ? undefined : (_input: never, attempt) => probe(attempt),
         retry,
         reserve: reserve === undefined ? undefined : () => reserve,
+        limits: bodyLimits(this.#scope),
         timeoutMs,
       },
       input: undefined,
@@ -570,6 +579,11 @@ export class BodyContext implements Context {
 function settledFailure(error: unknown): Settled<never> {
   const { code, message } = toFailureRecord(error);
   return { status: "failed", code, message };
+}
+
+/** What the agent of this body limits: its steps are its attempts. */
+function bodyLimits({ agent }: Scope): AttemptLimits | undefined {
+  return agent?.body.type === "code" ? agent.body.limits : undefined;
 }
 
 /** A join as the journal has it. @throws ConcertatoError `agent/input-invalid` for a count that is no count */

@@ -1,49 +1,10 @@
 /** What must be granted before an attempt begins: slots and rates over all processes, room in this one. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type ConcurrencyLimit, type Effect, tool, workflow } from "../../src/index.ts";
+import { tool, workflow } from "../../src/index.ts";
 import { onBothStores } from "./both-stores.ts";
-import { failure, type Gate, gate, Lab } from "./lab.ts";
-
-/** A tool whose attempts the test lets go on, one by one, and that counts how many there are at once. */
-class Watched {
-  readonly begun: string[] = [];
-  readonly #holds = new Map<string, Gate<void>>();
-  now = 0;
-  most = 0;
-
-  execute(name: string): Promise<string> {
-    this.begun.push(name);
-    this.now++;
-    this.most = Math.max(this.most, this.now);
-    const hold = gate();
-    this.#holds.set(name, hold);
-    return hold.promise.then(() => {
-      this.now--;
-      return name;
-    });
-  }
-
-  release(name: string): void {
-    this.#holds.get(name)?.open();
-  }
-
-  releaseAll(): void {
-    for (const hold of this.#holds.values()) hold.open();
-  }
-
-  tool(concurrency: number | ConcurrencyLimit<string>, effect: Effect = "read") {
-    return tool({
-      name: "look",
-      description: "Looks",
-      effect,
-      input: z.string(),
-      output: z.string(),
-      concurrency,
-      execute: (name) => this.execute(name),
-    });
-  }
-}
+import { failure, Lab } from "./lab.ts";
+import { Watched } from "./watched.ts";
 
 describe.each(["read", "irreversible"] as const)("slots for %s work", (effect) => {
   onBothStores("over two processes", (place) => {
