@@ -8,6 +8,7 @@ import type { Change, ChangeResult, Letter, RunRow } from "../src/journal/store.
 import type { Client } from "./client.ts";
 import type { Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
+import { openDeadline } from "./open-deadline.ts";
 import { misfit } from "./programs.ts";
 import type { Program } from "./words/word.ts";
 import { UndoCheck } from "./undo-check.ts";
@@ -29,7 +30,15 @@ export interface Seen {
 
 const ends = new Set(["result", "scope-ended", "child-started"]);
 
-const begins = new Set(["intent", "timer-set", "wait-opened", "scope-started", "map-started"]);
+const begins = new Set([
+  "intent",
+  "attempt-failed",
+  "timer-set",
+  "wait-opened",
+  "send-opened",
+  "scope-started",
+  "map-started",
+]);
 
 export class Checkers {
   readonly violations: string[] = [];
@@ -66,7 +75,7 @@ export class Checkers {
 
   /** A run that was given back is looked at again when the first of its deadlines passes. */
   #checkLeft(run: number, wake: number | null): void {
-    const first = earliestDeadline(this.#disk.truth.entries(run, 0, 100_000));
+    const first = openDeadline(this.#disk.truth.entries(run, 0, 100_000));
     if (first === null || (wake !== null && wake <= first)) return;
     const id = this.#disk.truth.runByKey(run)?.id;
     this.violate("left-asleep", `run ${id} was given back until ${wake}, and has a deadline at ${first}`);
@@ -167,16 +176,8 @@ export class Checkers {
         if (start !== undefined) finished.add(start.entry.seq);
       }
     }
-    // What a fork took over was begun by another run.
-    const inherited = journal.find(({ kind }) => kind === "forked")?.entry.seq ?? 0;
     for (const { entry, kind } of journal) {
-      if (
-        entry.seq <= inherited ||
-        !begins.has(kind) ||
-        !finished.has(entry.scope) ||
-        isClosed(closed, entry.scope, entry.op)
-      )
-        continue;
+      if (!begins.has(kind) || !finished.has(entry.scope) || isClosed(closed, entry.scope, entry.op)) continue;
       this.violate(
         "unaccounted",
         `run ${row.id} ${entry.scope}.${entry.op} (${entry.name}) was begun at seq ${entry.seq} and neither ended nor given up`,
@@ -313,38 +314,6 @@ export class Checkers {
 function isClosed(closed: ReadonlySet<string>, scope: number, op: string): boolean {
   for (let key = op; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf("/"))))
     if (closed.has(`${scope} ${key}`)) return true;
-  return false;
-}
-
-/** The first deadline among operations that a journal has not ended, given up or begun again. */
-function earliestDeadline(entries: readonly StoredEntry[]): number | null {
-  const open = new Map<string, { readonly entry: StoredEntry; readonly until: number }>();
-  for (const entry of entries) {
-    const kind = entryKindName(entry.kind) ?? "?";
-    const address = `${entry.scope} ${entry.op}`;
-    if (entry.meta?.includes('"until":') === true) open.set(address, { entry, until: metaOf(entry).until ?? 0 });
-    else if (ends.has(kind) || kind === "op-cancelled") close(open, entries, entry);
-    // Nothing of a scope that is being undone goes on, but what undoes.
-    else if (kind === "compensating") close(open, entries, { ...entry, op: "" });
-    else if (kind !== "signal-refused" && kind !== "signal") open.delete(address);
-  }
-  let first: number | null = null;
-  for (const { until } of open.values()) if (first === null || until < first) first = until;
-  return first;
-}
-
-/** An end closes what lay inside as well: items, turns, branches and scopes. */
-function close(open: Map<string, { readonly entry: StoredEntry }>, entries: readonly StoredEntry[], end: StoredEntry) {
-  for (const [address, { entry }] of open) if (liesIn(entries, entry, end)) open.delete(address);
-}
-
-function liesIn(entries: readonly StoredEntry[], entry: StoredEntry, end: StoredEntry): boolean {
-  for (
-    let at: StoredEntry | undefined = entry;
-    at !== undefined;
-    at = at.scope === 1 ? undefined : entries[at.scope - 1]
-  )
-    if (at.scope === end.scope && (end.op === "" || at.op === end.op || at.op.startsWith(`${end.op}/`))) return true;
   return false;
 }
 

@@ -60,4 +60,35 @@ export const failingSeeds: readonly FailingSeed[] = [
     generation: 6,
     found: "a process that stood still while it read a cancelled run, which another ended, called its journal damaged",
   },
+  {
+    seed: 100461,
+    generation: 7,
+    found:
+      "a fork did not tell that it gave up a call whose attempt had failed in its original, and a checker took its retry for the fork's",
+  },
+  {
+    seed: 106515,
+    generation: 7,
+    found: "the same",
+  },
+  {
+    seed: 307622,
+    generation: 7,
+    found: "the same",
+  },
+  {
+    seed: 318678,
+    generation: 7,
+    found: "the same",
+  },
+  {
+    seed: 393525,
+    generation: 7,
+    found: "the same",
+  },
+  {
+    seed: 451819,
+    generation: 7,
+    found: "the same",
+  },
 ];

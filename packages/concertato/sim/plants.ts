@@ -540,4 +540,11 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: "inherited-loser-untold",
+    rule: "what a fork took over as begun and then gives up is told as given up in its journal",
+    seed: 280,
+    generation: 7,
+    edits: [{ file: "runtime/operation.ts", find: "      this.inherited ||\n", replace: "" }],
+  },
 ];

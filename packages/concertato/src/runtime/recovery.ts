@@ -380,7 +380,7 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
   // Another run's attempt: the fork's own has not begun.
-  if (entry.seq <= run.inherited) return;
+  if (entry.seq <= run.inherited) return noteInherited(operation);
   operation.state = "pending";
   operation.attempt = meta.attempt ?? Math.max(1, operation.attempt);
   switch (kind) {
@@ -410,12 +410,17 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
   }
 }
 
+/** Readers see it begun: they must be told should it be given up. */
+function noteInherited(operation: Operation): void {
+  operation.inherited = true;
+}
+
 function readOpened(reading: Reading): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
   // A mailbox, or a place in line for a key, is of the run and store where it was asked for: it is asked for anew.
   const elsewhere = entry.seq <= Math.max(run.inherited, run.imported);
-  if (elsewhere && (operation.verb === "receive" || operation.verb === "claim")) return;
+  if (elsewhere && (operation.verb === "receive" || operation.verb === "claim")) return noteInherited(operation);
   operation.state = "pending";
   operation.opened = true;
   operation.since = entry.at;
@@ -445,7 +450,7 @@ function readSendOpened(reading: Reading): void {
   const { run, entry, meta } = reading;
   const operation = operationOf(reading);
   // Another run's letter.
-  if (entry.seq <= run.inherited) return;
+  if (entry.seq <= run.inherited) return noteInherited(operation);
   operation.state = "pending";
   operation.opened = true;
   operation.since = entry.at;

@@ -264,6 +264,43 @@ describe("what the original had under way", () => {
     expect(counts.of("slow")).toBe(2);
   });
 
+  test("an attempt that failed has its next one in the original: the fork rests without that deadline, and tells that the call lost its race", async () => {
+    const tries = new Counts();
+    const flaky = tool({
+      name: "flaky",
+      description: "",
+      effect: "read",
+      retry: { attempts: 2, backoff: "1h", maxBackoff: "1h" },
+      execute: async () => {
+        // In the fork it is asked anew, and still at work when its race is lost.
+        if (tries.add("flaky") > 1) await new Promise(() => undefined);
+        throw new Error("flaky");
+      },
+    });
+    const boss = human({ name: "boss", output: z.string() });
+    const body = workflow({ name: "body", uses: [flaky, boss] }, async (_input, ctx) => {
+      const won = await ctx.race({ slow: (b) => b.run(flaky, undefined), fast: (b) => b.waitFor("go") });
+      return [won.value, await ctx.run(boss, undefined)];
+    });
+    const lab = new Lab();
+    const { job } = await lab.begin(body, 0, { warmBytes: 0 });
+    expect(lab.kinds(job.runId)).toEqual(["run-started", "wait-opened", "attempt-failed"]);
+    await lab.app.signal(job.runId, "go", 1);
+    await lab.world.settle();
+    const fork = await forked(lab, job.runId, { at: 3 });
+    expect(lab.row(fork.runId)).toMatchObject({ status: "waiting", owner: null, wake: null });
+    expect(lab.kinds(fork.runId).slice(4)).toEqual(["result", "op-cancelled", "wait-opened"]);
+    const { tree } = await lab.app.describe(fork.runId);
+    expect(tree.children.map(({ name, status }) => [name, status])).toEqual([
+      ["go", "completed"],
+      ["flaky", "cancelled"],
+      ["boss", "waiting"],
+    ]);
+    await lab.world.advance(10 * 3_600_000);
+    expect(lab.row(fork.runId).status).toBe("waiting");
+    expect(tries.of("flaky")).toBe(2);
+  });
+
   test("a message for the original is none for the fork; the same sender may write to both", async () => {
     const body = workflow({ name: "body" }, async (_input, ctx) => [await ctx.waitFor("a"), await ctx.waitFor("b")]);
     const lab = new Lab();

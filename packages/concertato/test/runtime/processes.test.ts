@@ -93,6 +93,48 @@ describe("two processes on one store", () => {
     expect(await second.app.job(job.runId).result()).toBe("by the second");
   });
 
+  test("a process that was put out and lives takes and loses a run once a look, not again and again without a pause", async () => {
+    const lab = new Lab();
+    const turns = async (count: number) => {
+      for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => lab.world.yield(resolve));
+    };
+    let reaped = 0;
+    // A look is over before what it took has written anything: the next one that reaps would take it away again.
+    const slow: Partial<Store> = {
+      commit: async (...asked) => {
+        await turns(50);
+        return lab.store.commit(...asked);
+      },
+      nextWake: async (...asked) => {
+        await turns(30);
+        return lab.store.nextWake(...asked);
+      },
+      reap: (self) => {
+        if (++reaped > 100) throw new Error("It reaps without a pause.");
+        return lab.store.reap(self);
+      },
+    };
+    const store = new Proxy<Store>(lab.store, {
+      get: (target, key) => {
+        const value: unknown = Reflect.get(key in slow ? slow : target, key);
+        return typeof value === "function" && !(key in slow) ? value.bind(target) : value;
+      },
+    });
+    const body = workflow({ name: "body" }, (_input, ctx) => ctx.step("note", () => "noted", { effect: "write" }));
+    const put = await lab.open([body], { store });
+    lab.store.leave(put.engine.ownership.owner);
+    const client = await lab.open([]);
+    const job = await client.app.start(body, 0);
+    reaped = 0;
+    const looked = put.engine.ownership.sweep(true);
+    put.engine.ownership.sweepSoon();
+    await lab.world.settle();
+    await looked;
+    expect(reaped).toBe(1);
+    expect(lab.row(job.runId).status).toBe("completed");
+    expect(lab.world.reports).toEqual([]);
+  });
+
   test("a cancel through one is binding for the other before it has heard of it", async () => {
     const lab = new Lab();
     const hold = gate<string>();
