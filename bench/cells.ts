@@ -3,6 +3,8 @@ import type { Cell, CellSpec } from "./cell.ts";
 import type { HandOptions } from "./floors/journal-by-hand.ts";
 import type { FanOutOptions } from "./workloads/fan-out.ts";
 import type { SequenceOptions } from "./workloads/sequence.ts";
+import type { ToolLoopOptions } from "./workloads/tool-loop.ts";
+import type { TypedFile } from "./workloads/type-check.ts";
 
 const byHand =
   (options: HandOptions) =>
@@ -23,6 +25,14 @@ const cyclic =
   (turns: number) =>
   async (folder: string): Promise<Cell> =>
     (await import("./workloads/cyclic.ts")).cyclicCell(folder, { turns });
+
+const toolLoop =
+  (options: ToolLoopOptions) =>
+  async (folder: string): Promise<Cell> =>
+    (await import("./workloads/tool-loop.ts")).toolLoopCell(folder, options);
+
+const typeCheck = (what: TypedFile) => async (folder: string) =>
+  (await import("./workloads/type-check.ts")).typeCheckCell(folder, what);
 
 const restart =
   (runs: number) =>
@@ -110,6 +120,22 @@ const floors = {
     repetitions: 7,
     open: async (folder) => (await import("./floors/journal-by-hand.ts")).durableMapFloor(folder, { items: 10_000 }),
   },
+  "floor tool loop": {
+    warmups: 5,
+    repetitions: 9,
+    open: async () => (await import("./floors/tool-loop.ts")).toolLoopFloor({ turns: 6, runs: 2_000 }),
+  },
+  "floor two commits": {
+    warmups: 2,
+    repetitions: 7,
+    open: byHand({ durability: "normal", perTransaction: 1, rows: 5_000, fenced: false, rowsPerUnit: 2 }),
+  },
+  "floor stream": {
+    warmups: 3,
+    repetitions: 9,
+    open: async () => (await import("./floors/stream.ts")).streamFloor({ chunks: 5_000, streams: 10 }),
+  },
+  "floor type check": { warmups: 1, repetitions: 5, open: typeCheck("imports only") },
 } as const satisfies Record<string, CellSpec>;
 
 const contestants = {
@@ -185,6 +211,23 @@ const contestants = {
     repetitions: 5,
     open: async (folder) => (await import("./workloads/simulator.ts")).simulatorCell(folder, { seeds: 300 }),
   },
+  "W6 6": { warmups: 6, repetitions: 9, open: toolLoop({ store: "memory", turns: 6, runs: 300 }) },
+  "W6 20": { warmups: 6, repetitions: 9, open: toolLoop({ store: "memory", turns: 20, runs: 100 }) },
+  "W6 200": { warmups: 4, repetitions: 9, open: toolLoop({ store: "memory", turns: 200, runs: 10 }) },
+  "W6 1000": { warmups: 3, repetitions: 7, open: toolLoop({ store: "memory", turns: 1_000, runs: 2 }) },
+  "W6 durable": { warmups: 4, repetitions: 7, open: toolLoop({ store: "normal", turns: 20, runs: 25 }) },
+  W7: {
+    warmups: 3,
+    repetitions: 9,
+    open: async (folder) =>
+      (await import("./workloads/streaming.ts")).streamingCell(folder, { chunks: 5_000, streams: 10 }),
+  },
+  W8: {
+    warmups: 1,
+    repetitions: 9,
+    open: async (folder) => (await import("./workloads/package-import.ts")).packageImportCell(folder),
+  },
+  W11: { warmups: 1, repetitions: 5, open: typeCheck("agents and teams") },
   "W3 memory 1000": { warmups: 10, repetitions: 9, open: fanOut({ store: "memory", items: 1_000 }) },
   "W3 memory 10000": { warmups: 4, repetitions: 7, open: fanOut({ store: "memory", items: 10_000 }) },
   "W3 durable 1000": { warmups: 10, repetitions: 9, open: fanOut({ store: "normal", items: 1_000 }) },

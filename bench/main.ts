@@ -1,14 +1,15 @@
-/** `npm run bench`: measures the kernel beside its floors. Progress on standard error, results on standard output. */
+/** `npm run bench`: measures Concertato beside its floors. Progress on standard error, results on standard output. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CellName } from "./cells.ts";
 import { type Environment, environment } from "./environment.ts";
-import { cellsOf, growths, type Measured, workloads } from "./kernel-suite.ts";
 import type { Measurement } from "./measure.ts";
 import { helpText, type Options, parseOptions } from "./options.ts";
 import { measureCell, prime } from "./pinned-process.ts";
 import { growthRows, reportRows } from "./report.ts";
+import { cellsOf, type Measured, type Workload } from "./suite.ts";
+import { suites } from "./suites.ts";
 import { environmentText, profileText, resourcesText, timesText } from "./table.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -22,21 +23,26 @@ async function main(options: Options): Promise<number> {
       console.log(helpText);
       return 0;
     case "list":
-      for (const { id, title, floor, floorTitle, full } of workloads) {
-        const beside = floor === null ? "no floor" : `floor: ${floorTitle}`;
-        console.log(`${id.padEnd(4)} ${title} (${beside})${full === true ? " --full" : ""}`);
-      }
+      for (const { name, workloads } of suites) list(name, workloads);
       return 0;
     case "wrong":
       console.error(`${options.reason}\n\n${helpText}`);
       return 2;
-    case "kernel":
-      await kernel(options);
+    case "suite":
+      await measureSuite(options);
       return 0;
   }
 }
 
-async function kernel(options: Extract<Options, { kind: "kernel" }>): Promise<void> {
+function list(suite: string, workloads: readonly Workload[]): void {
+  for (const { id, title, floor, floorTitle, full } of workloads) {
+    const beside = floor === null ? "no floor" : `floor: ${floorTitle}`;
+    console.log(`${suite.padEnd(7)} ${id.padEnd(4)} ${title} (${beside})${full === true ? " --full" : ""}`);
+  }
+}
+
+async function measureSuite(options: Extract<Options, { kind: "suite" }>): Promise<void> {
+  const { name, workloads, growths } = options.suite;
   const wanted = ({ full = false }: { readonly full?: boolean }): boolean => options.full || !full;
   const chosen = workloads
     .filter(({ id }) => options.only.length === 0 || options.only.includes(id.toLowerCase()))
@@ -47,8 +53,8 @@ async function kernel(options: Extract<Options, { kind: "kernel" }>): Promise<vo
     const measured = await measureAll(cellsOf(chosen), { scratch, profile: options.profile });
     const rows = reportRows(chosen, measured);
     const growth = growthRows(growths.filter(wanted), measured);
-    const results = JSON.stringify({ suite: "kernel", environment: env, rows, growth }, null, 2);
-    if (options.save) console.error(`saved ${save(env, results)}`);
+    const results = JSON.stringify({ suite: name, environment: env, rows, growth }, null, 2);
+    if (options.save) console.error(`saved ${save(env, name, results)}`);
     if (options.json) console.log(results);
     else console.log(`${environmentText(env)}\n\n${timesText(rows, growth)}\n\n${resourcesText(rows)}`);
     if (options.profile && !options.json) printProfiles(measured);
@@ -84,10 +90,10 @@ function printProfiles(measured: Measured): void {
 }
 
 /** Answers the name under which the results are kept. */
-function save(env: Environment, results: string): string {
+function save(env: Environment, suite: string, results: string): string {
   const folder = join(here, "results");
   mkdirSync(folder, { recursive: true });
-  const name = `${env.date.slice(0, 10)}-${env.commit}-kernel.json`;
+  const name = `${env.date.slice(0, 10)}-${env.commit}-${suite}.json`;
   writeFileSync(join(folder, name), `${results}\n`);
   return `bench/results/${name}`;
 }

@@ -1,7 +1,7 @@
 /** Puts measurements beside their floors, goals and published figures: as rows for people and for machines alike. */
 import type { Measurement } from "./measure.ts";
 import { isNoisy } from "./pinned-process.ts";
-import { type Goal, type Growth, growthGoal, type Measured, type Workload } from "./kernel-suite.ts";
+import { type Goal, type Growth, growthGoal, type Measured, type Workload } from "./suite.ts";
 
 export interface ReportRow {
   readonly id: string;
@@ -52,7 +52,7 @@ export function growthRows(growths: readonly Growth[], measured: Measured): read
     const large = measured.get(growth.large);
     if (small === undefined || large === undefined) return [];
     const { id, title, timesLarger } = growth;
-    const { exponent, ...goal } = growthGoal(small, large, timesLarger);
-    return [{ id, title, timesLarger, timesSlower: large.cpuUs / small.cpuUs, exponent, goal }];
+    const { exponent, ...goal } = growthGoal(small, large, growth);
+    return [{ id, title, timesLarger, timesSlower: timesLarger ** exponent, exponent, goal }];
   });
 }

@@ -2,7 +2,7 @@
 import type { HotFunction } from "./profile.ts";
 import type { Environment } from "./environment.ts";
 import type { Measurement } from "./measure.ts";
-import type { Goal } from "./kernel-suite.ts";
+import type { Goal } from "./suite.ts";
 import type { GrowthRow, ReportRow } from "./report.ts";
 
 type Cells = readonly string[];

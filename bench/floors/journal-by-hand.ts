@@ -25,6 +25,8 @@ export interface HandOptions {
   readonly perTransaction: number;
   readonly rows: number;
   readonly fenced: boolean;
+  /** What a unit is. Default 1 row. */
+  readonly rowsPerUnit?: number;
 }
 
 /** A file with the two tables, written as fast as bare SQLite can. */
@@ -41,7 +43,7 @@ export class HandJournal {
   readonly #head = new Array<number>(runs).fill(0);
   #written = 0;
 
-  constructor(folder: string, options: Omit<HandOptions, "rows">) {
+  constructor(folder: string, options: Omit<HandOptions, "rows" | "rowsPerUnit">) {
     this.#path = join(folder, "hand.db");
     this.#db = new DatabaseSync(this.#path);
     // The log is checkpointed at the size Concertato does it, so that both write over the same stretch of disk.
@@ -108,13 +110,13 @@ export class HandJournal {
   }
 }
 
-/** A unit is a row. */
+/** A unit is a row, or so many as said. */
 export async function journalFloor(folder: string, options: HandOptions): Promise<Cell> {
   const journal = new HandJournal(folder, options);
   return {
     repeat: async () => {
       journal.write(options.rows);
-      return options.rows;
+      return options.rows / (options.rowsPerUnit ?? 1);
     },
     check: async () => journal.check(),
   };

@@ -10,7 +10,7 @@ import type { LanguageModelV4ToolCall } from "@ai-sdk/provider";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationMs } from "../kernel/duration.ts";
 import { AgentFailure, ConcertatoError } from "../kernel/errors.ts";
-import { type History, history } from "../kernel/history.ts";
+import { appendStored, type History, history } from "../kernel/history.ts";
 import type { Agent, AttemptContext, ConcurrencyLimit, RetryPolicy, StartRate } from "../runtime/agent.ts";
 import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Budget } from "../runtime/edge.ts";
@@ -157,8 +157,7 @@ class Thinker {
     this.toolbox = new Toolbox(options.tools ?? []);
     this.#answers = answersOf(options.output, options.name);
     this.#chain = [options.model ?? "auto"].flat() as readonly ModelChoice[];
-    const timeout = options.timeout ?? "2m";
-    durationMs(timeout);
+    const timeout = durationMs(options.timeout ?? "2m");
     this.#step = { effect: "read", retry: checkedRetry(options.retry) ?? defaultRetry, timeout };
     this.#repairs = options.repairs ?? 2;
   }
@@ -181,17 +180,17 @@ class Thinker {
   }
 
   async #turn(system: Message, state: Conversation, ctx: Context): Promise<LoopTurn<Conversation, unknown>> {
-    const { content } = await this.#think([system, ...state.messages], ctx);
+    const { content } = await this.#think([system].concat(state.messages.toJSON()), ctx);
     const calls = content.filter((part): part is LanguageModelV4ToolCall => part.type === "tool-call");
     const ours = calls.filter((call) => call.providerExecuted !== true);
-    const said = state.messages.append(assistantMessage(content));
+    const said = appendStored(state.messages, assistantMessage(content));
     if (ours.length === 0) return this.#answer(textOf(content), said, state);
     const handover = await this.toolbox.handover(ours);
     if (handover !== undefined) return done(await ctx.run(handover.agent, handover.input));
     const results = await this.toolbox.answer(ours, ctx);
     const mistakes = results.some(isMistake) ? state.mistakes + 1 : 0;
     if (mistakes > this.#repairs) throw this.#noUsableCall(results);
-    return next({ messages: said.append(toolMessage(results)), mistakes });
+    return next({ messages: appendStored(said, toolMessage(results)), mistakes });
   }
 
   /** The model's text as the output; what does not fit is told to the model, which may try again. */

@@ -30,6 +30,7 @@ export interface Handover {
 /** The agents that a model agent may call, as its model knows them. */
 export class Toolbox {
   readonly #byName = new Map<string, Callable>();
+  readonly #functions: readonly LanguageModelV4FunctionTool[];
 
   /** @throws ConcertatoError `agent/schema-not-json`; `agent/name` when two would have the same name for the model */
   constructor(agents: readonly Agent[]) {
@@ -45,20 +46,21 @@ export class Toolbox {
       // The model's arguments are checked against the agent's own schema when it is called.
       this.#byName.set(name, { agent: agent as Agent<unknown, unknown>, schema: inputSchema(agent) });
     }
+    this.#functions = [...this.#byName].map(([name, { agent, schema }]) => ({
+      type: "function",
+      name,
+      description: agent.description,
+      inputSchema: schema.schema,
+    }));
   }
 
   get agents(): readonly Agent[] {
     return [...this.#byName.values()].map(({ agent }) => agent as Agent);
   }
 
-  /** What the model is told. */
+  /** What the model is told; a list of its own for each call. */
   get functions(): LanguageModelV4FunctionTool[] {
-    return [...this.#byName].map(([name, { agent, schema }]) => ({
-      type: "function",
-      name,
-      description: agent.description,
-      inputSchema: schema.schema,
-    }));
+    return [...this.#functions];
   }
 
   /** The first of these calls that hands the work over, with what fits the peer; undefined when none does. */

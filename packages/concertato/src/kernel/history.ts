@@ -28,6 +28,15 @@ export function history<Item>(items: Iterable<Item> = []): History<Item> {
   return new SharedHistory(Array.from(items, stored), undefined);
 }
 
+/**
+ * A history with `item` at its end, where the item is made of what came out of a journal: it is JSON already, and is not
+ * written and read once more to become so. It is frozen.
+ */
+export function appendStored<Item>(to: History<Item>, item: Item): History<Item> {
+  freeze(item);
+  return (to as SharedHistory<Item>).extended(to.length, [item]);
+}
+
 /** A history of items that come from a journal. */
 export function storedHistory(
   base: History<unknown> | undefined,

@@ -128,15 +128,18 @@ export class HeldBudget {
     const noted = new Spent();
     noted.add(spent);
     this.#spenders.set(path, noted);
-    if (this.#spenders.size <= maxSpenders) return;
-    const [least] = this.#ranked().at(-1) ?? [];
-    if (least !== undefined) this.#spenders.delete(least);
+    if (this.#spenders.size > maxSpenders) this.#spenders.delete(this.#least());
+  }
+
+  /** Who used least; of several the one that came last. A look at each: this happens at every step of a long run. */
+  #least(): string {
+    let least: readonly [string, Spent] | undefined;
+    for (const one of this.#spenders) if (least === undefined || byUse(one, least) >= 0) least = one;
+    return least?.[0] ?? "";
   }
 
   #ranked(): readonly (readonly [string, Spent])[] {
-    return [...this.#spenders].sort(
-      ([, a], [, b]) => b.billionths - a.billionths || b.tokens - a.tokens || b.steps - a.steps || b.turns - a.turns,
-    );
+    return [...this.#spenders].sort(byUse);
   }
 
   report(reason: StopReport["reason"], open: readonly string[]): StopReport {
@@ -155,6 +158,11 @@ export class HeldBudget {
       open,
     };
   }
+}
+
+/** Who used most comes first. */
+function byUse([, a]: readonly [string, Spent], [, b]: readonly [string, Spent]): number {
+  return b.billionths - a.billionths || b.tokens - a.tokens || b.steps - a.steps || b.turns - a.turns;
 }
 
 /** What declares nothing needs something to be left; nobody knows how much it takes. */
