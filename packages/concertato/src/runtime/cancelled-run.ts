@@ -73,14 +73,13 @@ export async function loadCancelled(
   }
 }
 
-/** Sets a loaded run that has something to undo, or is undoing, to it. */
+/** Sets a held run that has something to undo, or is undoing, to it. */
 export function undoCancelled(engine: Engine, run: LiveRun, row: RunRow, order: CancelOrder): void {
   for (const { rowId, sender, n } of order.rows) {
     run.admitted.set(sender, n);
     run.consuming.add(rowId);
     run.consumed.push(rowId);
   }
-  engine.runs.set(run.key, run);
   const { compensating } = run.root;
   if (compensating?.status !== "cancelled") decide(run, order, compensating?.failureText);
   else engine.markDirty(run);

@@ -570,12 +570,32 @@ export class Engine {
       for (const controller of scope.controllers) controller.abort();
     }
     if (this.caps.active) this.caps.forget(run);
-    this.runs.delete(run.key);
+    if (this.runs.get(run.key) === run) this.runs.delete(run.key);
     this.directed.delete(run);
     this.ownership.forget(run);
   }
 
-  /** The row of a run this process just created, put to work. */
+  /**
+   * Keeps a run that was loaded in memory: one copy of each, that of the latest epoch. Two of one epoch would both be
+   * accepted by the store, each in turn, and what one has begun outside the other would find in doubt and do again (found
+   * by the simulator, seed 353838: a payment took place twice).
+   * @returns false when it is here already; what was loaded is forgotten then
+   */
+  hold(run: LiveRun): boolean {
+    const held = this.runs.get(run.key);
+    if (held !== undefined && held.epoch >= run.epoch) {
+      this.drop(run);
+      return false;
+    }
+    if (held !== undefined) this.drop(held);
+    this.runs.set(run.key, run);
+    return true;
+  }
+
+  /**
+   * The row of a run this process just created, put to work. Where its start was long under way, a look at the store may
+   * have found and taken it before: then it is at work already.
+   */
   adopt(
     row: RunRow,
     inputText: string | null,
@@ -583,6 +603,8 @@ export class Engine {
     headRef: number,
     limits: Limits | null = null,
   ): LiveRun {
+    const held = this.runs.get(row.key);
+    if (held !== undefined) return held;
     const run = new LiveRun(this, row, this.agent(row.agent), row.id);
     run.root.inputText = inputText;
     run.root.startedAt = startedAt;

@@ -352,7 +352,7 @@ export class Ownership {
       if (this.#engine.stopped) return;
       const run = loadRun(this.#engine, row, entries, blobs, fork?.seq);
       if (fork !== undefined) directFork(run, fork);
-      this.#engine.runs.set(run.key, run);
+      if (!this.#engine.hold(run)) return;
       resumeRun(this.#engine, run, row.parked);
       // Started by a process that runs nothing: it begins here.
       if (row.seq === 1) foreseeRisk(this.#engine, run);
@@ -406,6 +406,7 @@ export class Ownership {
     const run = await loadCancelled(this.#engine, row, () => this.#journalOf(row));
     if (run === undefined) return;
     if (run?.compensates === true && !order.terminate) {
+      if (!this.#engine.hold(run)) return;
       undoCancelled(this.#engine, run, row, order);
       return this.#begin(run);
     }
@@ -646,7 +647,8 @@ export class Ownership {
   }
 
   #unrest(run: LiveRun): void {
-    if (!this.#warm.delete(run.key)) return;
+    if (this.#warm.get(run.key) !== run) return;
+    this.#warm.delete(run.key);
     this.#warmBytes -= run.warmWeight;
   }
 

@@ -1,10 +1,9 @@
 /** Taking runs from the store, when the store fails in between. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Change, ChangeResult, Store } from "../../src/journal/store.ts";
 import { workflow } from "../../src/agents/workflow.ts";
-import { ConcertatoError } from "../../src/kernel/errors.ts";
 import type { MemoryStore } from "../../src/store/memory-store.ts";
-import { Lab } from "./lab.ts";
+import { altered, away, gate, Lab } from "./lab.ts";
 
 const waiter = workflow({ name: "waiter" }, (_input, ctx) => ctx.waitFor("go"));
 
@@ -15,15 +14,9 @@ function failingOnce(memory: MemoryStore): Store {
   const commit: Store["commit"] = (changes, durability): readonly ChangeResult[] => {
     if (failed || !changes.some(isCancelEnd)) return memory.commit(changes, durability);
     failed = true;
-    throw new ConcertatoError({ code: "store/unavailable", message: "The disk was away for a moment." });
+    throw away();
   };
-  return new Proxy<Store>(memory, {
-    get: (target, key) => {
-      if (key === "commit") return commit;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return altered(memory, { commit });
 }
 
 test("a page of claimed runs of which one cannot be ended leaves no other behind", async () => {
@@ -47,4 +40,83 @@ test("a page of claimed runs of which one cannot be ended leaves no other behind
     expect(await second.app.job(runId).outcome()).toEqual({ status: "completed", output: "went" });
   }
   expect(await second.app.job(cancelled.runId).outcome()).toMatchObject({ status: "cancelled" });
+});
+
+/** What a process sees of its own start, when the store has it long before it says so. */
+describe("a run that is found in the store before its start is answered for", () => {
+  /** A start whose answer, and whose reading, come when the test wants. */
+  async function begun() {
+    const lab = new Lab();
+    const answer = gate();
+    const reading = gate();
+    let claims = 0;
+    const store = altered(lab.store, {
+      commit: (changes, durability) => {
+        const results = lab.store.commit(changes, durability);
+        return changes.some(({ kind }) => kind === "create") ? answer.promise.then(() => results) : results;
+      },
+      // After a claim that did not answer, a process looks at what it owns.
+      claim: (...asked) => {
+        if (claims++ === 0) throw away();
+        return lab.store.claim(...asked);
+      },
+      replay: (run) => {
+        const entries = lab.store.replay(run);
+        return reading.promise.then(() => entries);
+      },
+    });
+    const paid: string[] = [];
+    const later = (act: () => void) => new Promise<void>((resolve) => lab.world.timer(100, () => resolve(act())));
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      bodies++;
+      await ctx.step("pay", () => later(() => void paid.push("paid")), {
+        effect: "irreversible",
+        probe: () => Promise.resolve({ kind: paid.length > 0 ? "happened" : "did-not-happen", output: undefined }),
+      });
+      return paid.length;
+    });
+    let bodies = 0;
+    const { app, engine } = await lab.open([body], { store });
+    const started = app.start(body, 0);
+    await lab.world.settle();
+    const ended = async () => {
+      const job = await started;
+      await lab.world.advance(1_000);
+      return { outcome: await job.outcome(), paid: paid.length, bodies, inMemory: engine.runs.size };
+    };
+    return { lab, answer, reading, look: () => engine.ownership.sweep(false), ended };
+  }
+
+  const once = { outcome: { status: "completed", output: 1 }, paid: 1, bodies: 1, inMemory: 0 };
+
+  test("is at work once, where it was taken first", async () => {
+    const { lab, answer, reading, look, ended } = await begun();
+    reading.open();
+    await look();
+    await lab.world.settle();
+    answer.open();
+    expect(await ended()).toEqual(once);
+  });
+
+  test("is at work once, where the answer comes while it is read", async () => {
+    const { lab, answer, reading, look, ended } = await begun();
+    const looked = look();
+    await lab.world.settle();
+    answer.open();
+    await lab.world.settle();
+    reading.open();
+    await looked;
+    expect(await ended()).toEqual(once);
+  });
+
+  test("is at work once, where its process was put out and has taken it again", async () => {
+    const { lab, answer, reading, look, ended } = await begun();
+    reading.open();
+    const [row] = lab.store.runs({ limit: 1 });
+    lab.store.commit([{ kind: "take-over", to: row?.id ?? "" }], "normal");
+    await look();
+    await lab.world.settle();
+    answer.open();
+    expect(await ended()).toEqual(once);
+  });
 });

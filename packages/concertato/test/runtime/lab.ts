@@ -179,6 +179,21 @@ export async function failure(promise: PromiseLike<unknown>): Promise<Concertato
   return thrown;
 }
 
+/** A store that does some things in its own way. */
+export function altered(store: Store, own: Partial<Store>): Store {
+  return new Proxy<Store>(store, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(own, key) ?? Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** What a store throws that did not answer: nobody knows what it has done. */
+export function away(): ConcertatoError {
+  return new ConcertatoError({ code: "store/unavailable", message: "The disk was away for a moment." });
+}
+
 /** A promise that a test settles when it wants. */
 export interface Gate<T> {
   readonly promise: Promise<T>;
