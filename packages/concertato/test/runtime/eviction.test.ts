@@ -1,12 +1,12 @@
 /** Resting runs leave memory and come back as they were: by scope, without loss, one process at a time. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { Store } from "../../src/journal/store.ts";
+import type { ChangeResult, Store } from "../../src/journal/store.ts";
 import { human, tool, workflow } from "../../src/index.ts";
 import { depart, displaced } from "../../src/runtime/departure.ts";
 import type { MemoryStore } from "../../src/store/memory-store.ts";
 import type { VirtualWorld } from "../../src/testing/virtual-world.ts";
-import { Counts, Lab } from "./lab.ts";
+import { altered, away, Counts, Lab } from "./lab.ts";
 
 const asked = human({ name: "asked", output: z.string() });
 
@@ -214,13 +214,7 @@ function slowSync(memory: MemoryStore, world: VirtualWorld): Store {
       world.timer(syncMs, () => resolve(memory.commit(changes, durability)));
     });
   };
-  return new Proxy<Store>(memory, {
-    get: (target, key) => {
-      if (key === "commit") return commit;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return altered(memory, { commit });
 }
 
 describe("a run on its way out of memory", () => {
@@ -246,6 +240,60 @@ describe("a run on its way out of memory", () => {
       expect(await lab.waits(runId)).toMatchObject([{ kind: "mail", name: "letters" }]);
     }
     expect(lab.world.reports).toEqual([]);
+  });
+
+  const waiter = workflow({ name: "waiter" }, (_input, ctx) => ctx.waitFor("go"));
+
+  /** A process with room for one run, whose first giving back goes in some other way; then another run is started in it. */
+  async function crowded(
+    leave: (commit: () => readonly ChangeResult[], store: MemoryStore) => readonly ChangeResult[],
+  ) {
+    const lab = new Lab();
+    let met = false;
+    const store = altered(lab.store, {
+      commit: (changes, durability) => {
+        const commit = () => lab.store.commit(changes, durability);
+        if (met || !changes.some(({ kind }) => kind === "evict")) return commit();
+        met = true;
+        return leave(commit, lab.store);
+      },
+    });
+    const { app, engine } = await lab.open([waiter], { store, warmBytes: 0, maxActive: 1 });
+    const jobs = [await app.start(waiter, 1)];
+    await lab.world.settle();
+    expect(met).toBe(true);
+    jobs.push(await app.start(waiter, 2));
+    await lab.world.advance(1_000);
+    return { lab, app, engine, jobs };
+  }
+
+  test.each([
+    { what: "was given back and the store did not say so", happened: true },
+    { what: "was not given back and nobody knows", happened: false },
+  ])("keeps no place in its process, where it $what", async ({ happened }) => {
+    const { lab, app, engine, jobs } = await crowded((commit) => {
+      if (happened) commit();
+      throw away();
+    });
+    expect(engine.runs.size).toBe(0);
+    for (const { runId } of jobs) {
+      expect(lab.row(runId)).toMatchObject({ status: "waiting", owner: null });
+      await app.signal(runId, "go", runId);
+    }
+    await lab.world.settle();
+    for (const job of jobs) expect(await job.outcome()).toEqual({ status: "completed", output: job.runId });
+  });
+
+  test("keeps no place in its process, where another has put it out and taken it", async () => {
+    const { lab, engine, jobs } = await crowded((commit, store) => {
+      const [row] = store.runs({ limit: 1 });
+      const other = store.join();
+      store.commit([{ kind: "take-over", to: row?.id ?? "" }], "normal");
+      expect(store.claim(other, Number.MAX_SAFE_INTEGER, ["waiter@1"], 1)).toHaveLength(1);
+      return commit();
+    });
+    expect(engine.runs.size).toBe(0);
+    expect(jobs.map(({ runId }) => lab.row(runId).seq)).toEqual([2, 2]);
   });
 });
 
