@@ -62,7 +62,16 @@ export class Checkers {
     changes.forEach((change, index) => {
       if (change.kind === "evict" && results[index]?.ok === true) this.#checkLeft(change.run, change.wake);
       if (change.kind === "mail") this.#checkRecorded(change.letter);
+      const result = results[index];
+      if (change.kind === "append" && result?.ok === false && result.reason === "stale") this.#checkWriter(change);
     });
+  }
+
+  /** Only one copy of a run, in one process, writes in an epoch: so what is refused there was written in an earlier one. */
+  #checkWriter({ run, epoch, expectedSeq }: Extract<Change, { kind: "append" }>): void {
+    const row = this.#disk.truth.runByKey(run);
+    if (row === undefined || row.epoch !== epoch || row.owner === null) return;
+    this.violate("two-writers", `run ${row.id} has ${row.seq} entries, and in the same epoch ${expectedSeq} were seen`);
   }
 
   /** A run's letter goes out when its entry is there: else a crash gives its number to another. */

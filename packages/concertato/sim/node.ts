@@ -58,6 +58,15 @@ export class Node {
     return this.#life?.process ?? null;
   }
 
+  /** What takes a place in this process, where anything does. */
+  get atWork(): readonly string[] {
+    if (this.#life === null) return [];
+    const { ownership, runs } = this.#life.engine;
+    return ownership.active === 0
+      ? []
+      : [`${this.name}: ${ownership.active} of ${[...runs.values()].map(({ id }) => id).join(" ")}`];
+  }
+
   get alive(): boolean {
     return this.#life !== null;
   }

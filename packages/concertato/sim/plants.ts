@@ -547,4 +547,24 @@ export const plants: readonly Plant[] = [
     generation: 7,
     edits: [{ file: "runtime/operation.ts", find: "      this.inherited ||\n", replace: "" }],
   },
+  {
+    name: "held-twice",
+    rule: "one copy of a run writes in an epoch",
+    seed: 353838,
+    generation: 7,
+    edits: [
+      {
+        file: "runtime/engine.ts",
+        find: "    if (held !== undefined) return held;\n",
+        replace: "    void held;\n",
+      },
+    ],
+  },
+  {
+    name: "place-kept",
+    rule: "a run whose giving back got no answer is asked about, and takes no place for ever",
+    seed: 500886,
+    generation: 7,
+    edits: [{ file: "runtime/ownership.ts", find: "        else this.unknown(run, error);\n", replace: "" }],
+  },
 ];

@@ -30,6 +30,8 @@ export interface Verdict {
 /** Virtual time after which faults stop, and until when everything must have ended. */
 const stormMs = 3_000;
 const patienceMs = 90_000;
+/** Virtual time after the last end, in which processes find out what they do not hold any more. */
+const restMs = 5_000;
 
 /** A seed is worth its name with so many events; calm ones are given more to do. */
 const leastEvents = 150;
@@ -302,8 +304,19 @@ class Simulation {
       }
       if (!(await this.#schedule.step())) break;
     }
+    await this.#rest();
     stopServing = true;
     for (const node of this.#nodes) node.crash();
+  }
+
+  /** Where every run has ended, none takes a place in any process once all had time to look: others could not come. */
+  async #rest(): Promise<void> {
+    const open = this.#disk.truth.runs({ status: ["queued", "running", "waiting"], limit: 1 });
+    if (open.length > 0) return;
+    const working = () => this.#nodes.flatMap(({ atWork }) => atWork);
+    const deadline = this.#schedule.now + restMs;
+    while (working().length > 0 && this.#schedule.now < deadline) if (!(await this.#schedule.step())) break;
+    for (const what of working()) this.#checkers.violate("place-kept", what);
   }
 
   #quiet(): boolean {
