@@ -11,9 +11,10 @@ const published = ["packages/concertato", "packages/cli", "packages/conformance"
   (path) => existsSync(join(root, path, "dist")) || existsSync(join(root, path, "src")),
 );
 
-/** In this order: `types` also builds what the later ones look at. */
+/** In this order: `types` and `bundle` build what the later ones look at. */
 const checks = [
   { name: "types", what: "tsc -b", args: [tool("typescript", "tsc"), "-b"] },
+  { name: "bundle", what: "rolldown packages/concertato", args: [join(root, "scripts", "bundle.mjs")] },
   { name: "lint", what: "oxlint --type-aware", args: [tool("oxlint"), "--type-aware"] },
   { name: "format", what: "biome check", args: [tool("@biomejs/biome"), "check", "."] },
   { name: "unused", what: "knip", args: [tool("knip"), "--no-progress"] },

@@ -13,10 +13,11 @@ interface Manifest {
 }
 
 const program = `
+const before = process.cpuUsage();
 const began = performance.now();
 const { open } = await import("concertato");
 const wall = performance.now() - began;
-const { user, system } = process.cpuUsage();
+const { user, system } = process.cpuUsage(before);
 console.log(JSON.stringify({ wallUs: wall * 1000, cpuUs: user + system, opens: typeof open }));
 `;
 
@@ -49,7 +50,9 @@ export async function packageImportCell(folder: string): Promise<Cell> {
 function install(project: string): readonly string[] {
   const source = join(root, "packages", "concertato");
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  execFileSync(process.execPath, [tsc, "-b", source], { stdio: ["ignore", "ignore", "inherit"] });
+  for (const script of [[tsc, "-b", source], [join(root, "scripts", "bundle.mjs")]]) {
+    execFileSync(process.execPath, script, { stdio: ["ignore", "ignore", "inherit"] });
+  }
   const target = join(project, "node_modules", "concertato");
   mkdirSync(target, { recursive: true });
   for (const part of ["dist", "src", "package.json"])
