@@ -7,7 +7,7 @@ import type { Entry } from "./journal/entry.ts";
 import type { Saying } from "./runtime/agent.ts";
 import type { Engine } from "./runtime/engine.ts";
 
-/** Pieces kept for a listener that does not look; beyond that it gets whole answers from the journal. */
+/** Pieces kept for a listener that does not look; beyond that it gets the rest of an answer from the journal. */
 const held = 10_000;
 
 /** @param entries of the run, from its first to its end */
@@ -44,11 +44,20 @@ export async function* textOf(
   }
 }
 
+/** How far the words of an operation were heard, and handed on. */
+interface Heard {
+  readonly attempt: number;
+  /** Characters of text, from the first without a gap. */
+  length: number;
+  /** Something after that was missed: the rest comes from the journal. */
+  missed: boolean;
+}
+
 class Listener {
   readonly #engine: Engine;
   readonly #hear: (saying: Saying) => void;
-  /** Operations whose words were heard from the first on. */
-  readonly #heard = new Set<string>();
+  /** By path of the operation. */
+  readonly #heard = new Map<string, Heard>();
   /** `scope-started` entries: paths and agents of scopes by seq. */
   readonly #scopes = new Map<number, { readonly path: string; readonly agent: string }>();
   readonly #runId: string;
@@ -59,12 +68,26 @@ class Listener {
     this.#engine = engine;
     this.#runId = runId;
     this.#hear = (saying) => {
-      if (saying.runId !== runId || this.#pieces.length >= held) return;
-      this.#heard.add(saying.path);
+      if (saying.runId !== runId || !this.#takes(saying)) return;
       this.#pieces.push(saying);
       this.#wake?.();
     };
     engine.hearers.add(this.#hear);
+  }
+
+  /** Whether a piece is handed on as it comes. An answer of which something was missed is not: its end brings the rest. */
+  #takes({ path, name, kind, text, attempt, at }: Saying): boolean {
+    const room = this.#pieces.length < held;
+    // What else is said (thoughts, words of a tool) is recorded nowhere: what can be heard of it is.
+    if (kind !== "text" || name !== modelStep) return room;
+    let heard = this.#heard.get(path);
+    if (heard === undefined || heard.attempt !== attempt) {
+      heard = { attempt, length: 0, missed: false };
+      this.#heard.set(path, heard);
+    }
+    heard.missed ||= !room || at !== heard.length;
+    if (!heard.missed) heard.length += text.length;
+    return !heard.missed;
   }
 
   something(): Promise<void> {
@@ -81,7 +104,7 @@ class Listener {
     return pieces;
   }
 
-  /** The words of an answer that was not heard as it came; null for any other entry. */
+  /** The words of an answer that were not heard as they came; null where there are none, and for any other entry. */
   unheard(entry: Entry): Saying | null {
     if (entry.kind === "run-started") this.#scopes.set(1, { path: "0", agent: entry.name });
     if (entry.kind === "continued")
@@ -91,10 +114,17 @@ class Listener {
     const path = `${scope.path}.${entry.op}`;
     if (entry.kind === "scope-started") this.#scopes.set(entry.seq, { path, agent: entry.meta.agent ?? entry.name });
     const answer = entry.kind === "result" && entry.meta.failed !== true ? entry.body : undefined;
-    if (!isModelAnswer(entry, answer) || this.#heard.delete(path)) return null;
-    const text = answer.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+    if (!isModelAnswer(entry, answer)) return null;
+    const attempt = entry.meta.attempt ?? 1;
+    const heard = this.#heard.get(path);
+    this.#heard.delete(path);
+    const at = heard?.attempt === attempt ? heard.length : 0;
+    const text = answer.content
+      .map((part) => (part.type === "text" ? part.text : ""))
+      .join("")
+      .slice(at);
     if (text === "") return null;
-    return { kind: "text", text, runId: this.#runId, path, agent: scope.agent, attempt: entry.meta.attempt ?? 1 };
+    return { kind: "text", text, runId: this.#runId, path, name: entry.name, agent: scope.agent, attempt, at };
   }
 
   stop(): void {
@@ -103,13 +133,15 @@ class Listener {
 }
 
 /** The step that the turn loop of a model agent makes. */
+const modelStep = "model";
+
 function isModelAnswer(
   entry: Entry,
   body: unknown,
 ): body is { readonly model: string; readonly content: readonly LanguageModelV4Content[] } {
   return (
     entry.meta.verb === "step" &&
-    entry.name === "model" &&
+    entry.name === modelStep &&
     typeof body === "object" &&
     body !== null &&
     "content" in body

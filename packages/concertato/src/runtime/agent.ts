@@ -48,10 +48,14 @@ export interface Saying {
   readonly runId: string;
   /** Address of the operation that speaks. */
   readonly path: string;
+  /** Name of that operation: of the step, or of the agent that is called. */
+  readonly name: string;
   /** `name@version` of the agent whose operation it is. */
   readonly agent: string;
   /** A later attempt starts its answer anew. */
   readonly attempt: number;
+  /** How many characters of this kind the attempt said before. */
+  readonly at: number;
 }
 
 /** What one attempt used. */

@@ -12,6 +12,8 @@ export class AttemptHandle implements AttemptContext {
   readonly #operation: Operation;
   #controller: AbortController | null = null;
   #ended = false;
+  /** Characters said so far, by kind. */
+  readonly #said: Record<SayingKind, number> = { text: 0, reasoning: 0 };
   timer: TimerEntry | null = null;
   /** By the monotonic clock, in ms. */
   started = 0;
@@ -66,10 +68,12 @@ export class AttemptHandle implements AttemptContext {
   }
 
   #pass(text: string, kind: SayingKind): void {
+    const at = this.#said[kind];
+    this.#said[kind] += text.length;
     if (!this.heard) return;
-    const { scope, path, target } = this.#operation;
+    const { scope, path, name, target } = this.#operation;
     const agent = target === null ? scope.agentId : this.#operation.agent;
-    scope.run.engine.hear({ kind, text, runId: scope.run.id, path, agent, attempt: this.attempt });
+    scope.run.engine.hear({ kind, text, runId: scope.run.id, path, name, agent, attempt: this.attempt, at });
   }
 
   get service(): <Service>(name: string) => Service | undefined {
