@@ -9,6 +9,8 @@ export interface DataFolder {
   readonly bank: string;
   readonly mails: string;
   readonly key: string;
+  /** Records of inboxes that are no messages. */
+  readonly setAside: string;
 }
 
 export function dataFolder(directory: string): DataFolder {
@@ -18,6 +20,7 @@ export function dataFolder(directory: string): DataFolder {
     bank: join(directory, "bank.db"),
     mails: join(directory, "mails"),
     key: join(directory, "payload.key"),
+    setAside: join(directory, "set-aside"),
   };
 }
 

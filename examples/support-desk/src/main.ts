@@ -1,6 +1,7 @@
 /**
  * `npm start`: the support desk on the command line. The first line appears before anything is loaded; the rest is in
- * run-desk.ts. Exit codes: 0 done or waiting for a person, 1 something failed, 2 wrong options.
+ * run-desk.ts. Exit codes: 0 done or waiting for a person, 1 something failed, 2 wrong options; with --exit, 3 when a
+ * person is asked.
  */
 import { helpText, parseOptions } from "./options.ts";
 import { openTerminal, silent, type Terminal } from "./views/terminal.ts";
@@ -36,13 +37,14 @@ async function work(
   const { runDesk } = await import("./run-desk.ts");
   const write = (value: object): void => void (options.json && process.stdout.write(`${JSON.stringify(value)}\n`));
   try {
-    const well = await runDesk(options, {
+    const end = await runDesk(options, {
       terminal: live,
       closing,
       tell: ({ agent, text }, { id }) => write({ type: "did", message: id, agent, text }),
       end: (summary) => write({ type: "summary", ...summary }),
     });
-    return well ? 0 : 1;
+    if (end === "failed") return 1;
+    return end === "waiting" && options.exit ? 3 : 0;
   } catch (error) {
     console.error(
       `\n  ${closing.paint("bad", closing.marks.bad)} ${error instanceof Error ? error.message : String(error)}`,

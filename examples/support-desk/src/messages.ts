@@ -22,14 +22,20 @@ export type AreaName = z.infer<typeof areaName>;
 export const specialistName = z.enum([...areaNames, "front-office"]);
 export type SpecialistName = z.infer<typeof specialistName>;
 
+/** The mail that a message came as, so that the answer stands in the same thread. */
+const thread = z.object({ messageId: z.string(), references: z.array(z.string()) });
+
 /** A message as it came in. The mail gateway in front has proven the sender's address. */
 export const message = z.object({
   id: z.string(),
   from: z.email(),
+  /** Empty when nobody is named. */
   name: z.string(),
+  /** Empty when the inbox does not say: then it counts as received when work on it begins. */
   receivedAt: z.string(),
   subject: z.string(),
   body: z.string(),
+  thread: thread.optional(),
 });
 export type Message = z.infer<typeof message>;
 
@@ -155,7 +161,15 @@ export type Review = z.infer<typeof review>;
 export const decision = z.object({ approved: z.boolean(), by: z.string().optional(), note: z.string().optional() });
 export type Decision = z.infer<typeof decision>;
 
-export const outgoingMail = z.object({ from: z.email(), to: z.email(), subject: z.string(), text: z.string() });
+export const outgoingMail = z.object({
+  from: z.email(),
+  to: z.email(),
+  subject: z.string(),
+  text: z.string(),
+  /** The id of the message it answers: outside the desk, the ledger of mails is compared with the inbox by it. */
+  answers: z.string(),
+  thread: thread.optional(),
+});
 export type OutgoingMail = z.infer<typeof outgoingMail>;
 
 export const mailReceipt = z.object({ messageId: z.string() });

@@ -8,6 +8,12 @@ export interface DeskOptions {
   readonly inbox: string;
   /** By meaning, with the local model; or by keywords alone, which needs 200 MB less. */
   readonly routing: "meaning" | "keywords";
+  /** Hand in so many messages of the inbox at most. */
+  readonly limit: number | undefined;
+  /** So many messages are worked on at once. */
+  readonly concurrency: number;
+  /** Ask nobody: end when all that can be done is done, with an exit code of its own when a person is asked. */
+  readonly exit: boolean;
   readonly fresh: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
@@ -18,12 +24,19 @@ export const helpText = `The support desk: a team of agents answers an inbox.
 Usage: npm start [-- options]
 
   --data DIR     where its data lies            (default .concertato/support-desk)
-  --inbox FILE   messages, one JSON per line    (default the sample inbox, 65 messages)
+  --inbox FILE   messages: JSON lines, or CSV   (default the sample inbox, 65 messages)
+                 with a column "text"
+  --limit N      take only the first N of them
+  --concurrency N  work on N at once            (default 16; who waits for a person is not counted)
   --routing HOW  by meaning, or by keywords     (default meaning, with a local model)
+  --exit         ask nobody; end when all that can be done is done
   --fresh        forget what was done and start again
   --json         one JSON object per line, for programs
   --quiet        only the summary
   --help         this text
+
+Exit codes: 0 done, or what is left waits for a person; 1 something failed; 2 wrong options;
+with --exit, 3 when a person is asked.
 
 Kill it at any moment and run it again: it goes on where it was, and no mail is sent and
 no refund is paid twice. Refunds above 50.00 EUR wait for a manager: answer at the prompt,
@@ -47,6 +60,9 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
         data: { type: "string", default: join(".concertato", "support-desk") },
         inbox: { type: "string" },
         routing: { type: "string", default: "meaning" },
+        limit: { type: "string" },
+        concurrency: { type: "string", default: "16" },
+        exit: { type: "boolean", default: false },
         fresh: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         quiet: { type: "boolean", default: false },
@@ -58,10 +74,19 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
     if (routing !== "meaning" && routing !== "keywords")
       return { kind: "wrong", reason: `--routing is meaning or keywords, not "${routing}".` };
     const inbox = values.inbox === undefined ? sampleInbox : resolve(directory, values.inbox);
-    return { kind: "run", options: { ...values, routing, data: resolve(directory, values.data), inbox } };
+    const concurrency = wholeNumber("--concurrency", values.concurrency);
+    const limit = values.limit === undefined ? undefined : wholeNumber("--limit", values.limit);
+    const data = resolve(directory, values.data);
+    return { kind: "run", options: { ...values, routing, limit, concurrency, data, inbox } };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function wholeNumber(option: string, text: string): number {
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= 1_000_000) return number;
+  throw new Error(`${option} is a whole number from 1 to 1,000,000, not "${text}".`);
 }
 
 /** The inbox that ships, and the messages that measure the router on it. */

@@ -72,8 +72,15 @@ function startNode(args: readonly string[], folder: string, heard: (line: string
 /** The last line of `--json`. */
 const summaryLine = z.object({
   type: z.literal("summary"),
-  runId: z.string(),
   status: z.string(),
+  lines: z.array(
+    z.object({
+      runId: z.string(),
+      message: z.object({ id: z.string() }),
+      status: z.string(),
+      wait: z.object({ waitId: z.string() }).optional(),
+    }),
+  ),
   totals: z.object({
     answered: z.number(),
     waiting: z.number(),
@@ -86,6 +93,24 @@ const summaryLine = z.object({
 
 export function summaryOf({ output }: Ended): z.infer<typeof summaryLine> {
   return summaryLine.parse(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
+}
+
+/** Runs that wait for a person's word. */
+export function askingIn({ lines }: z.infer<typeof summaryLine>): readonly string[] {
+  return lines.flatMap(({ runId, wait }) => (wait === undefined ? [] : [runId]));
+}
+
+/** Approves, or rejects, all that waits. */
+export async function decideAll(
+  folder: string,
+  summary: z.infer<typeof summaryLine>,
+  ...verb: readonly string[]
+): Promise<void> {
+  const [name = "approve", ...options] = verb;
+  for (const runId of askingIn(summary)) {
+    const { code, errors } = await runCli(folder, name, runId, ...options);
+    if (code !== 0) throw new Error(`${name} ${runId} ended with ${code}: ${errors}`);
+  }
 }
 
 export function booksOf(folder: string): Books {

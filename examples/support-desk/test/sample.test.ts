@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { answer, examResult, verdict } from "../src/messages.ts";
-import { booksOf, runCli, runDesk, stopMailServer, summaryOf } from "./processes.ts";
+import { booksOf, decideAll, runDesk, stopMailServer, summaryOf } from "./processes.ts";
 
 const sample = fileURLToPath(new URL("../inbox/messages.jsonl", import.meta.url));
 const limitMs = 240_000;
@@ -32,10 +32,8 @@ let printed = "";
 beforeAll(async () => {
   folder = join(mkdtempSync(join(tmpdir(), "desk-sample-")), "data");
   const first = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
-  const { runId, totals } = summaryOf(first);
-  expect(totals).toMatchObject({ answered: 63, waiting: 2, failed: 0 });
-  for (const wait of waitsIn(first.output))
-    expect(await runCli(folder, "approve", runId, wait)).toMatchObject({ code: 0 });
+  expect(summaryOf(first).totals).toMatchObject({ answered: 63, waiting: 2, failed: 0 });
+  await decideAll(folder, summaryOf(first));
   const last = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
   expect(summaryOf(last)).toMatchObject({ status: "completed", totals: { answered: 65, mailsSent: 65, repeated: 0 } });
   printed = first.output + last.output;
@@ -46,13 +44,6 @@ afterAll(async () => {
   await stopMailServer(folder);
   rmSync(join(folder, ".."), { recursive: true, force: true, maxRetries: 5 });
 });
-
-function waitsIn(output: string): readonly string[] {
-  const last = z
-    .object({ lines: z.array(z.object({ wait: z.object({ waitId: z.string() }).optional() })) })
-    .parse(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
-  return last.lines.flatMap(({ wait }) => wait?.waitId ?? []);
-}
 
 function lineOf(id: string): z.infer<typeof report>["lines"][number] {
   const found = done.lines.find(({ message }) => message.id === id);

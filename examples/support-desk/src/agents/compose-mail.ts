@@ -9,7 +9,7 @@ export function composeMail(message: Message, works: readonly Work[]): OutgoingM
   const firstName = message.name.split(" ", 1)[0] ?? message.name;
   const tickets = works.flatMap(({ ticket }) => ticket ?? []);
   const paragraphs = [
-    `Hello ${firstName},`,
+    firstName === "" ? "Hello," : `Hello ${firstName},`,
     ...(works.length > 1 ? [`You asked about ${works.length} things; here is our answer to each.`] : []),
     ...works.flatMap(({ draft, settlement }, index) => [
       ...(works.length > 1 ? [`${index + 1}. ${capitalised(draft.topic)}`] : []),
@@ -28,7 +28,14 @@ export function composeMail(message: Message, works: readonly Work[]): OutgoingM
     "-- \nComposed by rules. Reply to this mail to reach a person.",
   ];
   const subject = message.subject.trim() === "" ? "Re: your message" : `Re: ${message.subject}`;
-  return { from: sender, to: message.from, subject, text: `${paragraphs.join("\n\n")}\n` };
+  return {
+    from: sender,
+    to: message.from,
+    subject,
+    text: `${paragraphs.join("\n\n")}\n`,
+    answers: message.id,
+    ...(message.thread === undefined ? {} : { thread: message.thread }),
+  };
 }
 
 /** Every source once, clauses of the policy first. */

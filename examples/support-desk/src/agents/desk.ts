@@ -59,6 +59,8 @@ interface Case {
 /** So often may a specialist draft for one message; then people write. */
 const mostDrafts = 2;
 
+export const deskName = "desk";
+
 export const desk = ({ bank, post, compare }: Services) => {
   const lookUp = findCustomer(bank);
   const routeWords = router(compare);
@@ -132,8 +134,8 @@ export const desk = ({ bank, post, compare }: Services) => {
 
   return workflow(
     {
-      name: "desk",
-      version: 2,
+      name: deskName,
+      version: 3,
       description: "Answers one message",
       input: message,
       output: answer,
@@ -150,7 +152,8 @@ export const desk = ({ bank, post, compare }: Services) => {
         send,
       ],
     },
-    async (incoming, ctx): Promise<Answer> => {
+    async (handedIn, ctx): Promise<Answer> => {
+      const incoming = { ...handedIn, receivedAt: handedIn.receivedAt || new Date(ctx.now()).toISOString() };
       const words = await ctx.run(redact, { subject: incoming.subject, body: incoming.body });
       const customer = await ctx.run(lookUp, { address: incoming.from });
       if (customer !== null) await ctx.claim(`customer:${customer.id}`);

@@ -208,7 +208,7 @@ const paymentQuery = `SELECT p.id, p.merchant, p.amount_cents AS amountCents, p.
   FROM payments p JOIN cards k ON k.id = p.card WHERE p.customer = ? ORDER BY p.at, p.id`;
 
 /** Raised with the tables. */
-const bankVersion = 2;
+const bankVersion = 3;
 
 function seed(db: DatabaseSync): void {
   const version = one<{ user_version: number }>(db, "PRAGMA user_version")?.user_version;

@@ -18,6 +18,10 @@ export interface OutgoingMail {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
+  /** The id of the message it answers. */
+  readonly answers?: string | undefined;
+  /** The mail it answers, and those before it. */
+  readonly thread?: { readonly messageId: string; readonly references: readonly string[] } | undefined;
 }
 
 /** What the mail server knows about a Message-ID. "unknown": it could not say in time. */
@@ -102,7 +106,15 @@ async function send(card: MailServerCard, mail: OutgoingMail, messageId: string)
     name: "desk.larkfield.test",
   });
   try {
-    await transport.sendMail({ ...mail, messageId, headers: { "X-Composed-By": "rules" } });
+    const { answers, thread, ...letter } = mail;
+    await transport.sendMail({
+      ...letter,
+      messageId,
+      headers: { "X-Composed-By": "rules", ...(answers === undefined ? {} : { "X-Answers": answers }) },
+      ...(thread === undefined
+        ? {}
+        : { inReplyTo: thread.messageId, references: [...thread.references, thread.messageId] }),
+    });
   } finally {
     transport.close();
   }

@@ -2,15 +2,15 @@
 import type { ExamResult } from "../messages.ts";
 import { euros } from "../money.ts";
 import { orderOf, type Summary, type SummaryLine } from "./summary.ts";
-import { printTable, printTotals } from "./summary-table.ts";
+import { printEffort, printRoutes, printTable, printTotals } from "./summary-table.ts";
 import type { ReportFiles } from "./report.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface EndFrame {
   readonly files: ReportFiles;
   readonly mails: string;
-  /** The command for a verb on this run. */
-  readonly command: (verb: string) => string;
+  /** The command for a verb on a run. */
+  readonly command: (verb: string, runId: string) => string;
   /** The command that goes on. */
   readonly again: string;
   /** A path as short as it can be said. */
@@ -23,6 +23,8 @@ export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame):
   printTable(terminal, summary);
   line();
   printTotals(terminal, summary.totals);
+  printRoutes(terminal, summary.totals);
+  printEffort(terminal, summary);
   if (summary.exam !== undefined) printExam(terminal, summary.exam);
   line();
   const waiting = summary.lines.filter(({ wait }) => wait?.kind === "question");
@@ -33,6 +35,9 @@ export function printEnd(terminal: Terminal, summary: Summary, frame: EndFrame):
   line(`  ${paint("quiet", "report")}  ${frame.near(frame.files.html)}`);
   line(`  ${paint("quiet", "mails")}   ${frame.near(frame.mails)}`);
 }
+
+/** So many questions are printed. */
+const mostAsked = 20;
 
 /** How the router does on messages it was never tuned on, with what it confused. */
 function printExam({ line, paint }: Terminal, { total, right, outOfScope, confusions }: ExamResult): void {
@@ -45,9 +50,10 @@ function printExam({ line, paint }: Terminal, { total, right, outOfScope, confus
 }
 
 function printStatus({ line, paint }: Terminal, { status, totals }: Summary, again: string): void {
-  if (status === "waiting" || status === "running" || status === "queued") return;
+  if (status === "waiting" || status === "working") return;
   const all = totals.answered === totals.messages;
-  const end = all ? paint("good", "All answered.") : paint("bad", `The run is ${status}.`);
+  const rest = totals.cancelled > 0 ? `${totals.cancelled} cancelled.` : `${totals.failed} failed.`;
+  const end = all ? paint("good", "All answered.") : paint("bad", rest);
   line(`  ${end} ${paint("quiet", `To start afresh: ${again}${again.includes(" -- ") ? "" : " --"} --fresh`)}`);
 }
 
@@ -56,28 +62,29 @@ function printQuestions(
   waiting: readonly SummaryLine[],
   { command, again }: EndFrame,
 ): void {
-  for (const { wait, message } of waiting) {
+  for (const { wait, message, runId } of waiting.slice(0, mostAsked)) {
     const order = wait === undefined ? undefined : orderOf(wait);
     const what = order === undefined ? `message ${message.id}` : `${euros(order.amountCents)} to ${order.customerName}`;
     line(`  ${paint("wait", `${marks.wait} Waiting for the ${wait?.agent}`)}: ${what}`);
     if (order !== undefined)
       line(`    ${paint("quiet", `${order.merchant}, payment ${order.paymentId}. ${order.reason}`)}`);
-    if (waiting.length > 1) line(`    ${command("approve")} ${wait?.waitId}`);
+    line(`    ${paint("quiet", "approve")}  ${command("approve", runId)}`);
+    line(`    ${paint("quiet", "reject")}   ${command("reject", runId)}`);
   }
+  if (waiting.length > mostAsked)
+    line(`  ${paint("wait", `and ${waiting.length - mostAsked} more, all in the report`)}`);
   line();
-  if (waiting.length === 1) line(`    ${paint("quiet", "approve")}  ${command("approve")}`);
-  line(`    ${paint("quiet", "reject")}   ${command("reject")}${waiting.length > 1 ? " WAIT" : ""}`);
   line(`    ${paint("quiet", "go on")}    ${again}`);
   line();
 }
 
 /** After a look at the bank or the mails, a person says what happened. */
 function printDoubts({ line, paint, marks }: Terminal, doubtful: readonly SummaryLine[], { command }: EndFrame): void {
-  for (const { wait, message } of doubtful) {
+  for (const { wait, message, runId } of doubtful.slice(0, mostAsked)) {
     line(
       `  ${paint("wait", `${marks.wait} Did it happen?`)} ${wait?.agent} for message ${message.id} was interrupted. Look, then say so:`,
     );
-    line(`    ${command("answer")} ${wait?.waitId} '{"happened":false}'`);
+    line(`    ${command("answer", runId)} ${wait?.waitId} '{"happened":false}'`);
   }
   line();
 }

@@ -1,6 +1,6 @@
 /** Prints sentences as they are told: message, agent, what it did. Wrapped with a hanging indent, never cut. */
 import type { Message } from "../messages.ts";
-import type { Told } from "./narrator.ts";
+import type { Sentence } from "./sentences.ts";
 import { type Terminal, toMarks, wrapWords } from "./terminal.ts";
 
 const idWidth = 6;
@@ -8,9 +8,7 @@ const nameWidth = 14;
 const agentWidth = 14;
 const indent = 2 + idWidth + nameWidth + agentWidth;
 
-export function printTold(terminal: Terminal, messages: readonly Message[], told: Told): void {
-  const about = messages[told.message];
-  if (about === undefined) return;
+export function printTold(terminal: Terminal, about: Message, told: Sentence): void {
   const { paint, marks, width } = terminal;
   const [first = "", ...rest] = wrapWords(toMarks(told.text, marks), Math.max(24, width - indent));
   const head =

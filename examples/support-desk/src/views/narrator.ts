@@ -1,6 +1,6 @@
 /**
- * Follows a run's committed entries and tells what each agent did, message by message. A fold: it keeps which scope
- * belongs to which message and nothing else. Entries it does not know are passed over.
+ * Follows the committed entries of a message's run and tells what each agent did. A fold: it keeps which scope is which
+ * agent's and nothing else. Entries it does not know are passed over.
  */
 import { z } from "zod";
 import { doubtSentence, sentenceFor, waitSentence, type Sentence } from "./sentences.ts";
@@ -10,52 +10,41 @@ export interface TellableEntry {
   readonly seq: number;
   readonly kind: string;
   readonly scope: number;
-  readonly op: string;
   readonly name: string;
   readonly meta: { readonly failed?: true; readonly agent?: string };
   readonly body: unknown;
 }
 
-/** A sentence about the message with this index in the inbox. */
-export interface Told extends Sentence {
-  readonly message: number;
-}
-
 export interface Narrator {
   /** What this entry tells, if anything. Entries must come in order, from the first. */
-  readonly hear: (entry: TellableEntry) => Told | undefined;
+  readonly hear: (entry: TellableEntry) => Sentence | undefined;
 }
 
-const failure = z.object({ message: z.string() });
+const failureBody = z.object({ message: z.string() });
 
+/** A narrator of one run. */
 export function openNarrator(): Narrator {
-  const scopes = new Map<number, { readonly parent: number; readonly op: string; readonly agent: string }>();
-  const failures = new Map<number, string>();
-
-  const messageOf = (scope: number, op: string): number | undefined => {
-    if (scope === 1) return itemIndex(op);
-    const start = scopes.get(scope);
-    return start === undefined ? undefined : messageOf(start.parent, start.op);
-  };
+  /** Which agent each scope is. */
+  const scopes = new Map<number, string>();
+  let failure: string | undefined;
 
   /** A failure travels up from scope to scope; it is told where it happened. */
-  const once = (told: Told): Told | undefined => {
-    if (told.tone !== "bad") return told;
-    if (failures.get(told.message) === told.text) return undefined;
-    failures.set(told.message, told.text);
-    return told;
+  const once = (sentence: Sentence): Sentence | undefined => {
+    if (sentence.tone !== "bad") return sentence;
+    if (failure === sentence.text) return undefined;
+    failure = sentence.text;
+    return sentence;
   };
 
   return {
     hear: (entry) => {
       if (entry.kind === "scope-started") {
-        scopes.set(entry.seq, { parent: entry.scope, op: entry.op, agent: entry.name });
+        scopes.set(entry.seq, entry.name);
         return undefined;
       }
-      const agent = entry.name === "" ? (scopes.get(entry.scope)?.agent ?? "") : entry.name;
-      const message = messageOf(entry.scope, entry.op);
-      const sentence = message === undefined ? undefined : tell(entry, agent);
-      return message === undefined || sentence === undefined ? undefined : once({ ...sentence, message });
+      const agent = entry.name === "" ? (scopes.get(entry.scope) ?? "") : entry.name;
+      const sentence = tell(entry, agent);
+      return sentence === undefined ? undefined : once(sentence);
     },
   };
 }
@@ -82,12 +71,6 @@ function failed(agent: string, body: unknown): Sentence {
 }
 
 function reason(body: unknown): string {
-  const parsed = failure.safeParse(body);
+  const parsed = failureBody.safeParse(body);
   return parsed.success ? parsed.data.message : "no reason on record";
-}
-
-/** Items of the map are the messages: "0/3" is the fourth. */
-function itemIndex(op: string): number | undefined {
-  const index = /^\d+\/(\d+)/.exec(op)?.[1];
-  return index === undefined ? undefined : Number(index);
 }

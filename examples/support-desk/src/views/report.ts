@@ -18,8 +18,8 @@ export interface ReportFiles {
 
 export interface ReportFrame {
   readonly writtenAt: Date;
-  /** The command that approves what waits. */
-  readonly approveCommand: string;
+  /** The command for a verb on a run. */
+  readonly command: (verb: string, runId: string) => string;
 }
 
 /** Writes report.html and report.json into a folder and says where. */
@@ -46,7 +46,7 @@ ${style}</style>
 <body>
 <main>
 <h1>Support desk</h1>
-<p class="under">Run <span class="mono">${escapeHtml(summary.runId)}</span> · ${escapeHtml(summary.status)} · ${when} UTC · composed by rules</p>
+<p class="under">${escapeHtml(summary.status)} · ${when} UTC · composed by rules</p>
 ${renderTotals(summary.totals)}
 ${summary.lines.map((line) => renderQuestion(line, frame)).join("")}
 ${renderStories(summary.lines)}
@@ -119,7 +119,7 @@ function renderPolicy(): string {
   return `<section class="policy"><h2>The policy</h2><ul>${clauses.join("")}</ul></section>`;
 }
 
-function renderQuestion({ wait, message }: SummaryLine, { approveCommand }: ReportFrame): string {
+function renderQuestion({ wait, message, runId }: SummaryLine, { command: commandFor }: ReportFrame): string {
   if (wait === undefined) return "";
   const order = orderOf(wait);
   const who = wait.kind === "in-doubt" ? `Did ${wait.agent} happen?` : `The ${wait.agent} is asked.`;
@@ -127,7 +127,7 @@ function renderQuestion({ wait, message }: SummaryLine, { approveCommand }: Repo
     order === undefined || wait.kind === "in-doubt"
       ? `Message ${message.id} waits for a person's word.`
       : `Pay ${euros(order.amountCents)} to ${order.customerName} for ${order.merchant}, payment ${order.paymentId}. ${order.reason}.`;
-  const command = wait.kind === "in-doubt" ? "" : `<code>${escapeHtml(`${approveCommand} ${wait.waitId}`)}</code>`;
+  const command = wait.kind === "in-doubt" ? "" : `<code>${escapeHtml(commandFor("approve", runId))}</code>`;
   return `<section class="ask"><strong>${escapeHtml(who)}</strong> ${escapeHtml(what)}${command}</section>\n`;
 }
 

@@ -3,7 +3,7 @@ import Table from "cli-table3";
 import type { Work } from "../messages.ts";
 import { euros } from "../money.ts";
 import { orderOf, type Summary, type SummaryLine, type Totals } from "./summary.ts";
-import { type Terminal, toMarks, type Tone } from "./terminal.ts";
+import { type Terminal, toMarks, type Tone, wrapWords } from "./terminal.ts";
 
 const noBorders = {
   ...{
@@ -19,6 +19,9 @@ const noBorders = {
   ...{ left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "" },
 };
 
+/** Of more messages than this, only those that are not answered are in the table. */
+const wholeTable = 100;
+
 export function printTable(terminal: Terminal, { lines }: Summary): void {
   const { paint, width } = terminal;
   const columns = [8, 14, 16];
@@ -30,7 +33,9 @@ export function printTable(terminal: Terminal, { lines }: Summary): void {
     wordWrap: true,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 2 },
   });
-  for (const line of lines) table.push(rowOf(terminal, line));
+  const shown = lines.length <= wholeTable ? lines : lines.filter(({ status }) => status !== "answered").slice(0, 20);
+  if (shown.length === 0) return;
+  for (const line of shown) table.push(rowOf(terminal, line));
   for (const row of table.toString().split("\n")) terminal.line(`  ${row.trimEnd()}`);
 }
 
@@ -95,4 +100,31 @@ export function printTotals({ paint, marks, line, width }: Terminal, totals: Tot
   const fits = parts.reduce((columns, [, text]) => columns + text.length + 3, 2) <= width;
   const between = fits ? paint("quiet", ` ${marks.dot} `) : "\n  ";
   line(`  ${parts.map(([tone, text]) => paint(tone, text)).join(between)}`);
+}
+
+/** How many messages went where, the most first. */
+export function printRoutes({ paint, line, width }: Terminal, { routes }: Totals): void {
+  const parts = Object.entries(routes).map(([place, count]) => `${place} ${count}`);
+  if (parts.length > 0)
+    for (const each of wrapWords(`routed: ${parts.join(", ")}`, width - 2)) line(`  ${paint("quiet", each)}`);
+}
+
+/** What was read, what was no message, and what the work took. */
+export function printEffort({ paint, line, marks }: Terminal, { intake, effort, totals }: Summary): void {
+  if (intake !== undefined && intake.setAside + intake.duplicates > 0) {
+    const aside = intake.setAside === 0 ? [] : [`${intake.setAside} set aside in ${intake.setAsideFile ?? ""}`];
+    const twice = intake.duplicates === 0 ? [] : [`${intake.duplicates} were there twice`];
+    line(
+      `  ${paint("wait", `${marks.wait} of the inbox: ${intake.messages} messages, ${[...aside, ...twice].join(", ")}`)}`,
+    );
+  }
+  if (effort === undefined || effort.done === 0) return;
+  const perMessage = Math.round(effort.storeBytes / Math.max(1, totals.messages) / 1024);
+  const facts = [
+    `${effort.done} messages in ${effort.seconds.toFixed(1)} s`,
+    `${effort.perSecond.toFixed(1)} a second`,
+    `at most ${effort.peakMb} MB of memory`,
+    `journal ${(effort.storeBytes / 1024 / 1024).toFixed(1)} MB, ${perMessage} kB a message`,
+  ];
+  line(`  ${paint("quiet", facts.join(` ${marks.dot} `))}`);
 }

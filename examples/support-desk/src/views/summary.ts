@@ -1,16 +1,17 @@
 /**
- * The state of the whole job as data: one line per message and the totals, folded from the run's tree and checked
- * against the books of the bank and the folder of the mail server, which know nothing of the journal. Pure.
+ * The state of the whole desk as data: the totals, and a line for each message as far as people read that many. Folded
+ * from the messages' runs one by one, so that ten thousand take no more memory than a hundred, and checked against the
+ * books of the bank and the folder of the mail server, which know nothing of the journal. Pure.
  */
-import type { TreeNode } from "concertato";
+import type { RunSummary, TreeNode } from "concertato";
 import type { z } from "zod";
 import { redactWords } from "../agents/redact.ts";
 import {
   type Answer,
   answer,
   type ExamResult,
-  examResult,
   type Message,
+  message,
   type OutgoingMail,
   outgoingMail,
   review,
@@ -36,6 +37,9 @@ export interface OpenWait {
 export type ShownMessage = Pick<Message, "id" | "name" | "subject" | "body">;
 
 export interface SummaryLine {
+  readonly runId: string;
+  /** When its run began, in ms. */
+  readonly at: number;
   readonly message: ShownMessage;
   readonly status: LineStatus;
   readonly answer: Answer | undefined;
@@ -57,6 +61,7 @@ export interface Totals {
   readonly answered: number;
   readonly waiting: number;
   readonly failed: number;
+  readonly cancelled: number;
   readonly mailsSent: number;
   readonly paymentsMade: number;
   readonly refundedCents: number;
@@ -68,73 +73,153 @@ export interface Totals {
   /** Messages that the panel settled, and voices that were outvoted. */
   readonly panels: number;
   readonly dissents: number;
+  /** How many messages the router gave to each specialist, or why to none; one with several wishes counts for each. */
+  readonly routes: Readonly<Record<string, number>>;
+}
+
+/** How the whole desk stands. */
+export type SummaryStatus = "completed" | "waiting" | "working" | "failed" | "cancelled";
+
+/** What reading the inbox came to. */
+export interface Intake {
+  /** Records that are messages: new ones, and those handed in before. */
+  readonly messages: number;
+  /** Of these, the ones that this reading found twice. */
+  readonly duplicates: number;
+  /** Records that are no messages. */
+  readonly setAside: number;
+  /** Where those lie. */
+  readonly setAsideFile: string | undefined;
+}
+
+/** What the work took, in this process. */
+export interface Effort {
+  readonly seconds: number;
+  /** Messages that ended or came to wait for a person meanwhile. */
+  readonly done: number;
+  readonly perSecond: number;
+  /** The most memory it had, in MB. */
+  readonly peakMb: number;
+  /** The journal on the disk, with its log. */
+  readonly storeBytes: number;
 }
 
 export interface Summary {
-  readonly runId: string;
-  readonly status: string;
+  readonly status: SummaryStatus;
+  /** Of many messages, those that people must look at and the first of the others. */
   readonly lines: readonly SummaryLine[];
   readonly totals: Totals;
   /** How the router does on held-out messages; only for the sample inbox. */
   readonly exam: ExamResult | undefined;
+  readonly intake: Intake | undefined;
+  readonly effort: Effort | undefined;
 }
 
-/** What the run's tree, the bank and the mail folder say together. @param mails one Message-ID hash per stored mail */
-export function summarize(
-  run: { readonly runId: string; readonly status: string },
-  tree: TreeNode,
-  messages: readonly Message[],
-  books: Books,
-  mails: readonly string[],
-): Summary {
-  const items = messageNodes(tree);
-  const lines = messages.map((message, index) => lineOf(message, items.get(index)));
-  const all = [...walk(tree)];
-  const reviews = all.flatMap(({ name, output }) =>
-    name === "validator" ? (review.safeParse(output).data ?? []) : [],
-  );
-  const panels = all.flatMap(({ name, output }) => (name === "panel" ? (verdict.safeParse(output).data ?? []) : []));
-  const count = (status: LineStatus): number => lines.filter((line) => line.status === status).length;
-  return {
-    runId: run.runId,
-    status: run.status,
-    lines,
-    totals: {
-      messages: messages.length,
-      answered: count("answered"),
-      waiting: count("waiting"),
-      failed: count("failed"),
-      mailsSent: mails.length,
-      paymentsMade: books.refunds,
-      refundedCents: books.refundedCents,
-      tickets: books.tickets,
-      repeated: mails.length - new Set(mails).size + books.paidTwice,
-      rejected: reviews.filter(({ accepted }) => !accepted).length,
-      panels: panels.length,
-      dissents: panels.reduce((sum, { dissent }) => sum + dissent.length, 0),
-    },
-    exam: examResult.safeParse(all.find(({ name }) => name === "exam")?.output).data,
-  };
+/** What the ledgers outside the desk say. */
+export interface Ledgers {
+  readonly books: Books;
+  /** One Message-ID hash per stored mail. */
+  readonly mails: readonly string[];
 }
 
-/** The nodes of the desk, by the index of their message: the last part of the path. */
-function messageNodes(tree: TreeNode): ReadonlyMap<number, TreeNode> {
-  const desks = [...walk(tree)].filter(({ name, path }) => name === "desk" && /\/\d+$/.test(path));
-  return new Map(desks.map((node) => [Number(node.path.split("/").at(-1)), node]));
+/** So many lines that need a person, and so many others, are kept. */
+const mostUrgentLines = 500;
+const mostOtherLines = 300;
+/** Of a message that is shown, so many characters. */
+const longestShown = 4000;
+
+/** Adds the runs up, in the order in which they began. */
+export class Tally {
+  readonly #lines: SummaryLine[] = [];
+  readonly #routes = new Map<string, number>();
+  readonly #count = { answered: 0, waiting: 0, failed: 0, cancelled: 0, working: 0 };
+  #looked = 0;
+  #others = 0;
+  #rejected = 0;
+  #panels = 0;
+  #dissents = 0;
+
+  /** Adds one run; its line. */
+  add(run: Pick<RunSummary, "runId" | "createdAt">, tree: TreeNode): SummaryLine {
+    const line = lineOf(run, tree);
+    this.#count[line.status]++;
+    for (const place of placesOf(line)) this.#routes.set(place, (this.#routes.get(place) ?? 0) + 1);
+    for (const { name, output } of walk(tree)) {
+      if (name === "validator" && review.safeParse(output).data?.accepted === false) this.#rejected++;
+    }
+    if (line.verdict !== undefined) {
+      this.#panels++;
+      this.#dissents += line.verdict.dissent.length;
+    }
+    if (this.#keeps(line)) this.#lines.push(line);
+    return line;
+  }
+
+  summary({ books, mails }: Ledgers, rest: Pick<Summary, "exam" | "intake" | "effort">): Summary {
+    const { answered, waiting, failed, cancelled, working } = this.#count;
+    return {
+      status: statusOf(this.#count),
+      lines: this.#lines.toSorted((a, b) => Number(isUrgentLine(b)) - Number(isUrgentLine(a)) || a.at - b.at),
+      totals: {
+        messages: answered + waiting + failed + cancelled + working,
+        answered,
+        waiting,
+        failed,
+        cancelled,
+        mailsSent: mails.length,
+        paymentsMade: books.refunds,
+        refundedCents: books.refundedCents,
+        tickets: books.tickets,
+        repeated: mails.length - new Set(mails).size + books.paidTwice,
+        rejected: this.#rejected,
+        panels: this.#panels,
+        dissents: this.#dissents,
+        routes: Object.fromEntries([...this.#routes].sort(([, a], [, b]) => b - a)),
+      },
+      ...rest,
+    };
+  }
+
+  #keeps(line: SummaryLine): boolean {
+    const urgent = line.status !== "answered" || (line.route?.warnings.length ?? 0) > 0;
+    return urgent ? this.#looked++ < mostUrgentLines : this.#others++ < mostOtherLines;
+  }
 }
 
-function lineOf(message: Message, node: TreeNode | undefined): SummaryLine {
-  const nodes = node === undefined ? [] : [...walk(node)];
-  const done = answer.safeParse(node?.output).data;
+function statusOf(count: Readonly<Record<LineStatus, number>>): SummaryStatus {
+  if (count.working > 0) return "working";
+  if (count.failed > 0) return "failed";
+  if (count.waiting > 0) return "waiting";
+  return count.cancelled > 0 ? "cancelled" : "completed";
+}
+
+/** Where a message went: its specialists, or why it has none. */
+function placesOf({ answer: done, route: found }: SummaryLine): readonly string[] {
+  if (found !== undefined && found.kind !== "sure" && found.kind !== "doubtful") return [found.kind];
+  const sent = done?.works.map(({ specialist }) => specialist) ?? found?.plan ?? [];
+  // A stranger's question goes to the front office; what it was about is the router's word.
+  return sent.length === 1 && sent[0] === "front-office" ? (found?.plan ?? sent) : sent;
+}
+
+function isUrgentLine({ route: found }: SummaryLine): boolean {
+  return found?.urgent === true;
+}
+
+/** One message, from its run's tree. */
+export function lineOf(run: Pick<RunSummary, "runId" | "createdAt">, node: TreeNode): SummaryLine {
+  const nodes = [...walk(node)];
+  const done = answer.safeParse(node.output).data;
   const wait = nodes.flatMap(openWaitOf)[0];
   const held = wait === undefined && nodes.some((each) => each.verb === "claim" && each.wait !== undefined);
   return {
-    message: shown(message),
+    runId: run.runId,
+    at: run.createdAt,
+    message: shown(message.parse(node.input)),
     held,
     status: done === undefined ? unfinished(node, wait !== undefined || held) : "answered",
     answer: done,
     wait,
-    failure: node?.failure?.message,
+    failure: node.failure?.message,
     route: outputOf(nodes, "router", route),
     verdict: outputOf(nodes, "panel", verdict),
     steps: nodes.slice(0, -1).flatMap(stepOf),
@@ -147,8 +232,9 @@ function outputOf<T>(nodes: readonly TreeNode[], agent: string, schema: z.ZodTyp
   return schema.safeParse(nodes.find(({ name }) => name === agent)?.output).data;
 }
 
-function unfinished(node: TreeNode | undefined, waits: boolean): LineStatus {
-  if (node?.status === "failed" || node?.status === "cancelled") return node.status;
+function unfinished({ status }: TreeNode, waits: boolean): LineStatus {
+  if (status === "failed" || status === "cancelled") return status;
+  if (status === "stopped") return "failed";
   return waits ? "waiting" : "working";
 }
 
@@ -158,7 +244,7 @@ function mailIn(nodes: readonly TreeNode[]): SummaryLine["mail"] {
 }
 
 function shown(message: Message): ShownMessage {
-  const { subject, body } = redactWords(message);
+  const { subject, body } = redactWords({ ...message, body: message.body.slice(0, longestShown) });
   return { id: message.id, name: message.name, subject, body };
 }
 
