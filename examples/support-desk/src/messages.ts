@@ -19,11 +19,10 @@ export const areaName = z.enum(areaNames);
 export type AreaName = z.infer<typeof areaName>;
 
 /** Who can take a message: a specialist, or the front office for all that no specialist is sure about. */
-export const specialistName = z.enum([...areaNames, "front-office"]);
-export type SpecialistName = z.infer<typeof specialistName>;
+const specialistName = z.enum([...areaNames, "fees-backup", "front-office"]);
 
 /** The mail that a message came as, so that the answer stands in the same thread. */
-const thread = z.object({ messageId: z.string(), references: z.array(z.string()) });
+export const thread = z.object({ messageId: z.string(), references: z.array(z.string()) });
 
 /** A message as it came in. The mail gateway in front has proven the sender's address. */
 export const message = z.object({
@@ -46,7 +45,22 @@ export type Wording = z.infer<typeof wording>;
 export const redacted = wording.extend({ hidden: z.record(z.string(), z.number()) });
 export type Redacted = z.infer<typeof redacted>;
 
-export const card = z.object({ id: z.string(), last4: z.string(), state: z.string() });
+const card = z.object({ id: z.string(), last4: z.string(), state: z.string() });
+
+/** A card that was blocked, and the payments that were only reserved on it. */
+export const blockedCard = card.extend({
+  released: z.array(z.object({ id: z.string(), merchant: z.string(), amountCents: z.number().int() })),
+});
+
+/** What a shop gives back of its own charge. */
+export const shopCredit = z.object({
+  id: z.string(),
+  paymentId: z.string(),
+  amountCents: z.number().int().positive(),
+  state: z.string(),
+  at: z.string(),
+});
+export type ShopCredit = z.infer<typeof shopCredit>;
 
 export const customer = z.object({
   id: z.string(),
@@ -64,11 +78,17 @@ export type Candidate = z.infer<typeof candidate>;
 /** What kind of routing it is. All but `sure` and `doubtful` go to the front office. */
 const routeKinds = ["sure", "doubtful", "out-of-scope", "thanks", "foreign-language", "empty"] as const;
 
+/** A sentence that asks for something of an area by itself. */
+export const wish = z.object({ area: areaName, text: z.string() });
+export type Wish = z.infer<typeof wish>;
+
 /** Who takes a message, how sure that is, and what in the words should make people careful. */
 export const route = z.object({
   kind: z.enum(routeKinds),
   /** Who works on it, in this order; more than one when the message asks for several things. */
   plan: z.array(areaName),
+  /** Which sentence asks for what, where one does by itself. */
+  wishes: z.array(wish),
   /** The three nearest, best first. */
   candidates: z.array(candidate),
   /** Lead of the best over the second best. */
@@ -78,6 +98,37 @@ export const route = z.object({
   warnings: z.array(z.string()),
 });
 export type Route = z.infer<typeof route>;
+
+/** What one specialist is to do, in the customer's words, and which areas must be done before. */
+export const planStep = z.object({ area: areaName, wish: z.string(), after: z.array(areaName) });
+export type PlanStep = z.infer<typeof planStep>;
+
+export const plan = z.object({ steps: z.array(planStep) });
+export type Plan = z.infer<typeof plan>;
+
+/** Something that a step has settled, so that nobody needs to any more. */
+export const settledThing = z.object({
+  row: z.string(),
+  merchant: z.string(),
+  amountCents: z.number().int(),
+  how: z.string(),
+});
+export type SettledThing = z.infer<typeof settledThing>;
+
+/** A step that a result has made needless, and what that rests on. */
+export const droppedStep = z.object({ area: areaName, because: z.string(), cites: z.array(z.string()) });
+export type DroppedStep = z.infer<typeof droppedStep>;
+
+export const revision = z.object({ kept: z.array(planStep), dropped: z.array(droppedStep) });
+export type Revision = z.infer<typeof revision>;
+
+/** Somebody went on for somebody else, who could not. */
+export const takeover = z.object({ from: z.string(), to: z.string(), because: z.string() });
+export type Takeover = z.infer<typeof takeover>;
+
+/** A yes that no longer holds, because what was shown has changed. */
+export const voidedApproval = z.object({ action: z.string(), about: z.string(), because: z.string() });
+export type VoidedApproval = z.infer<typeof voidedApproval>;
 
 /** One voice of the panel; without an area it abstains. */
 export const vote = z.object({ member: z.string(), area: areaName.nullable(), why: z.string() });
@@ -108,7 +159,7 @@ export type Enquiry = z.infer<typeof enquiry>;
 /** What the front office gets: why nobody else takes it. */
 export const openEnquiry = z.object({
   known: z.boolean(),
-  kind: z.enum([...routeKinds, "sent-back"]),
+  kind: z.enum([...routeKinds, "sent-back", "fault"]),
   urgent: z.boolean(),
 });
 export type OpenEnquiry = z.infer<typeof openEnquiry>;
@@ -120,6 +171,8 @@ export const refundOrder = z.object({
   paymentId: z.string(),
   merchant: z.string(),
   amountCents: z.number().int().positive(),
+  /** What the shop had given back of it when this was shown: with another amount the yes is void. */
+  creditedCents: z.number().int().nonnegative(),
   paidAt: z.string(),
   reason: z.string(),
 });
@@ -137,6 +190,9 @@ export const ticketRequest = z.object({
 
 export const ticketReceipt = z.object({ number: z.number().int() });
 
+/** Who chose the words: "rules", or the name of a model. */
+const author = z.string();
+
 /** What is said to the customer, and what it rests on: "policy 2.1", "payments p-2001". */
 export const paragraph = z.object({ text: z.string(), cites: z.array(z.string()) });
 export type Paragraph = z.infer<typeof paragraph>;
@@ -149,7 +205,9 @@ export const draft = z.object({
   paragraphs: z.array(paragraph),
   refund: refundOrder.omit({ customerName: true }).optional(),
   ticket: ticketRequest.pick({ topic: true, priority: true, note: true }).optional(),
-  composedBy: z.literal("rules"),
+  /** What was settled on the way; steps about it are not needed any more. */
+  settled: z.array(settledThing).optional(),
+  composedBy: author,
 });
 export type Draft = z.infer<typeof draft>;
 
@@ -169,8 +227,17 @@ export const outgoingMail = z.object({
   /** The id of the message it answers: outside the desk, the ledger of mails is compared with the inbox by it. */
   answers: z.string(),
   thread: thread.optional(),
+  composedBy: author,
 });
 export type OutgoingMail = z.infer<typeof outgoingMail>;
+
+/** One paragraph of an answer: who said it, in whose words, and what it rests on. */
+export const statement = paragraph.extend({ agent: z.string(), composedBy: author });
+export type Statement = z.infer<typeof statement>;
+
+/** A mail and where each paragraph of it comes from. */
+export const letter = z.object({ mail: outgoingMail, statements: z.array(statement) });
+export type Letter = z.infer<typeof letter>;
 
 export const mailReceipt = z.object({ messageId: z.string() });
 
@@ -192,8 +259,10 @@ export const answer = z.object({
   name: z.string(),
   /** In the order of the plan; at least one. */
   works: z.array(work),
+  /** Steps of the plan that a result made needless. */
+  dropped: z.array(droppedStep),
   mail: mailReceipt,
-  composedBy: z.literal("rules"),
+  composedBy: author,
 });
 export type Answer = z.infer<typeof answer>;
 

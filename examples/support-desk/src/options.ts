@@ -24,7 +24,7 @@ export const helpText = `The support desk: a team of agents answers an inbox.
 Usage: npm start [-- options]
 
   --data DIR     where its data lies            (default .concertato/support-desk)
-  --inbox FILE   messages: JSON lines, or CSV   (default the sample inbox, 65 messages)
+  --inbox FILE   messages: JSON lines, or CSV   (default the sample inbox, 67 messages)
                  with a column "text"
   --limit N      take only the first N of them
   --concurrency N  work on N at once            (default 16; who waits for a person is not counted)

@@ -21,6 +21,7 @@ import { type DeskOptions, heldOutFile, parseOptions, sampleInbox } from "./opti
 import { payloadKey } from "./payload-key.ts";
 import { lookAround } from "./rest.ts";
 import { type Bank, openBank } from "./services/bank.ts";
+import { openCardNetwork } from "./services/card-network.ts";
 import { openPost } from "./services/mail-post.ts";
 import { messageRuns, takeStock } from "./take-stock.ts";
 import { askApproval } from "./views/approval-prompt.ts";
@@ -70,9 +71,10 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
   const startedAt = Date.now();
   using bank = openBank(folder.bank);
   await using post = await openPost(folder.mails);
+  await using network = await openCardNetwork();
   await using model = options.routing === "meaning" ? miniLm() : undefined;
   const compare = model === undefined ? byKeywords : byMeaning(model);
-  const workflow = deskWorkflow({ bank, post, compare });
+  const workflow = deskWorkflow({ bank, post, network, compare });
   await using app = await open(folder.desk, {
     agents: [workflow],
     key: payloadKey(folder.key),

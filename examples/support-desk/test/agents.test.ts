@@ -1,6 +1,8 @@
 /** The rules of the small agents, without a runtime: redaction, duplicates, drafts, the validator, the panel. */
 import { expect, test } from "vitest";
 import { duplicatesIn } from "../src/agents/find-payment.ts";
+import { letterFor } from "../src/agents/compose-mail.ts";
+import { planFor, revise } from "../src/agents/planner.ts";
 import { voteByKeywords } from "../src/agents/keywords.ts";
 import { counted } from "../src/agents/panel.ts";
 import { redactWords } from "../src/agents/redact.ts";
@@ -42,6 +44,7 @@ test("a double charge is the same merchant, card and amount within minutes, and 
       at,
       state: "booked",
       refunded: false,
+      creditedCents: 0,
     },
     ...change,
   });
@@ -74,6 +77,7 @@ const sound: DraftForReview = {
       paymentId: "p-2002",
       merchant: "Bramble Books",
       amountCents: 8400,
+      creditedCents: 0,
       paidAt: "2026-03-03T16:14:00Z",
       reason: "Charged twice",
     },
@@ -128,4 +132,51 @@ test("keywords vote for the area with the greatest weight and abstain on a tie",
   expect(voteByKeywords({ subject: "", body: "I was charged twice" }).area).toBe("payments");
   expect(voteByKeywords({ subject: "Fees", body: "for a transfer" }).area).toBeNull();
   expect(voteByKeywords({ subject: "", body: "Hello" }).area).toBeNull();
+});
+
+test("a plan blocks a card first and does the rest side by side, each with the sentence that asks for it", () => {
+  const wishes = [{ area: "fees" as const, text: "What does a card cost?" }];
+  expect(planFor({ areas: ["lost-or-stolen", "payments", "fees"], wishes }).steps).toEqual([
+    { area: "lost-or-stolen", wish: "", after: [] },
+    { area: "payments", wish: "", after: ["lost-or-stolen"] },
+    { area: "fees", wish: "What does a card cost?", after: ["lost-or-stolen"] },
+  ]);
+  expect(planFor({ areas: ["cash", "fees"], wishes: [] }).steps.map(({ after }) => after)).toEqual([[], []]);
+});
+
+test("a step is dropped when its wish is about nothing but what is settled, and kept when it names more", () => {
+  const settled = [{ row: "payments p-1", merchant: "Quay Kiosk", amountCents: 4480, how: "released" }];
+  const after = (text: string) => revise({ steps: [{ area: "payments", wish: text, after: [] }], settled });
+  expect(after("I do not know the 44.80 EUR to Quay Kiosk.")).toEqual({
+    kept: [],
+    dropped: [{ area: "payments", because: "released", cites: ["payments p-1"] }],
+  });
+  expect(after("Quay Kiosk took 44.80 EUR and 12.00 EUR.").dropped).toEqual([]);
+  expect(after("Please pay 44.80 EUR back.").dropped).toEqual([]);
+  expect(after("").dropped).toEqual([]);
+});
+
+test("every paragraph of a mail says who said it, in whose words, and what it rests on", () => {
+  const { mail, statements } = letterFor({
+    messageId: "m-01",
+    to: "mira.holt@example.com",
+    name: "Mira Holt",
+    subject: "Twice",
+    customerId: "c-101",
+    works: [
+      {
+        specialist: "payments",
+        draft: { ...sound.draft, composedBy: "test/model" },
+        settlement: { kind: "refunded", receipt: { reference: "RF-7001", paymentId: "p-2002", amountCents: 8400 } },
+        ticket: 7,
+      },
+    ],
+  });
+  expect(statements.map(({ agent, composedBy, cites }) => [agent, composedBy, cites])).toEqual([
+    ["compose-mail", "rules", ["customers c-101"]],
+    ["payments", "test/model", ["policy 2.1", "payments p-2002"]],
+    ["compose-mail", "rules", ["refunds RF-7001"]],
+    ["compose-mail", "rules", ["tickets 7"]],
+  ]);
+  expect(mail).toMatchObject({ composedBy: "test/model", text: expect.stringContaining("Written by test/model.") });
 });

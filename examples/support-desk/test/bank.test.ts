@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Bank, BankRefusal, openBank } from "../src/services/bank.ts";
 
-const order = { customerId: "c-101", paymentId: "p-2002", amountCents: 8400 };
+const order = { customerId: "c-101", paymentId: "p-2002", amountCents: 8400, creditedCents: 0 };
 let folder = "";
 let file = "";
 beforeEach(() => {
@@ -92,4 +92,30 @@ test("tickets and card blocks are idempotent by key", () => {
   ]);
   expect(refusalOf(() => bank.blockCard("k-999", "b-2"))).toBe("no-such-card");
   expect(bank.books()).toMatchObject({ tickets: 2, blockedCards: 1 });
+});
+
+test("a payment that changed since it was shown is not paid back on the old word, and what is open is", () => {
+  using bank = openBank(file);
+  const shown = { customerId: "c-129", paymentId: "p-2152", amountCents: 18000, creditedCents: 0 };
+  bank.bookCredit("s-1101", "c-161", "b-1");
+  expect(refusalOf(() => bank.refund(shown, "r-1"))).toBe("changed-since-shown");
+  expect(refusalOf(() => bank.refund({ ...shown, creditedCents: 4500 }, "r-2"))).toBe("wrong-amount");
+  expect(bank.refund({ ...shown, amountCents: 13500, creditedCents: 4500 }, "r-3").amountCents).toBe(13500);
+});
+
+test("a shop's credit is booked once, at the amount it announced, for that shop alone", () => {
+  using bank = openBank(file);
+  expect(refusalOf(() => bank.bookCredit("s-1101", "c-129", "b-0"))).toBe("no-such-credit");
+  const booked = bank.bookCredit("s-1101", "c-161", "b-1");
+  expect(booked).toMatchObject({ amountCents: 4500, state: "booked" });
+  expect(bank.bookCredit("s-1101", "c-161", "b-1")).toEqual(booked);
+  expect(refusalOf(() => bank.bookCredit("s-1101", "c-161", "b-2"))).toBe("no-such-credit");
+});
+
+test("blocking a card releases what is only reserved on it, and says so again under the same key", () => {
+  using bank = openBank(file);
+  const blocked = bank.blockCard("k-552", "b-1");
+  expect(blocked.released).toEqual([{ id: "p-2241", merchant: "Quay Kiosk", amountCents: 4480 }]);
+  expect(bank.blockCard("k-552", "b-1")).toEqual(blocked);
+  expect(bank.payments("c-152").map(({ state }) => state)).toEqual(["released"]);
 });

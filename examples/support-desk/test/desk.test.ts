@@ -133,7 +133,7 @@ desk("a payment that was paid back elsewhere while the manager thought is not pa
   const stopped = summaryOf(await runDesk(folder, "--json"));
   {
     using bank = openBank(join(folder, "bank.db"));
-    bank.refund({ customerId: "c-101", paymentId: "p-2002", amountCents: 8400 }, "at-the-counter");
+    bank.refund({ customerId: "c-101", paymentId: "p-2002", amountCents: 8400, creditedCents: 0 }, "at-the-counter");
   }
   await decideAll(folder, stopped);
   expect(summaryOf(await runDesk(folder, "--json"))).toMatchObject({

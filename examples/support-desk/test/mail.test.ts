@@ -16,6 +16,7 @@ const mail: OutgoingMail = {
   to: "mira.holt@example.com",
   subject: "Your refund",
   text: "On its way.",
+  composedBy: "rules",
 };
 
 /** Speaks SMTP up to the middle of a mail's text. */

@@ -14,7 +14,14 @@ const limitMs = 240_000;
 
 const report = z.object({
   exam: examResult,
-  totals: z.object({ rejected: z.number(), panels: z.number(), dissents: z.number() }),
+  totals: z.object({
+    rejected: z.number(),
+    panels: z.number(),
+    dissents: z.number(),
+    takeovers: z.number(),
+    dropped: z.number(),
+    voided: z.number(),
+  }),
   lines: z.array(
     z.object({
       message: z.object({ id: z.string() }),
@@ -32,11 +39,16 @@ let printed = "";
 beforeAll(async () => {
   folder = join(mkdtempSync(join(tmpdir(), "desk-sample-")), "data");
   const first = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
-  expect(summaryOf(first).totals).toMatchObject({ answered: 63, waiting: 2, failed: 0 });
+  expect(summaryOf(first).totals).toMatchObject({ answered: 65, waiting: 2, failed: 0 });
   await decideAll(folder, summaryOf(first));
+  // The shop gave something back while the manager thought: that yes is void, and the manager is asked again.
+  const again = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
+  expect(summaryOf(again).totals).toMatchObject({ answered: 66, waiting: 1, failed: 0 });
+  expect(booksOf(folder)).toMatchObject({ refunds: 4 });
+  await decideAll(folder, summaryOf(again));
   const last = await runDesk(folder, "--inbox", sample, "--routing", "meaning", "--json");
-  expect(summaryOf(last)).toMatchObject({ status: "completed", totals: { answered: 65, mailsSent: 65, repeated: 0 } });
-  printed = first.output + last.output;
+  expect(summaryOf(last)).toMatchObject({ status: "completed", totals: { answered: 67, mailsSent: 67, repeated: 0 } });
+  printed = first.output + again.output + last.output;
   done = report.parse(JSON.parse(readFileSync(join(folder, "report.json"), "utf8")));
 }, limitMs);
 
@@ -78,6 +90,36 @@ test("the validator sends back what the policy forbids, and the second draft lea
   for (const id of ["m-13", "m-35", "m-56"])
     expect(lineOf(id).answer.works[0]).toMatchObject({ ticket: expect.any(Number) });
   expect(done.totals.rejected).toBe(3);
+});
+
+test("a specialist whose service is out of order for this message's day is replaced by its backup", () => {
+  const { answer, steps } = lineOf("m-19");
+  expect(answer.works.map(({ specialist }) => specialist)).toEqual(["fees-backup"]);
+  expect(answer.works[0]?.draft.paragraphs.flatMap(({ cites }) => cites)).toContain("rate_sheets rs-101");
+  expect(steps.find(({ agent }) => agent === "take-over")?.text).toContain("503 for GBP on 2026-02-21");
+  // The same specialist with days that the network knows.
+  for (const id of ["m-06", "m-65"])
+    expect(lineOf(id).answer.works.map(({ specialist }) => specialist)).toEqual(["fees"]);
+  expect(done.totals.takeovers).toBe(1);
+});
+
+test("a step that a result has made needless is dropped from the plan; one that still has work is not", () => {
+  expect(lineOf("m-66").answer).toMatchObject({
+    works: [{ specialist: "lost-or-stolen" }],
+    dropped: [{ area: "payments", cites: ["payments p-2241"] }],
+  });
+  expect(lineOf("m-58").answer).toMatchObject({
+    works: [{ specialist: "lost-or-stolen" }, { specialist: "payments" }],
+    dropped: [],
+  });
+  expect(done.totals.dropped).toBe(1);
+});
+
+test("a yes to a payment that changed meanwhile is void: the manager is asked again, and what is open is paid", () => {
+  const [work] = lineOf("m-34").answer.works;
+  expect(work?.settlement).toMatchObject({ kind: "refunded", receipt: { paymentId: "p-2152", amountCents: 13500 } });
+  expect(lineOf("m-67").answer.works[0]?.draft.paragraphs[0]?.cites).toContain("shop_credits s-1101");
+  expect(done.totals.voided).toBe(1);
 });
 
 test("a message with two wishes gets one mail with both answers", () => {

@@ -1,7 +1,7 @@
 /** Blocks a card. Blocking it again under the same key changes nothing, so a repeat after a crash is safe. */
 import { tool } from "concertato";
 import { z } from "zod";
-import { card } from "../messages.ts";
+import { blockedCard } from "../messages.ts";
 import type { Bank } from "../services/bank.ts";
 
 export const blockCard = (bank: Bank) =>
@@ -9,7 +9,10 @@ export const blockCard = (bank: Bank) =>
     name: "block-card",
     description: "Blocks a card at once",
     input: z.object({ cardId: z.string() }),
-    output: card,
+    output: blockedCard,
     effect: "write",
-    execute: ({ cardId }, { idempotencyKey }) => bank.blockCard(cardId, idempotencyKey),
+    execute: ({ cardId }, { idempotencyKey }) => {
+      const blocked = bank.blockCard(cardId, idempotencyKey);
+      return { ...blocked, released: [...blocked.released] };
+    },
   });

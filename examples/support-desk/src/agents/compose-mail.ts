@@ -1,41 +1,86 @@
-/** Puts the drafts and what became of them into the one mail that goes out, with its sources. Pure; says that rules wrote it. */
-import type { Message, OutgoingMail, Settlement, Work } from "../messages.ts";
+/**
+ * Puts the drafts and what became of them into the one mail that goes out, and keeps for each paragraph who said it, in
+ * whose words, and what it rests on. It adds no claim of its own beyond what a settlement or a ticket bears out. Pure.
+ */
+import { tool } from "concertato";
+import { z } from "zod";
+import { type Letter, letter, type Settlement, type Statement, thread, type Work, work } from "../messages.ts";
 import { euros } from "../money.ts";
 
 const sender = "support@larkfield.test";
 
-/** The mail for one message, whose subject is already redacted: it is quoted. A promise in it rests on a settlement or a ticket that exists. */
-export function composeMail(message: Message, works: readonly Work[]): OutgoingMail {
-  const firstName = message.name.split(" ", 1)[0] ?? message.name;
-  const tickets = works.flatMap(({ ticket }) => ticket ?? []);
-  const paragraphs = [
+const toAnswer = z.object({
+  messageId: z.string(),
+  thread: thread.optional(),
+  to: z.email(),
+  name: z.string(),
+  /** Already without personal data: it is quoted. */
+  subject: z.string(),
+  customerId: z.string().nullable(),
+  works: z.array(work),
+});
+export type Answered = z.infer<typeof toAnswer>;
+
+export function letterFor({ messageId, thread: answered, to, name, subject, customerId, works }: Answered): Letter {
+  const firstName = name.split(" ", 1)[0] ?? name;
+  const composedBy = authorOf(works);
+  const greeting = frame(
     firstName === "" ? "Hello," : `Hello ${firstName},`,
-    ...(works.length > 1 ? [`You asked about ${works.length} things; here is our answer to each.`] : []),
-    ...works.flatMap(({ draft, settlement }, index) => [
-      ...(works.length > 1 ? [`${index + 1}. ${capitalised(draft.topic)}`] : []),
-      ...draft.paragraphs.map(({ text }) => text),
-      ...settlementLines(settlement),
+    ...(customerId === null ? [] : [`customers ${customerId}`]),
+  );
+  const statements = [
+    greeting,
+    ...(works.length > 1 ? [frame(`You asked about ${works.length} things; here is our answer to each.`)] : []),
+    ...works.flatMap((each, index) => [
+      ...(works.length > 1 ? [frame(`${index + 1}. ${capitalised(each.draft.topic)}`)] : []),
+      ...statementsOf(each),
     ]),
-    ...(tickets.length === 0
-      ? []
-      : [
-          tickets.length === 1
-            ? `Your ticket number is ${tickets[0]}.`
-            : `Your ticket numbers are ${tickets.join(", ")}.`,
-        ]),
+    ...ticketLines(works),
+  ];
+  const text = [
+    ...statements.map((each) => each.text),
     `This answer rests on: ${sourcesOf(works).join(", ")}.`,
     "Your Larkfield support desk",
-    "-- \nComposed by rules. Reply to this mail to reach a person.",
+    `-- \n${composedBy === "rules" ? "Composed by rules" : `Written by ${composedBy}`}. Reply to this mail to reach a person.`,
   ];
-  const subject = message.subject.trim() === "" ? "Re: your message" : `Re: ${message.subject}`;
-  return {
+  const title = subject.trim() === "" ? "Re: your message" : `Re: ${subject}`;
+  const mail = {
     from: sender,
-    to: message.from,
-    subject,
-    text: `${paragraphs.join("\n\n")}\n`,
-    answers: message.id,
-    ...(message.thread === undefined ? {} : { thread: message.thread }),
+    to,
+    subject: title,
+    text: `${text.join("\n\n")}\n`,
+    composedBy,
+    answers: messageId,
+    ...(answered === undefined ? {} : { thread: answered }),
   };
+  return { mail, statements };
+}
+
+export const composeMail = tool({
+  name: "compose-mail",
+  description: "Puts what the specialists say into one answer",
+  input: toAnswer,
+  output: letter,
+  effect: "pure",
+  execute: letterFor,
+});
+
+/** A model, where one wrote any of it. */
+export function authorOf(works: readonly Work[]): string {
+  return works.map(({ draft }) => draft.composedBy).find((author) => author !== "rules") ?? "rules";
+}
+
+/** What the desk says by itself, around the drafts. */
+function frame(text: string, ...cites: readonly string[]): Statement {
+  return { text, cites: [...cites], agent: "compose-mail", composedBy: "rules" };
+}
+
+function statementsOf({ specialist, draft, settlement }: Work): Statement[] {
+  const { composedBy } = draft;
+  return [
+    ...draft.paragraphs.map((each) => ({ ...each, agent: specialist, composedBy })),
+    ...settlementLines(settlement),
+  ];
 }
 
 /** Every source once, clauses of the policy first. */
@@ -50,19 +95,30 @@ function capitalised(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
-function settlementLines(settlement: Settlement): readonly string[] {
+function ticketLines(works: readonly Work[]): Statement[] {
+  const tickets = works.flatMap(({ ticket }) => ticket ?? []);
+  if (tickets.length === 0) return [];
+  const [first] = tickets;
+  const text =
+    tickets.length === 1 ? `Your ticket number is ${first}.` : `Your ticket numbers are ${tickets.join(", ")}.`;
+  return [frame(text, ...tickets.map((number) => `tickets ${number}`))];
+}
+
+function settlementLines(settlement: Settlement): Statement[] {
   switch (settlement.kind) {
     case "none":
       return [];
     case "refunded": {
       const { amountCents, reference } = settlement.receipt;
-      return [
-        `We have paid ${euros(amountCents)} back to your card (reference ${reference}). It appears on your statement within two working days.`,
-      ];
+      const text = `We have paid ${euros(amountCents)} back to your card (reference ${reference}). It appears on your statement within two working days.`;
+      return [frame(text, `refunds ${reference}`)];
     }
     case "declined":
       return [
-        "We have looked into the refund and cannot pay it yet. A colleague will write to you about the reason and the next step.",
+        frame(
+          "We have looked into the refund and cannot pay it yet. A colleague will write to you about the reason and the next step.",
+          `payments ${settlement.order.paymentId}`,
+        ),
       ];
   }
 }

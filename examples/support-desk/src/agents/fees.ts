@@ -1,26 +1,29 @@
 /** The specialist for fees and exchange rates: explains a fee from its record. Composed by rules. */
 import { workflow } from "concertato";
-import { type Draft, draft, enquiry, type Enquiry } from "../messages.ts";
+import { type Draft, draft, enquiry, type Enquiry, type Paragraph } from "../messages.ts";
 import { amountsIn, euros } from "../money.ts";
 import type { AccountFee, Bank, Payment } from "../services/bank.ts";
+import type { CardNetwork } from "../services/card-network.ts";
 import { examples } from "./examples.ts";
 import { findPayment } from "./find-payment.ts";
 import { findFees } from "./find-records.ts";
+import { type NetworkRate, networkRate } from "./network-rate.ts";
 import { say } from "./say.ts";
 
-export const fees = (bank: Bank) => {
+export const fees = (bank: Bank, network: CardNetwork) => {
   const findPayments = findPayment(bank);
   const findCharged = findFees(bank);
+  const askRate = networkRate(network);
   return workflow(
     {
       name: "fees",
-      version: 2,
+      version: 3,
       description: "Fees and exchange rates",
       capabilities: ["fees"],
       examples: examples.fees,
       input: enquiry,
       output: draft,
-      uses: [findPayments, findCharged],
+      uses: [findPayments, findCharged, askRate],
     },
     async (request, ctx): Promise<Draft> => {
       const { paid, charged } = await ctx.all({
@@ -29,8 +32,12 @@ export const fees = (bank: Bank) => {
       });
       const fee = feeMeant(request, charged);
       if (fee !== undefined) return fee.kind === "monthly fee" ? monthly(fee) : takenBack(fee);
-      const payment = paymentMeant(request, paid.payments);
-      return payment === undefined ? prices(request) : explained(payment);
+      const payment = feePaymentMeant(request, paid.payments);
+      if (payment === undefined) return prices(request);
+      const foreign = foreignPriceOf(payment);
+      return foreign === undefined
+        ? explained(payment)
+        : explained(payment, await ctx.run(askRate, { currency: foreign.currency, day: payment.at.slice(0, 10) }));
     },
   );
 };
@@ -41,7 +48,7 @@ function feeMeant({ words }: Enquiry, charged: readonly AccountFee[]): AccountFe
 }
 
 /** The payment whose fee or price is named; without an amount, the latest with a fee. */
-function paymentMeant({ words }: Enquiry, payments: readonly Payment[]): Payment | undefined {
+export function feePaymentMeant({ words }: Enquiry, payments: readonly Payment[]): Payment | undefined {
   const amounts = amountsIn(words.body);
   const withFee = payments.filter(({ feeCents }) => feeCents > 0);
   return (
@@ -49,20 +56,46 @@ function paymentMeant({ words }: Enquiry, payments: readonly Payment[]): Payment
   );
 }
 
-function explained({ id, merchant, amountCents, feeCents, foreignAmount, at }: Payment): Draft {
-  const percent = ((100 * feeCents) / amountCents).toFixed(1);
-  const price = foreignAmount === null ? euros(amountCents) : `${foreignAmount} (${euros(amountCents)})`;
-  const row = `payments ${id}`;
+/** The currency that a payment was made in, when it is not the account's. */
+export function foreignPriceOf({ foreignAmount }: Payment): { readonly currency: string } | undefined {
+  const currency = /[A-Z]{3}$/.exec(foreignAmount ?? "")?.[0];
+  return currency === undefined ? undefined : { currency };
+}
+
+function priceOf({ foreignAmount, amountCents }: Payment): string {
+  return foreignAmount === null ? euros(amountCents) : `${foreignAmount} (${euros(amountCents)})`;
+}
+
+function percentOf({ amountCents, feeCents }: Payment): string {
+  return ((100 * feeCents) / amountCents).toFixed(1);
+}
+
+/** Which payment a fee belongs to, and why there is one. */
+export function feeOf(payment: Payment): Paragraph {
+  const { id, merchant, feeCents, at } = payment;
+  return say(
+    `The fee of ${euros(feeCents)} belongs to your payment of ${priceOf(payment)} at ${merchant} on ${at.slice(0, 10)}. Payments in another currency cost ${percentOf(payment)} % of the amount.`,
+    "6.1",
+    `payments ${id}`,
+  );
+}
+
+function explained(payment: Payment, rate?: NetworkRate): Draft {
   return {
     topic: "fee question",
-    finding: `${euros(feeCents)} is the ${percent} % fee on ${price} at ${merchant}`,
+    finding: `${euros(payment.feeCents)} is the ${percentOf(payment)} % fee on ${priceOf(payment)} at ${payment.merchant}`,
     paragraphs: [
-      say(
-        `The fee of ${euros(feeCents)} belongs to your payment of ${price} at ${merchant} on ${at.slice(0, 10)}. Payments in another currency cost ${percent} % of the amount.`,
-        "6.1",
-        row,
-      ),
+      feeOf(payment),
       say("We use the rate of the card network on the day of the payment and add nothing to it.", "6.2"),
+      ...(rate === undefined
+        ? []
+        : [
+            say(
+              `On ${rate.day} the network's rate was ${rate.rate} EUR for 1 ${rate.currency}.`,
+              "6.2",
+              `network_rates ${rate.id}`,
+            ),
+          ]),
       say("Your price list is in the app, under Profile and Prices.", "6.5"),
     ],
     composedBy: "rules",

@@ -13,6 +13,7 @@ const payment = z.object({
   at: z.string(),
   state: z.string(),
   refunded: z.boolean(),
+  creditedCents: z.number().int(),
 });
 
 /** The second of two equal charges, and how long after the first it came. */

@@ -6,7 +6,7 @@ import { say } from "./say.ts";
 export const frontOffice = workflow(
   {
     name: "front-office",
-    version: 2,
+    version: 3,
     description: "Thanks, strangers and everything no specialist is sure about",
     input: openEnquiry,
     output: draft,
@@ -23,6 +23,8 @@ export const frontOffice = workflow(
         return forPeople(request, "another language", "not written in English", "1.4");
       case "sent-back":
         return forPeople(request, "rejected draft", "the validator rejected two drafts");
+      case "fault":
+        return forPeople(request, "service out of order", "a service that is needed for it is out of order");
       case "sure":
       case "doubtful":
         return request.known

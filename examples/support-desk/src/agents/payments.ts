@@ -3,27 +3,31 @@
  * amount is the one on record, whatever the message says. A draft that the validator sent back is replaced by one that
  * names the clause and leaves the decision to people. Composed by rules.
  */
-import { workflow } from "concertato";
-import { type Draft, draft, enquiry, type Enquiry, type Objection } from "../messages.ts";
+import { type Context, workflow } from "concertato";
+import { type Draft, draft, enquiry, type Enquiry, type Objection, type ShopCredit } from "../messages.ts";
 import { amountsIn, euros } from "../money.ts";
 import type { Bank, Payment } from "../services/bank.ts";
 import { policy } from "../services/policy.ts";
 import { examples } from "./examples.ts";
+import { bookCredit } from "./book-credit.ts";
 import { type Duplicate, findPayment } from "./find-payment.ts";
+import { findShopCredit } from "./find-shop-credit.ts";
 import { say } from "./say.ts";
 
 export const payments = (bank: Bank) => {
   const find = findPayment(bank);
+  const findCredits = findShopCredit(bank);
+  const book = bookCredit(bank);
   return workflow(
     {
       name: "payments",
-      version: 2,
+      version: 3,
       description: "Card payments and refunds",
       capabilities: ["payments"],
       examples: examples.payments,
       input: enquiry,
       output: draft,
-      uses: [find],
+      uses: [find, findCredits, book],
     },
     async (request, ctx): Promise<Draft> => {
       const found = await ctx.run(find, { customerId: request.customerId });
@@ -33,9 +37,19 @@ export const payments = (bank: Bank) => {
       const one = /\btwice\b|\bdouble\b|\btwo times\b/i.test(textOf(request))
         ? undefined
         : paymentMeant(request, found.payments);
-      return one === undefined ? notBorneOut(request) : about(request, one);
+      if (one !== undefined) return about(request, one);
+      const announced = await announcedBy(request, ctx);
+      return announced === undefined ? notBorneOut(request) : bookedCredit(await ctx.run(book, announced));
     },
   );
+
+  /** What this customer, a shop, has announced to give back and asks to book. One that gives the desk orders gets nothing. */
+  async function announcedBy({ customerId, warnings }: Enquiry, ctx: Context) {
+    if (warnings.length > 0) return undefined;
+    const credits = await ctx.run(findCredits, { customerId });
+    const open = credits.find(({ state }) => state === "announced");
+    return open === undefined ? undefined : { creditId: open.id, customerId };
+  }
 };
 
 function textOf({ words }: Enquiry): string {
@@ -61,6 +75,7 @@ function paymentMeant(request: Enquiry, all: readonly Payment[]): Payment | unde
 
 function doubleCharge({ customerId }: Enquiry, { payment, firstId, secondsApart }: Duplicate): Draft {
   const money = euros(payment.amountCents);
+  const open = payment.amountCents - payment.creditedCents;
   const gap = `${Math.max(1, Math.round(secondsApart / 60))} min apart`;
   const rows = [`payments ${firstId}`, `payments ${payment.id}`];
   return {
@@ -72,14 +87,24 @@ function doubleCharge({ customerId }: Enquiry, { payment, firstId, secondsApart 
         "2.1",
         ...rows,
       ),
+      ...(payment.creditedCents === 0
+        ? []
+        : [
+            say(
+              `${payment.merchant} has given ${euros(payment.creditedCents)} of it back already, so ${euros(open)} are open.`,
+              "2.9",
+              `payments ${payment.id}`,
+            ),
+          ]),
     ],
     refund: {
       customerId,
       paymentId: payment.id,
       merchant: payment.merchant,
-      amountCents: payment.amountCents,
+      amountCents: open,
+      creditedCents: payment.creditedCents,
       paidAt: payment.at,
-      reason: `Charged twice, ${gap}: ${firstId} and ${payment.id}`,
+      reason: `Charged twice, ${gap}: ${firstId} and ${payment.id}${payment.creditedCents === 0 ? "" : `; the shop has given ${euros(payment.creditedCents)} back`}`,
     },
     composedBy: "rules",
   };
@@ -173,6 +198,21 @@ function unknownPayment({ id, merchant, amountCents, at }: Payment, urgent: bool
       ),
     ],
     ticket: { topic: "unknown payment", priority: urgent ? "urgent" : "high", note: `Look into ${id}, ${merchant}.` },
+    composedBy: "rules",
+  };
+}
+
+function bookedCredit({ id, paymentId, amountCents }: ShopCredit): Draft {
+  return {
+    topic: "credit of a shop",
+    finding: `${euros(amountCents)} that the shop announced (${id}) are booked; they lower what is open of ${paymentId}`,
+    paragraphs: [
+      say(
+        `We have booked the ${euros(amountCents)} that you announced for payment ${paymentId}. Your guest sees them within one working day.`,
+        "2.9",
+        `shop_credits ${id}`,
+      ),
+    ],
     composedBy: "rules",
   };
 }

@@ -40,13 +40,16 @@ export async function routeWords(words: Wording, compare: Compare): Promise<Rout
   const text = `${words.subject}\n${words.body}`;
   const warnings = ordersIn(text);
   const care = { urgent: isUrgent(words), warnings };
-  if (text.trim() === "") return { kind: "empty", plan: [], candidates: [], margin: 0, ...care };
+  if (text.trim() === "") return { kind: "empty", plan: [], wishes: [], candidates: [], margin: 0, ...care };
   const sentences = sentencesOf(words.body);
   const [whole = [], ...parts] = await compare([
     ...[`${words.subject}. ${words.body.slice(0, 1500)}`, ...sentences].map(plain),
   ]);
   const margin = marginOf(whole);
-  const found = { candidates: whole.slice(0, 3), margin, ...care };
+  const wishes = parts.flatMap((part, index) =>
+    isWish(part) && part[0] !== undefined ? [{ area: part[0].area, text: sentences[index] ?? "" }] : [],
+  );
+  const found = { wishes, candidates: whole.slice(0, 3), margin, ...care };
   if (isForeign(text)) return { kind: "foreign-language", plan: [], ...found };
   if (thanks.test(text) && !wish.test(text)) return { kind: "thanks", plan: [], ...found };
   return { ...decide(whole, parts), ...found };

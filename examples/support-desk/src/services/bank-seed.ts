@@ -59,6 +59,8 @@ export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = 
     ["c-149", "Joel Stern", "joel.stern@example.com", "verified"],
     ["c-150", "Wanda Pohl", "wanda.pohl@example.com", "verified"],
     ["c-151", "Eve Black", "eve.black@example.com", "verified"],
+    ["c-152", "Mona Reuter", "mona.reuter@example.com", "verified"],
+    ["c-161", "Lake Hotel", "accounts@lake-hotel.example", "verified"],
   ],
   cards: [
     ["k-501", "c-101", "6467", "active"],
@@ -112,6 +114,7 @@ export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = 
     ["k-549", "c-149", "2642", "active"],
     ["k-550", "c-150", "6213", "active"],
     ["k-551", "c-151", "9784", "active"],
+    ["k-552", "c-152", "3355", "active"],
     ["k-601", "c-110", "9082", "active"],
   ],
   payments: [
@@ -143,6 +146,7 @@ export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = 
     ["p-2201", "c-145", "k-545", "Metro Kiosk", 1990, 0, null, "2026-03-04T08:55:00Z", "booked"],
     ["p-2211", "c-147", "k-547", "Hotel Aurora", 5500, 0, null, "2026-02-26T18:00:00Z", "pending"],
     ["p-2221", "c-150", "k-550", "Limmat Books", 6000, 90, "57.00 CHF", "2026-02-24T14:00:00Z", "booked"],
+    ["p-2241", "c-152", "k-552", "Quay Kiosk", 4480, 0, null, "2026-03-04T08:58:00Z", "pending"],
     ["p-2231", "c-138", "k-538", "Hotel Mirador", 20000, 300, "218.00 USD", "2026-02-22T10:00:00Z", "booked"],
   ],
   transfers: [
@@ -208,6 +212,12 @@ export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = 
       "the address differs from the one on record",
       "2026-03-02T11:00:00Z",
     ],
+  ],
+  shop_credits: [["s-1101", "c-161", "p-2152", 4500, "announced", "2026-03-04T07:45:00Z"]],
+  rate_sheets: [
+    ["rs-101", "GBP", "2026-02-16", "2026-02-22", "1.171"],
+    ["rs-102", "CHF", "2026-02-23", "2026-03-01", "1.052"],
+    ["rs-103", "JPY", "2026-02-23", "2026-03-01", "0.00617"],
   ],
   contacts: [
     ["h-9001", "c-148", "cash", "A machine kept 60.00 EUR; paid back on 20 February.", "2026-02-16T10:00:00Z"],

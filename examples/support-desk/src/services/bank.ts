@@ -4,6 +4,7 @@
  * `attempts`, and a payment can be paid back once only, whatever the key. It decides nothing about who may ask.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { euros } from "../money.ts";
 import { bankRows } from "./bank-seed.ts";
 import { bankTables } from "./bank-tables.ts";
 
@@ -31,6 +32,32 @@ export interface Payment {
   readonly at: string;
   readonly state: string;
   readonly refunded: boolean;
+  /** What the shop itself has given back of it. */
+  readonly creditedCents: number;
+}
+
+/** What a shop gives back of one of its own charges. */
+export interface ShopCredit {
+  readonly id: string;
+  readonly paymentId: string;
+  readonly amountCents: number;
+  /** "announced" or "booked". */
+  readonly state: string;
+  readonly at: string;
+}
+
+/** The rate of a currency in a week, in EUR for one unit, as the bank keeps it from the card network's paper. */
+export interface RateSheet {
+  readonly id: string;
+  readonly currency: string;
+  readonly firstDay: string;
+  readonly lastDay: string;
+  readonly rate: string;
+}
+
+/** A blocked card, and the payments that were only reserved on it and are released by that. */
+export interface BlockedCard extends Card {
+  readonly released: readonly { readonly id: string; readonly merchant: string; readonly amountCents: number }[];
 }
 
 export interface Transfer {
@@ -95,7 +122,10 @@ export interface Contact {
 export interface RefundOrder {
   readonly customerId: string;
   readonly paymentId: string;
+  /** What is paid: the amount on record less what the shop has given back. */
   readonly amountCents: number;
+  /** What the shop had given back when this order was shown to whoever approved it. */
+  readonly creditedCents: number;
 }
 
 export interface RefundReceipt {
@@ -128,7 +158,13 @@ export interface Books {
   readonly repeatedRefundCalls: number;
 }
 
-export type BankRefusalCode = "no-such-payment" | "wrong-amount" | "already-refunded" | "no-such-card";
+export type BankRefusalCode =
+  | "no-such-payment"
+  | "wrong-amount"
+  | "already-refunded"
+  | "changed-since-shown"
+  | "no-such-card"
+  | "no-such-credit";
 
 /** The bank said no, with the reason; nothing was changed. */
 export class BankRefusal extends Error {
@@ -151,10 +187,18 @@ export interface Bank extends Disposable {
   readonly cardOrders: (customerId: string) => readonly CardOrder[];
   readonly identityChecks: (customerId: string) => readonly IdentityCheck[];
   readonly contacts: (customerId: string) => readonly Contact[];
-  /** Pays a payment back. @throws BankRefusal when it does not exist, has another amount or was paid back already */
+  readonly shopCredits: (customerId: string) => readonly ShopCredit[];
+  /** The sheet of the week that a day lies in. */
+  readonly rateSheet: (currency: string, day: string) => RateSheet | null;
+  /**
+   * Pays a payment back.
+   * @throws BankRefusal when it does not exist, has another amount, was paid back already or changed since it was shown
+   */
   readonly refund: (order: RefundOrder, key: string) => RefundReceipt;
   readonly refundByKey: (key: string) => RefundReceipt | null;
-  readonly blockCard: (cardId: string, key: string) => Card;
+  readonly blockCard: (cardId: string, key: string) => BlockedCard;
+  /** Books what a shop announced to give back of its own charge. @throws BankRefusal when it announced nothing like it */
+  readonly bookCredit: (creditId: string, customerId: string, key: string) => ShopCredit;
   readonly openTicket: (request: TicketRequest, key: string) => TicketReceipt;
   readonly books: () => Books;
 }
@@ -175,9 +219,12 @@ export function openBank(file: string, now: () => Date = () => new Date()): Bank
     cardOrders: (customerId) => all<CardOrder>(db, cardOrderQuery, customerId),
     identityChecks: (customerId) => all<IdentityCheck>(db, identityCheckQuery, customerId),
     contacts: (customerId) => all<Contact>(db, contactQuery, customerId),
+    shopCredits: (customerId) => all<ShopCredit>(db, shopCreditQuery, customerId),
+    rateSheet: (currency, day) => one<RateSheet>(db, rateSheetQuery, currency, day, day) ?? null,
     refund: (order, key) => refund(ledger, order, key),
     refundByKey: (key) => one<RefundReceipt>(db, refundQuery, key) ?? null,
     blockCard: (cardId, key) => blockCard(ledger, cardId, key),
+    bookCredit: (creditId, customerId, key) => bookCredit(ledger, creditId, customerId, key),
     openTicket: (request, key) => openTicket(ledger, request, key),
     books: () => books(db),
     [Symbol.dispose]: () => db.close(),
@@ -202,9 +249,14 @@ const cardOrderQuery = "SELECT id, state, sent, expected FROM card_orders WHERE 
 const identityCheckQuery =
   "SELECT id, document, state, reason, at FROM identity_checks WHERE customer = ? ORDER BY at DESC";
 const contactQuery = "SELECT id, area, summary, at FROM contacts WHERE customer = ? ORDER BY at DESC, id";
+const shopCreditQuery = `SELECT id, payment AS paymentId, amount_cents AS amountCents, state, at
+  FROM shop_credits WHERE customer = ? ORDER BY at DESC`;
+const rateSheetQuery = `SELECT id, currency, first_day AS firstDay, last_day AS lastDay, rate
+  FROM rate_sheets WHERE currency = ? AND first_day <= ? AND last_day >= ?`;
 const refundQuery = "SELECT reference, payment AS paymentId, amount_cents AS amountCents FROM refunds WHERE key = ?";
 const paymentQuery = `SELECT p.id, p.merchant, p.amount_cents AS amountCents, p.fee_cents AS feeCents, p.foreign_amount AS foreignAmount,
-  k.last4, p.at, p.state, EXISTS (SELECT 1 FROM refunds r WHERE r.payment = p.id) AS refunded
+  k.last4, p.at, p.state, EXISTS (SELECT 1 FROM refunds r WHERE r.payment = p.id) AS refunded,
+  (SELECT coalesce(sum(s.amount_cents), 0) FROM shop_credits s WHERE s.payment = p.id AND s.state = 'booked') AS creditedCents
   FROM payments p JOIN cards k ON k.id = p.card WHERE p.customer = ? ORDER BY p.at, p.id`;
 
 /** Raised with the tables. */
@@ -259,8 +311,16 @@ function refusalOf(db: DatabaseSync, order: RefundOrder): BankRefusal | undefine
   if (payment.refunded) {
     return new BankRefusal("already-refunded", `Payment ${order.paymentId} was paid back before. Nothing was moved.`);
   }
-  if (payment.amountCents !== order.amountCents) {
-    const said = `${order.amountCents} cents were asked for, ${payment.amountCents} were paid`;
+  if (payment.creditedCents !== order.creditedCents) {
+    const shown = `the shop had given ${euros(order.creditedCents)} of it back then and ${euros(payment.creditedCents)} now`;
+    return new BankRefusal(
+      "changed-since-shown",
+      `Payment ${order.paymentId} changed since it was shown: ${shown}. Look again and ask again.`,
+    );
+  }
+  const open = payment.amountCents - payment.creditedCents;
+  if (open !== order.amountCents) {
+    const said = `${order.amountCents} cents were asked for, ${open} are on record`;
     return new BankRefusal("wrong-amount", `Payment ${order.paymentId}: ${said}. Ask for the amount on record.`);
   }
   return undefined;
@@ -285,18 +345,55 @@ function payBack({ db, at }: Ledger, order: RefundOrder, key: string): RefundRec
   return receipt;
 }
 
-function blockCard(ledger: Ledger, cardId: string, key: string): Card {
+function blockCard(ledger: Ledger, cardId: string, key: string): BlockedCard {
   const { db, at } = ledger;
   const card = atomically(db, () => {
     const earlier = one(db, "SELECT key FROM blocks WHERE key = ?", key) !== undefined;
     const changed = db.prepare("UPDATE cards SET state = 'blocked' WHERE id = ?").run(cardId).changes > 0;
     record(ledger, "block-card", key, cardId, earlier ? "repeated" : changed ? "applied" : "no-such-card");
-    if (changed && !earlier) db.prepare("INSERT INTO blocks VALUES (?, ?, ?)").run(key, cardId, at());
-    return one<Card>(db, "SELECT id, last4, state FROM cards WHERE id = ?", cardId);
+    if (changed && !earlier) {
+      db.prepare("INSERT INTO blocks VALUES (?, ?, ?)").run(key, cardId, at());
+      release(ledger, cardId, key);
+    }
+    const blocked = one<Card>(db, "SELECT id, last4, state FROM cards WHERE id = ?", cardId);
+    return blocked && { ...blocked, released: all<BlockedCard["released"][number]>(db, releaseQuery, key) };
   });
   if (card === undefined)
     throw new BankRefusal("no-such-card", `There is no card ${cardId}. Look the customer up again.`);
   return card;
+}
+
+const releaseQuery = `SELECT p.id, p.merchant, p.amount_cents AS amountCents
+  FROM releases r JOIN payments p ON p.id = r.payment WHERE r.key = ? ORDER BY p.id`;
+
+/** What is only reserved on a card is not booked any more once it is blocked. */
+function release({ db, at }: Ledger, cardId: string, key: string): void {
+  const reserved = all<Pick<Payment, "id" | "amountCents">>(
+    db,
+    "SELECT id, amount_cents AS amountCents FROM payments WHERE card = ? AND state = 'pending'",
+    cardId,
+  );
+  for (const { id, amountCents } of reserved) {
+    db.prepare("UPDATE payments SET state = 'released' WHERE id = ?").run(id);
+    db.prepare("INSERT INTO releases VALUES (?, ?, ?, ?)").run(key, id, amountCents, at());
+  }
+}
+
+function bookCredit(ledger: Ledger, creditId: string, customerId: string, key: string): ShopCredit {
+  const { db, at } = ledger;
+  const booked = atomically(db, () => {
+    const credit = all<ShopCredit>(db, shopCreditQuery, customerId).find(({ id }) => id === creditId);
+    const earlier = one(db, "SELECT key FROM bookings WHERE key = ?", key) !== undefined;
+    const fits = credit?.state === "announced";
+    record(ledger, "book-credit", key, creditId, earlier ? "repeated" : fits ? "applied" : "no-such-credit");
+    if (earlier || !fits) return earlier ? credit : undefined;
+    db.prepare("UPDATE shop_credits SET state = 'booked' WHERE id = ?").run(creditId);
+    db.prepare("INSERT INTO bookings VALUES (?, ?, ?)").run(key, creditId, at());
+    return { ...credit, state: "booked" };
+  });
+  if (booked === undefined)
+    throw new BankRefusal("no-such-credit", `The shop has announced no credit ${creditId}. Look it up again.`);
+  return booked;
 }
 
 function openTicket(ledger: Ledger, request: TicketRequest, key: string): TicketReceipt {

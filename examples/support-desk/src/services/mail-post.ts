@@ -22,6 +22,8 @@ export interface OutgoingMail {
   readonly answers?: string | undefined;
   /** The mail it answers, and those before it. */
   readonly thread?: { readonly messageId: string; readonly references: readonly string[] } | undefined;
+  /** Who chose the words; told in a header. */
+  readonly composedBy: string;
 }
 
 /** What the mail server knows about a Message-ID. "unknown": it could not say in time. */
@@ -106,11 +108,11 @@ async function send(card: MailServerCard, mail: OutgoingMail, messageId: string)
     name: "desk.larkfield.test",
   });
   try {
-    const { answers, thread, ...letter } = mail;
+    const { answers, thread, composedBy, ...letter } = mail;
     await transport.sendMail({
       ...letter,
       messageId,
-      headers: { "X-Composed-By": "rules", ...(answers === undefined ? {} : { "X-Answers": answers }) },
+      headers: { "X-Composed-By": composedBy, ...(answers === undefined ? {} : { "X-Answers": answers }) },
       ...(thread === undefined
         ? {}
         : { inReplyTo: thread.messageId, references: [...thread.references, thread.messageId] }),

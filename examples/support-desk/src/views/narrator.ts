@@ -20,7 +20,10 @@ export interface Narrator {
   readonly hear: (entry: TellableEntry) => Sentence | undefined;
 }
 
-const failureBody = z.object({ message: z.string() });
+const failureBody = z.object({
+  message: z.string(),
+  details: z.object({ code: z.string() }).optional().catch(undefined),
+});
 
 /** A narrator of one run. */
 export function openNarrator(): Narrator {
@@ -53,6 +56,7 @@ function tell(entry: TellableEntry, agent: string): Sentence | undefined {
   switch (entry.kind) {
     case "result":
     case "scope-ended":
+    case "emitted":
       return entry.meta.failed === true ? failed(agent, entry.body) : sentenceFor(agent, entry.body);
     case "wait-opened":
       // A claim is one agent waiting for another; only what people are asked is told.
@@ -66,7 +70,9 @@ function tell(entry: TellableEntry, agent: string): Sentence | undefined {
   }
 }
 
-function failed(agent: string, body: unknown): Sentence {
+/** A yes that is void is told by the desk, which asks again. */
+function failed(agent: string, body: unknown): Sentence | undefined {
+  if (failureBody.safeParse(body).data?.details?.code === "changed-since-shown") return undefined;
   return { agent, tone: "bad", text: `failed: ${reason(body)}` };
 }
 

@@ -4,11 +4,12 @@
  */
 import { z } from "zod";
 import {
-  card,
+  blockedCard,
   customer,
   decision,
   draft,
   mailReceipt,
+  plan,
   redacted,
   type RefundOrder,
   refundOrder,
@@ -16,8 +17,12 @@ import {
   review,
   type Route,
   route,
+  shopCredit,
+  revision,
+  takeover,
   ticketReceipt,
   verdict,
+  voidedApproval,
   vote,
 } from "../messages.ts";
 import { euros } from "../money.ts";
@@ -32,8 +37,10 @@ export interface Sentence {
 
 type Teller = (output: unknown) => Omit<Sentence, "agent"> | undefined;
 
+const networkRate = z.object({ currency: z.string(), day: z.string(), rate: z.string() });
+
 /** Wraps a telling of a parsed value; a value of another shape is not told. */
-function tells<T>(schema: z.ZodType<T>, tell: (value: T) => Omit<Sentence, "agent">): Teller {
+function tells<T>(schema: z.ZodType<T>, tell: (value: T) => Omit<Sentence, "agent"> | undefined): Teller {
   return (output) => {
     const parsed = schema.safeParse(output);
     return parsed.success ? tell(parsed.data) : undefined;
@@ -94,7 +101,42 @@ const tellers: Readonly<Record<string, Teller>> = {
   identity: specialist,
   "lost-or-stolen": specialist,
   "front-office": specialist,
-  "block-card": tells(card, ({ last4 }) => good(`blocked the card ending in ${last4}`)),
+  "fees-backup": specialist,
+  planner: tells(plan, ({ steps }) =>
+    steps.length < 2
+      ? undefined
+      : plain(
+          `plans ${steps.map(({ area, after }) => (after.length === 0 ? area : `${area} after ${after.join(" and ")}`)).join(", ")}`,
+        ),
+  ),
+  reviser: tells(revision, ({ dropped }) =>
+    dropped.length === 0
+      ? { tone: "quiet", text: "keeps the plan as it is" }
+      : {
+          tone: "accent",
+          text: dropped.map(({ area, because }) => `drops ${area} from the plan: ${because}`).join("; "),
+        },
+  ),
+  "take-over": tells(takeover, ({ from, to, because }) => ({
+    tone: "wait",
+    text: `${from} → ${to}, which takes over: ${because}`,
+  })),
+  "void-approval": tells(voidedApproval, ({ because }) => ({
+    tone: "wait",
+    text: `the yes is void and is asked for again: ${because}`,
+  })),
+  "network-rate": tells(networkRate, ({ currency, day, rate }) => ({
+    tone: "quiet",
+    text: `${currency} was ${rate} EUR on ${day}`,
+  })),
+  "book-credit": tells(shopCredit, ({ id, amountCents, paymentId }) =>
+    good(`booked ${euros(amountCents)} that the shop gives back of ${paymentId} (${id})`),
+  ),
+  "block-card": tells(blockedCard, ({ last4, released }) =>
+    good(
+      `blocked the card ending in ${last4}${released.map(({ id, amountCents }) => `; ${euros(amountCents)} reserved on it (${id}) are released`).join("")}`,
+    ),
+  ),
   refund: tells(refundReceipt, ({ amountCents, reference }) =>
     good(`paid ${euros(amountCents)} back, reference ${reference}`),
   ),

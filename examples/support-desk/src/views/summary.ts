@@ -15,6 +15,7 @@ import {
   type OutgoingMail,
   outgoingMail,
   review,
+  revision,
   type Route,
   route,
   type Verdict,
@@ -73,6 +74,12 @@ export interface Totals {
   /** Messages that the panel settled, and voices that were outvoted. */
   readonly panels: number;
   readonly dissents: number;
+  /** Specialists that failed and whose work another did. */
+  readonly takeovers: number;
+  /** Steps that a result made needless. */
+  readonly dropped: number;
+  /** Approvals that no longer held when they came. */
+  readonly voided: number;
   /** How many messages the router gave to each specialist, or why to none; one with several wishes counts for each. */
   readonly routes: Readonly<Record<string, number>>;
 }
@@ -138,6 +145,9 @@ export class Tally {
   #rejected = 0;
   #panels = 0;
   #dissents = 0;
+  #takeovers = 0;
+  #dropped = 0;
+  #voided = 0;
 
   /** Adds one run; its line. */
   add(run: Pick<RunSummary, "runId" | "createdAt">, tree: TreeNode): SummaryLine {
@@ -146,6 +156,9 @@ export class Tally {
     for (const place of placesOf(line)) this.#routes.set(place, (this.#routes.get(place) ?? 0) + 1);
     for (const { name, output } of walk(tree)) {
       if (name === "validator" && review.safeParse(output).data?.accepted === false) this.#rejected++;
+      if (name === "take-over") this.#takeovers++;
+      if (name === "void-approval") this.#voided++;
+      if (name === "reviser") this.#dropped += revision.safeParse(output).data?.dropped.length ?? 0;
     }
     if (line.verdict !== undefined) {
       this.#panels++;
@@ -174,6 +187,9 @@ export class Tally {
         rejected: this.#rejected,
         panels: this.#panels,
         dissents: this.#dissents,
+        takeovers: this.#takeovers,
+        dropped: this.#dropped,
+        voided: this.#voided,
         routes: Object.fromEntries([...this.#routes].sort(([, a], [, b]) => b - a)),
       },
       ...rest,
