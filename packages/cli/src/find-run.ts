@@ -1,10 +1,12 @@
 /** From what a person types to a run and to one of its open questions. Errors name what there is. */
-import type { RunSummary, TreeNode } from "concertato";
+import type { App, RunSummary, TreeNode } from "concertato";
 import { CliError, exitCodes } from "./cli-error.ts";
-import type { CommandContext } from "./cli.ts";
+import type { CommandContext } from "./shell.ts";
+import { plainLine } from "./views/plain-text.ts";
 
-/** How many runs are looked through for one whose id was shortened. */
-const searched = 1000;
+/** How many runs are looked through for one whose id was shortened, and how many at once. */
+const searched = 100_000;
+const page = 1_000;
 
 /** What somebody outside can end: a person's answer, a signal, word about an effect in doubt, a budget that is used up. */
 export interface OpenWait {
@@ -13,6 +15,7 @@ export interface OpenWait {
   readonly waitId: string;
   readonly name: string;
   readonly since: number;
+  readonly until?: number;
   readonly request: unknown;
 }
 
@@ -20,9 +23,7 @@ export interface OpenWait {
 export async function findRun({ app, command }: CommandContext, typed: string): Promise<RunSummary> {
   const exact = await app.find(typed);
   if (exact !== undefined) return exact;
-  const [found, ...others] = (await app.runs({ limit: searched })).filter(
-    ({ runId }) => runId.startsWith(typed) || runId.endsWith(typed),
-  );
+  const [found, ...others] = await runsNamed(app, typed);
   if (found === undefined) {
     throw new CliError(exitCodes.notThere, `There is no run ${typed}. List the runs with: ${command("ls")}`);
   }
@@ -30,6 +31,19 @@ export async function findRun({ app, command }: CommandContext, typed: string): 
     const ids = [found, ...others].slice(0, 5).map(({ runId }) => `  ${runId}`);
     const what = `${others.length + 1} runs begin or end with ${typed}. Type more of one of these:`;
     throw new CliError(exitCodes.usage, `${what}\n${ids.join("\n")}`);
+  }
+  return found;
+}
+
+/** Runs whose ids begin or end so; of many, the newest. */
+async function runsNamed(app: App, typed: string): Promise<readonly RunSummary[]> {
+  const found: RunSummary[] = [];
+  let before: string | undefined;
+  for (let seen = 0; seen < searched && found.length < 2; seen += page) {
+    const runs = await app.runs({ limit: page, ...(before === undefined ? {} : { before }) });
+    found.push(...runs.filter(({ runId }) => runId.startsWith(typed) || runId.endsWith(typed)));
+    before = runs.at(-1)?.runId;
+    if (runs.length < page) break;
   }
   return found;
 }
@@ -48,7 +62,10 @@ export function openWaits(runId: string, { children, ...node }: TreeNode): reado
   const kind = node.wait === undefined ? undefined : kindOf(node);
   if (node.wait === undefined || kind === undefined) return inner;
   return [
-    { kind, runId, waitId: node.wait.waitId, name: node.name, since: node.wait.since, request: node.input },
+    {
+      ...{ kind, runId, waitId: node.wait.waitId, name: node.name, since: node.wait.since, request: node.input },
+      ...(node.wait.until === undefined ? {} : { until: node.wait.until }),
+    },
     ...inner,
   ];
 }
@@ -87,6 +104,9 @@ function nothingOpen(
 
 function listOf(waits: readonly OpenWait[]): string {
   return waits
-    .map(({ runId, waitId, name, request }) => `  ${runId} ${waitId}   ${name}: ${JSON.stringify(request)}`)
+    .map(
+      ({ runId, waitId, name, request }) =>
+        `  ${runId} ${waitId}   ${name}: ${plainLine(JSON.stringify(request) ?? "")}`,
+    )
     .join("\n");
 }

@@ -1,6 +1,7 @@
 /**
- * Which database the commands work on: --db, else CONCERTATO_DB, else the one under .concertato; and the key to its
- * payloads: --key, else CONCERTATO_KEY_FILE, else payload.key beside the database. A file that is not there is never made.
+ * Which store the commands work on: --store, else CONCERTATO_STORE, else the one under .concertato; and the key to its
+ * payloads: --key-file, else CONCERTATO_KEY_FILE, else payload.key beside the file. A file that is not there is never
+ * made.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -8,23 +9,28 @@ import { type App, ConcertatoError, open } from "concertato";
 import { CliError, exitCodes } from "./cli-error.ts";
 
 export interface StoreChoice {
-  /** The --db option. */
-  readonly db?: string | undefined;
-  /** The --key option. */
-  readonly key?: string | undefined;
+  /** The --store option. */
+  readonly store?: string | undefined;
+  /** The --key-file option. */
+  readonly keyFile?: string | undefined;
   readonly directory: string;
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** Opens the database as a client: reads, answers, cancels, runs nothing. @throws CliError when none or several fit */
+/** Opens the store as a client: reads, answers, cancels, runs nothing. @throws CliError when none or several fit */
 export async function openChosen(choice: StoreChoice): Promise<App> {
-  const named = choice.db ?? choice.environment["CONCERTATO_DB"];
-  if (named !== undefined && named !== "") return openNamed(resolve(choice.directory, named), choice);
+  const named = namedFile(choice);
+  if (named !== undefined) return openNamed(named, choice);
   const stores = await storesUnder(join(choice.directory, ".concertato"), choice);
   const [only, ...others] = stores;
   if (only === undefined) throw nothingFound(choice.directory);
   if (others.length > 0) throw await tooMany(stores, choice.directory);
   return only.app;
+}
+
+function namedFile({ store, environment, directory }: StoreChoice): string | undefined {
+  const named = store ?? (environment["CONCERTATO_STORE"] || environment["CONCERTATO_DB"]);
+  return named === undefined || named === "" ? undefined : resolve(directory, named);
 }
 
 interface FoundStore {
@@ -34,7 +40,7 @@ interface FoundStore {
 
 async function openNamed(file: string, choice: StoreChoice): Promise<App> {
   if (!existsSync(file))
-    throw new CliError(exitCodes.failure, `There is no file ${file}. Check --db and CONCERTATO_DB.`);
+    throw new CliError(exitCodes.failure, `There is no file ${file}. Check --store and CONCERTATO_STORE.`);
   return openClient(file, choice);
 }
 
@@ -68,28 +74,28 @@ function openClient(file: string, choice: StoreChoice): Promise<App> {
   return open(file, { role: "client", ...(key === undefined ? {} : { key }) });
 }
 
-function keyFor(file: string, { key, environment, directory }: StoreChoice): Buffer | undefined {
-  const named = key ?? environment["CONCERTATO_KEY_FILE"];
+function keyFor(file: string, { keyFile: typed, environment, directory }: StoreChoice): Buffer | undefined {
+  const named = typed ?? environment["CONCERTATO_KEY_FILE"];
   if (named === undefined || named === "") {
     const beside = join(dirname(file), "payload.key");
     return existsSync(beside) ? readFileSync(beside) : undefined;
   }
   const keyFile = resolve(directory, named);
   if (!existsSync(keyFile))
-    throw new CliError(exitCodes.failure, `There is no key file ${keyFile}. Check --key and CONCERTATO_KEY_FILE.`);
+    throw new CliError(exitCodes.failure, `There is no key file ${keyFile}. Check --key-file and CONCERTATO_KEY_FILE.`);
   return readFileSync(keyFile);
 }
 
 function nothingFound(directory: string): CliError {
-  const where = `There is no Concertato database under ${join(directory, ".concertato")}.`;
+  const where = `There is no Concertato store under ${join(directory, ".concertato")}.`;
   return new CliError(
     exitCodes.failure,
-    `${where} Start something that makes one (npm start), go to its folder, or name one with --db <file>.`,
+    `${where} Start a run (concertato start), go to the folder of one, or name its file with --store <file>.`,
   );
 }
 
 async function tooMany(stores: readonly FoundStore[], directory: string): Promise<CliError> {
   await Promise.all(stores.map(({ app }) => app[Symbol.asyncDispose]()));
-  const list = stores.map(({ file }) => `  --db ${relative(directory, file)}`).join("\n");
-  return new CliError(exitCodes.usage, `There are ${stores.length} databases here. Say which one:\n${list}`);
+  const list = stores.map(({ file }) => `  --store ${relative(directory, file)}`).join("\n");
+  return new CliError(exitCodes.usage, `There are ${stores.length} stores here. Say which one:\n${list}`);
 }

@@ -1,15 +1,12 @@
 /** The command line on real databases: what it says, what it changes, and how it ends. */
-import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 import { type Agent, human, open, type StartOptions, tool, workflow } from "concertato";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { runCli } from "../src/cli.ts";
-import { openDisplay } from "../src/views/display.ts";
+import { commandLine, runProgram, type Said } from "./command-line.ts";
 
 const decision = z.object({ approved: z.boolean(), by: z.string().optional(), note: z.string().optional() });
 const boss = human({ name: "boss", output: decision });
@@ -104,33 +101,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly error: string;
-}
-
-/** One command line in the folder, as at a plain terminal. */
-async function cli(...args: readonly string[]): Promise<Said> {
-  let out = "";
-  let error = "";
-  const display = {
-    ...openDisplay(process.stdout, process.stderr, { LANG: "C" }),
-    paint: (_tone: string, text: string) => text,
-  };
-  const code = await runCli(args, {
-    display: {
-      ...display,
-      width: 160,
-      out: (line = "") => void (out += `${line}\n`),
-      error: (line = "") => void (error += `${line}\n`),
-    },
-    directory: folder,
-    environment: {},
-    now: () => Date.now(),
-    invokedAs: "concertato",
-  });
-  return { code, out, error };
+/** One command line in the folder. */
+function cli(...args: readonly string[]): Promise<Said> {
+  return commandLine(folder, args);
 }
 
 /** Starts a run and leaves it where it waits or ends; answers its id. */
@@ -194,7 +167,7 @@ test("check reads every run, and names a damaged one", async () => {
 test("backup copies the database, once", async () => {
   const runId = await left(order, { item: "lamp" });
   expect(await cli("backup", "copy.db")).toMatchObject({ code: 0, out: expect.stringMatching(/copy\.db, \d+ kB/) });
-  expect((await cli("--db", "copy.db", "ls")).out).toContain(runId);
+  expect((await cli("--store", "copy.db", "ls")).out).toContain(runId);
   expect(await cli("backup", "copy.db")).toMatchObject({ code: 1, error: expect.stringContaining("never replaces") });
 });
 
@@ -260,7 +233,7 @@ test("answer takes any JSON; what is no JSON is refused before anything is sent"
 
 test("answer sends a signal where a run waits for one", async () => {
   const runId = await left(delivery, {});
-  expect((await cli("show", runId)).out).toContain(`concertato answer ${runId} 0.0 JSON`);
+  expect((await cli("show", runId)).out).toContain(`concertato signal ${runId} parcel JSON`);
   expect(await cli("answer", runId, "parcel", '"at the door"')).toMatchObject({ code: 0 });
   expect(await goOn(delivery, runId)).toBe("completed");
 });
@@ -270,7 +243,7 @@ test("a question can be answered while other parts of the run are at work", asyn
   await using app = await open(file, { agents: [busy] });
   const job = await app.start(busy, {});
   for await (const entry of job.events()) if (entry.kind === "wait-opened") break;
-  expect(await cli("--db", file, "approve", job.runId)).toMatchObject({ code: 0 });
+  expect(await cli("--store", file, "approve", job.runId)).toMatchObject({ code: 0 });
   for await (const entry of job.events()) if (entry.kind === "result" && entry.name === "boss") break;
   release.resolve(1);
   expect(await job.outcome()).toMatchObject({ status: "completed" });
@@ -338,7 +311,7 @@ test("show tells where and why a run failed", async () => {
 
 test("--json prints one JSON value, before or after the command", async () => {
   const runId = await left(order, { item: "lamp" });
-  expect(JSON.parse((await cli("--json", "ls")).out)).toMatchObject([{ runId, status: "waiting" }]);
+  expect(JSON.parse((await cli("--json", "ls")).out)).toMatchObject({ runId, status: "waiting" });
   expect(JSON.parse((await cli("show", runId, "--json")).out)).toMatchObject({
     run: { runId },
     tree: { children: [{ name: "add" }, { name: "boss" }] },
@@ -368,7 +341,7 @@ test("caps are listed with what is spent of them", async () => {
   await app.setCap({ agent: "order", tenant: "acme", usd: 2.5, per: "ever", onExhausted: "wait" });
   await app.close();
   expect((await cli("caps")).out).toContain("agent order of tenant acme: 0 of 2.5 USD spent (ever, then wait)");
-  expect(JSON.parse((await cli("caps", "--json")).out)).toMatchObject([{ agent: "order", usd: 2.5, spent: 0 }]);
+  expect(JSON.parse((await cli("caps", "--json")).out)).toMatchObject({ agent: "order", usd: 2.5, spent: 0 });
 });
 
 test("an agent is paused by its name, everywhere", async () => {
@@ -377,7 +350,7 @@ test("an agent is paused by its name, everywhere", async () => {
     code: 0,
     out: expect.stringContaining("resume --agent order"),
   });
-  expect(JSON.parse((await cli("ls", "--json")).out)).toMatchObject([{ runId, paused: { agent: "order" } }]);
+  expect(JSON.parse((await cli("ls", "--json")).out)).toMatchObject({ runId, paused: { agent: "order" } });
   expect(JSON.parse((await cli("resume", "--agent", "order", "--json")).out)).toEqual({
     agent: "order",
     paused: false,
@@ -398,9 +371,9 @@ test("a run that is not there, and an unclear one, are named", async () => {
 });
 
 test("without a database it says how to get one; a named one that is missing is not made", async () => {
-  expect(await cli("ls")).toMatchObject({ code: 1, error: expect.stringContaining("--db <file>") });
-  expect(await cli("ls", "--db", "none.db")).toMatchObject({ code: 1, error: expect.stringContaining("none.db") });
-  expect(await cli("ls", "--db", "none.db")).toMatchObject({ code: 1 });
+  expect(await cli("ls")).toMatchObject({ code: 1, error: expect.stringContaining("--store <file>") });
+  expect(await cli("ls", "--store", "none.db")).toMatchObject({ code: 1, error: expect.stringContaining("none.db") });
+  expect(await cli("ls", "--store", "none.db")).toMatchObject({ code: 1 });
 });
 
 test("databases of other programs are passed over; with two of ours it asks which", async () => {
@@ -409,7 +382,7 @@ test("databases of other programs are passed over; with two of ours it asks whic
   expect(await cli("ls")).toMatchObject({ code: 0 });
   await left(order, { item: "desk" }, join(".concertato", "other", "other.db"));
   expect(await cli("ls")).toMatchObject({ code: 2, error: expect.stringContaining(join("other", "other.db")) });
-  expect(await cli("ls", "--db", join(".concertato", "other", "other.db"))).toMatchObject({ code: 0 });
+  expect(await cli("ls", "--store", join(".concertato", "other", "other.db"))).toMatchObject({ code: 0 });
 });
 
 test("payloads under a key are read with the key beside the database, and refused without it", async () => {
@@ -421,24 +394,14 @@ test("payloads under a key are read with the key beside the database, and refuse
     await app.settle();
   }
   writeFileSync(join(folder, "other.key"), key);
-  expect(await cli("--db", file, "show", "run_")).toMatchObject({ code: 1 });
-  expect((await cli("--db", file, "--key", "other.key", "show", "run_")).out).toContain("lamp");
+  expect(await cli("--store", file, "show", "run_")).toMatchObject({ code: 1 });
+  expect((await cli("--store", file, "--key-file", "other.key", "show", "run_")).out).toContain("lamp");
   writeFileSync(join(folder, "payload.key"), key);
-  expect((await cli("--db", file, "show", "run_")).out).toContain("lamp");
+  expect((await cli("--store", file, "show", "run_")).out).toContain("lamp");
 });
 
 test("the program itself: help, exit codes, nothing on standard output when it fails", () => {
-  const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
-  const start = (...args: readonly string[]) =>
-    spawnSync(
-      process.execPath,
-      ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning", program, ...args],
-      {
-        cwd: folder,
-        encoding: "utf8",
-        env: { ...process.env, CONCERTATO_DB: "" },
-      },
-    );
+  const start = (...args: readonly string[]) => runProgram(folder, args);
   expect(start("--help")).toMatchObject({ status: 0, stdout: expect.stringContaining("approve") });
   expect(start("frobnicate")).toMatchObject({ status: 2, stdout: "" });
   expect(start("ls")).toMatchObject({ status: 1, stdout: "" });
@@ -510,7 +473,7 @@ test("replay tries code on runs under way: the same passes, other code is shown 
   expect(parted.out).toMatch(/- +2 +0\.0 +run add@1 +recorded\n +\+ +0\.0 +run boss@1 +the code now/);
   expect(parted.out).toContain("code-36.ts");
   expect((await cli("ls")).out).toContain("waiting");
-  const [report] = JSON.parse((await cli("--json", "replay", runId, "--code", other)).out) as [{ status: string }];
+  const report = JSON.parse((await cli("--json", "replay", runId, "--code", other)).out) as { status: string };
   expect(report.status).toBe("diverged");
   expect(await cli("replay", "--code", "nothing.ts")).toMatchObject({ code: 2 });
   expect(await cli("replay", runId)).toMatchObject({ code: 2 });

@@ -3,6 +3,7 @@ import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/erro
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { durationMs } from "./kernel/duration.ts";
 import { fingerprint } from "./kernel/derive.ts";
+import { type AnswerReceipt, type AnswerState, personOf, stateInJournal, stateInLine } from "./answers.ts";
 import { draftFork, type ForkOptions } from "./fork.ts";
 import {
   type Entry,
@@ -141,10 +142,26 @@ export interface Comparison {
 
 export interface ListOptions {
   readonly status?: RunStatus | readonly RunStatus[];
+  /** Name of the agent, without version. */
   readonly agent?: string;
+  readonly tenant?: string;
+  /** Default 50. */
   readonly limit?: number;
   /** Id of the last run of the page before. */
   readonly before?: string;
+}
+
+/** Which open questions are listed. */
+export interface WaitingOptions {
+  /** At most so many questions. Default 100. */
+  readonly limit?: number;
+  /** Only those of this name: who is asked, or what is waited for. */
+  readonly name?: string;
+  /** Only of these kinds. Default: answers, signals, effects in doubt and budgets. */
+  readonly kinds?: readonly WaitSummary["kind"][];
+  /** Only what runs of this agent ask. */
+  readonly agent?: string;
+  readonly tenant?: string;
 }
 
 /** A run that was started, here or anywhere. */
@@ -401,6 +418,7 @@ export class App implements AsyncDisposable {
       ...(before === undefined ? {} : { before }),
       ...(status === undefined ? {} : { status }),
       ...(options.agent === undefined ? {} : { agent: options.agent }),
+      ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
     });
     return this.#summaries(rows);
   }
@@ -437,28 +455,40 @@ export class App implements AsyncDisposable {
     });
   }
 
-  /** Open questions to people, of all runs; newest run first. */
-  async waiting(options: { readonly limit?: number } = {}): Promise<readonly Question[]> {
-    this.#open();
-    const rows = await this.#engine.store.runs({ status: ["waiting", "running"], limit: options.limit ?? 100 });
+  /** Open questions to people, of all runs; newest run first. Of one run, at most the first 20. */
+  async waiting(options: WaitingOptions = {}): Promise<readonly Question[]> {
+    const { limit = 100, name, kinds, agent, tenant } = options;
+    const isWanted = (wait: WaitSummary): boolean =>
+      isQuestion(wait) && (name === undefined || wait.name === name) && (kinds?.includes(wait.kind) ?? true);
     const questions: Question[] = [];
-    for (const row of rows) {
-      const asked = summaryOf(row).waiting.filter(isQuestion);
-      if (asked.length === 0) continue;
-      const requests = await this.#requests(row, asked);
-      const answers = await this.#unreadAnswers(row);
-      for (const wait of asked) {
-        const by = answers.get(wait.waitId);
-        questions.push({
-          ...wait,
-          runId: row.id,
-          agent: row.agent,
-          request: requests.get(wait.waitId),
-          ...(by === undefined ? {} : { answeredBy: by }),
-        });
+    for (let before: number | undefined; ; ) {
+      this.#open();
+      const rows = await this.#engine.store.runs({
+        status: ["waiting", "running"],
+        limit: page,
+        ...(before === undefined ? {} : { before }),
+        ...(agent === undefined ? {} : { agent }),
+        ...(tenant === undefined ? {} : { tenant }),
+      });
+      for (const row of rows) {
+        const asked = summaryOf(row).waiting.filter(isWanted);
+        if (asked.length > 0) questions.push(...(await this.#questionsOf(row, asked)));
+        if (questions.length >= limit) return questions.slice(0, limit);
       }
+      before = rows.at(-1)?.key;
+      if (rows.length < page) return questions;
     }
-    return questions;
+  }
+
+  async #questionsOf(row: RunRow, asked: readonly WaitSummary[]): Promise<readonly Question[]> {
+    await this.#engine.codec.prepare(row.tenant);
+    const requests = await this.#requests(row, asked);
+    const answers = await this.#unreadAnswers(row);
+    return asked.map((wait) => {
+      const by = answers.get(wait.waitId);
+      const question = { ...wait, runId: row.id, agent: row.agent, request: requests.get(wait.waitId) };
+      return by === undefined ? question : { ...question, answeredBy: by };
+    });
   }
 
   async #requests(row: RunRow, asked: readonly WaitSummary[]): Promise<Map<string, unknown>> {
@@ -496,8 +526,10 @@ export class App implements AsyncDisposable {
     // Whoever sends also wakes the run, and nobody gives it back before all is read: it rests, so there is nothing.
     if (row.owner === null && row.wake !== 0) return answers;
     for (const message of await this.#engine.store.inbox(row.key, 1_000)) {
-      if (message.name.startsWith("answer:"))
-        answers.set(message.name.slice("answer:".length), personOf(message.sender));
+      if (!message.name.startsWith("answer:")) continue;
+      const waitId = message.name.slice("answer:".length);
+      // The first that fits counts.
+      if (!answers.has(waitId)) answers.set(waitId, personOf(message.sender));
     }
     return answers;
   }
@@ -506,9 +538,15 @@ export class App implements AsyncDisposable {
    * Answers one open question.
    * @param waitId its address, as `waiting` and `describe` show it
    * @param options.by who answers; recorded as the sender
+   * @returns a receipt, by which `answerState` tells what became of the answer
    * @throws ConcertatoError `run/not-found`, `run/already-finished`, `run/not-waiting` when that question is not open
    */
-  async answer(runId: string, waitId: string, value: unknown, options: { readonly by?: string } = {}): Promise<void> {
+  async answer(
+    runId: string,
+    waitId: string,
+    value: unknown,
+    options: { readonly by?: string } = {},
+  ): Promise<AnswerReceipt> {
     const row = await this.#row(runId);
     this.#assertOpen(row);
     const asked = await this.#openQuestions(row);
@@ -531,14 +569,32 @@ export class App implements AsyncDisposable {
         details: { runId, waitId, by: earlier },
       });
     }
+    const sender = this.#senderOf(options.by);
     await this.#send(row, {
-      sender: this.#senderOf(options.by),
+      sender,
       n: 1,
       kind: "signal",
       name: `answer:${question.waitId}`,
       body: this.#seal(row, value, `answer to ${waitId}`),
       at: this.#engine.world.clock.now(),
     });
+    return { runId, waitId: question.waitId, sender };
+  }
+
+  /**
+   * What became of an answer: two people may answer at the same moment, and each is told whose counts.
+   * @throws ConcertatoError `run/not-found`
+   */
+  async answerState(receipt: AnswerReceipt): Promise<AnswerState> {
+    const { key } = await this.#row(receipt.runId);
+    const inLine = stateInLine(receipt, await this.#engine.store.inbox(key, 1_000));
+    if (inLine !== undefined) return inLine;
+    // Taken up: the row went with the entries that say what it did.
+    for await (const entry of this.#events(receipt.runId, 0, false)) {
+      const state = stateInJournal(receipt, entry);
+      if (state !== undefined) return state;
+    }
+    return { status: "late" };
   }
 
   /**
@@ -1025,11 +1081,6 @@ function setAside(row: RunRow): FailureRecord {
     message: `Run ${row.id} was set aside (${code}). Restore it from a backup, or the code it was started with.`,
     retryable: false,
   };
-}
-
-/** The person of a sender such as `ann#k3x`. */
-function personOf(sender: string): string {
-  return sender.slice(0, Math.max(0, sender.lastIndexOf("#"))) || sender;
 }
 
 function finished(runId: string): ConcertatoError {

@@ -11,7 +11,9 @@ export type {
   Question,
   RunTree,
   StartOptions,
+  WaitingOptions,
 } from "./app.ts";
+export type { AnswerReceipt, AnswerState } from "./answers.ts";
 export type { ForkEffects, ForkOptions } from "./fork.ts";
 export type { ExcerptLine } from "./journal/excerpt.ts";
 export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
@@ -79,10 +81,12 @@ export type {
   TicketState,
 } from "./journal/store.ts";
 export type { Cap, CapAsk, CapOptions, CapPeriod, CapRow, CapSpend, CapSummary } from "./journal/cap.ts";
+export { entryKindNames } from "./journal/entry.ts";
 export { errorCodes } from "./kernel/error-codes.ts";
 export type { ErrorCode } from "./kernel/error-codes.ts";
 export { AgentFailure, ConcertatoError } from "./kernel/errors.ts";
 export type { FailureRecord } from "./kernel/errors.ts";
+export { durationMs } from "./kernel/duration.ts";
 export { history } from "./kernel/history.ts";
 export type { History } from "./kernel/history.ts";
 export type { Json } from "./kernel/json.ts";
@@ -135,4 +139,5 @@ export type {
   Winner,
 } from "./runtime/context.ts";
 export type { ComparedNode, Difference, DifferenceKind, FirstDifference } from "./telemetry/compare-trees.ts";
+export { EntryPaths } from "./telemetry/entry-paths.ts";
 export type { NodeBudget, NodeStatus, NodeWait, TreeNode } from "./telemetry/run-tree.ts";

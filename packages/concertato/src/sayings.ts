@@ -6,6 +6,7 @@ import type { LanguageModelV4Content } from "@ai-sdk/provider";
 import type { Entry } from "./journal/entry.ts";
 import type { Saying } from "./runtime/agent.ts";
 import type { Engine } from "./runtime/engine.ts";
+import { EntryPaths } from "./telemetry/entry-paths.ts";
 
 /** Pieces kept for a listener that does not look; beyond that it gets the rest of an answer from the journal. */
 const held = 10_000;
@@ -58,8 +59,7 @@ class Listener {
   readonly #hear: (saying: Saying) => void;
   /** By path of the operation. */
   readonly #heard = new Map<string, Heard>();
-  /** `scope-started` entries: paths and agents of scopes by seq. */
-  readonly #scopes = new Map<number, { readonly path: string; readonly agent: string }>();
+  readonly #paths = new EntryPaths();
   readonly #runId: string;
   #pieces: Saying[] = [];
   #wake: (() => void) | null = null;
@@ -106,13 +106,9 @@ class Listener {
 
   /** The words of an answer that were not heard as they came; null where there are none, and for any other entry. */
   unheard(entry: Entry): Saying | null {
-    if (entry.kind === "run-started") this.#scopes.set(1, { path: "0", agent: entry.name });
-    if (entry.kind === "continued")
-      this.#scopes.set(entry.seq, { path: `0~${entry.meta.count ?? 2}`, agent: entry.name });
-    const scope = this.#scopes.get(entry.scope);
-    if (scope === undefined) return null;
-    const path = `${scope.path}.${entry.op}`;
-    if (entry.kind === "scope-started") this.#scopes.set(entry.seq, { path, agent: entry.meta.agent ?? entry.name });
+    const path = this.#paths.of(entry);
+    const agent = this.#paths.agentOf(entry);
+    if (agent === undefined) return null;
     const answer = entry.kind === "result" && entry.meta.failed !== true ? entry.body : undefined;
     if (!isModelAnswer(entry, answer)) return null;
     const attempt = entry.meta.attempt ?? 1;
@@ -124,7 +120,7 @@ class Listener {
       .join("")
       .slice(at);
     if (text === "") return null;
-    return { kind: "text", text, runId: this.#runId, path, name: entry.name, agent: scope.agent, attempt, at };
+    return { kind: "text", text, runId: this.#runId, path, name: entry.name, agent, attempt, at };
   }
 
   stop(): void {

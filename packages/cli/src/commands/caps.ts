@@ -1,11 +1,19 @@
 /** `concertato caps`: what tenants and agents may spend, and what they did in the present window. */
 import type { CapSummary } from "concertato";
-import type { CommandContext } from "../cli.ts";
+import type { Command } from "commander";
+import type { CommandContext, Shell } from "../shell.ts";
 
-export async function listCaps({ app, display, json }: CommandContext): Promise<void> {
+export function addCaps(program: Command, shell: Shell): void {
+  program
+    .command("caps")
+    .description("list what tenants and agents may spend, and what they did")
+    .action(() => shell.inApp(listCaps));
+}
+
+async function listCaps({ app, display, json }: CommandContext): Promise<void> {
   const caps = await app.caps();
-  if (json) return display.out(JSON.stringify(caps));
-  if (caps.length === 0) return display.out("No caps.");
+  if (json) return caps.forEach((cap) => display.out(JSON.stringify(cap)));
+  if (caps.length === 0) return display.out("No caps. A program sets them with app.setCap().");
   for (const cap of caps) display.out(lineOf(cap));
 }
 

@@ -1,15 +1,25 @@
 /** `concertato compare`: two runs beside each other; what differs is shown, what is the same is counted. */
+import type { Command } from "commander";
 import type { ComparedNode } from "concertato";
-import type { CommandContext } from "../cli.ts";
 import { findRun } from "../find-run.ts";
+import type { CommandContext, Shell } from "../shell.ts";
 import { statusWords, valueWords } from "../views/words.ts";
 
-export async function compareRuns(context: CommandContext, typedA: string, typedB: string): Promise<void> {
+export function addCompare(program: Command, shell: Shell): void {
+  program
+    .command("compare")
+    .argument("<a>", "the run's id, or its beginning or end")
+    .argument("<b>", "another's, its fork for example")
+    .description("show what two runs did differently")
+    .action((a: string, b: string) => shell.inApp((context) => compareRuns(context, a, b)));
+}
+
+async function compareRuns(context: CommandContext, typedA: string, typedB: string): Promise<void> {
   const { app, display, json } = context;
   const a = await findRun(context, typedA);
   const b = await findRun(context, typedB);
   const comparison = await app.compare(a.runId, b.runId);
-  if (json) return display.out(JSON.stringify(comparison, null, 2));
+  if (json) return display.out(JSON.stringify(comparison));
   const { out, paint } = display;
   for (const [mark, run] of [
     ["-", comparison.a],

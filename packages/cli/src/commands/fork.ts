@@ -1,10 +1,11 @@
 /** `concertato fork`: a new run that begins as another one did. It goes on where its agents run. */
+import type { Command } from "commander";
 import type { ForkEffects, ForkMode, Json } from "concertato";
 import { CliError, exitCodes } from "../cli-error.ts";
-import type { CommandContext } from "../cli.ts";
 import { findRun } from "../find-run.ts";
+import { type CommandContext, oneOf, parsedJson, type Shell, wholeNumber } from "../shell.ts";
 
-export interface ForkCommand {
+interface ForkCommand {
   readonly at?: string;
   readonly input?: string;
   readonly state?: string;
@@ -16,13 +17,34 @@ export interface ForkCommand {
 const classes = ["read", "write", "irreversible", "people", "time"] as const;
 type Class = (typeof classes)[number];
 
-export async function forkRun(context: CommandContext, typed: string, command: ForkCommand): Promise<void> {
+export function addFork(program: Command, shell: Shell): void {
+  program
+    .command("fork")
+    .argument("<run>", "the run's id, or its beginning or end")
+    .description("start a new run that begins as another did; what is recorded is not done again")
+    .option("--at <n>", "the last entry to take over (default: only the start)")
+    .option("--input <json>", "another input, from the start")
+    .option("--state <json>", "another state, at the beginning of a loop's turn")
+    .option("--live <what>", `do anew: ${classes.join(", ")}; several with commas`)
+    .option("--elsewhere <how>", "where nothing is recorded: live or stop (default: reads live, all else stop)")
+    .option("--stub <name=json...>", "answer for a tool, a step or a person")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  concertato fork 9x2k4ab1 --at 12
+  concertato fork 9x2k4ab1 --input '{"item":"desk"}' --stub 'manager={"approved":true}'`,
+    )
+    .action((run: string, options: ForkCommand) => shell.inApp((context) => forkRun(context, run, options)));
+}
+
+async function forkRun(context: CommandContext, typed: string, command: ForkCommand): Promise<void> {
   const { app, display, json } = context;
   const { at, input, state } = command;
   const options = {
-    ...(at === undefined ? {} : { at: entryNumber(at) }),
-    ...(input === undefined ? {} : { input: parsed("--input", input) }),
-    ...(state === undefined ? {} : { state: parsed("--state", state) }),
+    ...(at === undefined ? {} : { at: wholeNumber("--at", at) }),
+    ...(input === undefined ? {} : { input: parsedJson("--input", input) }),
+    ...(state === undefined ? {} : { state: parsedJson("--state", state) }),
     effects: effectsOf(command),
   };
   const { runId } = await findRun(context, typed);
@@ -37,38 +59,20 @@ export async function forkRun(context: CommandContext, typed: string, command: F
 
 function effectsOf({ live, elsewhere, stub = [] }: ForkCommand): ForkEffects {
   const modes: { -readonly [Each in Class]?: ForkMode } = {};
-  for (const name of live === undefined ? [] : live.split(",")) modes[classNamed(name.trim())] = "live";
+  for (const name of live === undefined ? [] : live.split(","))
+    modes[oneOf("What --live takes", classes, name)] = "live";
   const stubs = Object.fromEntries(stub.map(stubOf));
-  return { ...modes, ...(elsewhere === undefined ? {} : { elsewhere: elsewhereNamed(elsewhere) }), stubs };
-}
-
-function classNamed(name: string): Class {
-  const found = classes.find((each) => each === name);
-  if (found === undefined) throw new CliError(exitCodes.usage, `--live takes ${classes.join(", ")}, not ${name}.`);
-  return found;
-}
-
-function elsewhereNamed(text: string): "live" | "stop" {
-  if (text === "live" || text === "stop") return text;
-  throw new CliError(exitCodes.usage, `--elsewhere takes live or stop, not ${text}.`);
+  return {
+    ...modes,
+    ...(elsewhere === undefined
+      ? {}
+      : { elsewhere: oneOf("What --elsewhere takes", ["live", "stop"] as const, elsewhere) }),
+    stubs,
+  };
 }
 
 function stubOf(text: string): readonly [name: string, value: Json] {
   const cut = text.indexOf("=");
   if (cut < 1) throw new CliError(exitCodes.usage, `--stub takes name=JSON, not ${text}.`);
-  return [text.slice(0, cut), parsed(`--stub ${text.slice(0, cut)}`, text.slice(cut + 1)) as Json];
-}
-
-function entryNumber(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0) return number;
-  throw new CliError(exitCodes.usage, `--at takes the number of an entry, from 1, not ${text}.`);
-}
-
-function parsed(option: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CliError(exitCodes.usage, `${option} takes JSON, and this is none: ${text}. Write strings in quotes.`);
-  }
+  return [text.slice(0, cut), parsedJson(`The answer of ${text.slice(0, cut)}`, text.slice(cut + 1)) as Json];
 }

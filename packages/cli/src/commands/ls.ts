@@ -1,99 +1,168 @@
-/** `concertato ls`: the runs, newest first, and whom each waits for. */
-import Table from "cli-table3";
-import type { RunSummary } from "concertato";
+/** `concertato ls`: the runs, newest first, and whom each waits for; once, or over and over. */
+import type { Command } from "commander";
+import { durationMs, type RunStatus, type RunSummary } from "concertato";
 import { CliError, exitCodes } from "../cli-error.ts";
-import type { CommandContext } from "../cli.ts";
-import { ageWords, statusWords } from "../views/words.ts";
+import { findRun } from "../find-run.ts";
+import { type RunFilter, type SelectedRuns, selectRuns } from "../select-runs.ts";
+import { type CommandContext, oneOf, pause, type Shell, wholeNumber } from "../shell.ts";
+import { Screen } from "../views/screen.ts";
+import { type Column, tableLines } from "../views/table.ts";
+import { ageWords, clockWords, markOf, shortId, toneOf } from "../views/words.ts";
 
-const statuses = ["queued", "running", "waiting", "diverged", "completed", "failed", "cancelled", "stopped"] as const;
-type Status = (typeof statuses)[number];
+const statuses: readonly RunStatus[] = [
+  ...(["queued", "running", "waiting", "diverged"] as const),
+  ...(["completed", "failed", "cancelled", "stopped"] as const),
+];
 
-export interface ListOptions {
+interface ListOptions {
   readonly status?: string;
+  readonly agent?: string;
+  readonly tenant?: string;
+  readonly since?: string;
+  readonly waiting?: string | true;
+  readonly before?: string;
   readonly limit: string;
+  readonly watch?: true;
 }
 
-export async function listRuns(context: CommandContext, options: ListOptions): Promise<void> {
-  const { app, display, json } = context;
-  const limit = wholeNumber(options.limit);
-  const status = options.status === undefined ? {} : { status: [statusNamed(options.status)] };
-  const runs = await app.runs({ ...status, limit });
-  if (json) return display.out(JSON.stringify(runs, null, 2));
-  if (runs.length === 0) return printEmpty(context, options.status);
-  printTable(context, runs);
-  if (runs.length === limit) display.error(display.paint("quiet", `\nThe newest ${limit}; more with --limit N.`));
+export function addList(program: Command, shell: Shell): void {
+  program
+    .command("ls")
+    .description("list the runs, newest first, and what each waits for")
+    .option("--status <statuses>", `only runs of these: ${statuses.join(", ")}`)
+    .option("--agent <name>", "only runs of this agent")
+    .option("--tenant <name>", "only runs of this tenant")
+    .option("--since <age>", "only runs started in the last 30m, 2h, 7d")
+    .option("--waiting [name]", "only runs that ask somebody, or somebody of this name")
+    .option("--limit <n>", "at most so many", "20")
+    .option("--before <run>", "only runs older than this one: the next page")
+    .option("--watch", "show them until Ctrl-C; with --json, every run that changes")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  concertato ls --status failed,stopped --since 1d
+  concertato ls --waiting manager
+  concertato ls --json --limit 1000 | jq -r 'select(.status == "failed") | .runId'`,
+    )
+    .action((options: ListOptions) => shell.inApp((context) => listRuns(context, options, shell)));
 }
 
-function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new CliError(exitCodes.usage, `--limit takes a whole number from 1, not ${text}.`);
-  return number;
+async function listRuns(context: CommandContext, options: ListOptions, shell: Shell): Promise<void> {
+  const limit = wholeNumber("--limit", options.limit);
+  if (options.watch === true) return watchRuns(context, options, limit, shell);
+  const { before } = options;
+  const older = before === undefined ? {} : { before: (await findRun(context, before)).runId };
+  const found = await selectRuns(context.app, { ...filterOf(options, context.now), ...older }, limit);
+  const { display, json } = context;
+  if (json) for (const run of found.runs) display.out(JSON.stringify(run));
+  else if (found.runs.length === 0) printEmpty(context, options);
+  else printPage(context, options, found);
 }
 
-function statusNamed(text: string): Status {
-  const status = statuses.find((each) => each === text);
-  if (status === undefined)
-    throw new CliError(exitCodes.usage, `There is no status ${text}. A run is one of: ${statuses.join(", ")}.`);
-  return status;
+function filterOf({ status, agent, tenant, since, waiting }: ListOptions, now: number): RunFilter {
+  return {
+    ...(status === undefined ? {} : { status: status.split(",").map((each) => oneOf("A status", statuses, each)) }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(since === undefined ? {} : { since: now - durationMs(since) }),
+    ...(waiting === undefined ? {} : { waiting }),
+  };
 }
 
-function printEmpty({ display, command }: CommandContext, status: string | undefined): void {
-  const { out, paint } = display;
-  out(status === undefined ? "No runs yet." : `No run is ${status}.`);
-  out(
-    paint(
-      "quiet",
-      status === undefined
-        ? "The first appears here when an app starts one; in this clone: npm start"
-        : `All runs: ${command("ls")}`,
-    ),
-  );
-}
+/** How often a watched list is read again, in ms. */
+const lookMs = 500;
 
-function printTable({ display, now }: CommandContext, runs: readonly RunSummary[]): void {
-  const { paint } = display;
-  const table = new Table({
-    head: ["RUN", "AGENT", "STATUS", "STARTED", "CHANGED", "WAITS FOR"].map((title) => paint("quiet", title)),
-    chars: borderless,
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 3 },
-  });
-  for (const run of runs) {
-    const ages = [run.createdAt, run.updatedAt].map((at) => ageWords(now - at));
-    table.push([
-      paint("strong", run.runId),
-      run.agent,
-      statusWords(display, run.status),
-      ...ages,
-      reasonOf(run, display),
+/** On a terminal the list in its place; with --json a line for every run that is new or changed. */
+async function watchRuns(
+  context: CommandContext,
+  options: ListOptions,
+  limit: number,
+  { world, display, json }: Shell,
+): Promise<void> {
+  const { height } = display;
+  if (!json && height === null)
+    throw new CliError(exitCodes.usage, "--watch needs a terminal. For programs there is: ls --watch --json");
+  const stop = world.interrupted();
+  const told = new Map<string, string>();
+  using screen = json ? null : new Screen(display);
+  do {
+    const now = world.now();
+    const { runs } = await selectRuns(context.app, filterOf(options, now), Math.min(limit, (height ?? limit + 4) - 4));
+    screen?.show([
+      display.paint("quiet", `Runs at ${clockWords(now)} ${display.marks.dot} Ctrl-C ends`),
+      "",
+      ...(runs.length === 0 ? emptyLines(context, options) : tableLines(display, columnsOf(context, now), runs)),
     ]);
-  }
-  for (const line of table.toString().split("\n")) display.out(line.trimEnd());
+    if (!json) continue;
+    for (const run of runs) {
+      const line = JSON.stringify(run);
+      if (told.get(run.runId) !== line) display.out(line);
+      told.set(run.runId, line);
+    }
+  } while (await pause(lookMs, stop));
 }
 
-function reasonOf(run: RunSummary, { paint }: CommandContext["display"]): string {
+function printPage(context: CommandContext, options: ListOptions, { runs, more }: SelectedRuns): void {
+  const { display, now, command } = context;
+  for (const line of tableLines(display, columnsOf(context, now), runs)) display.out(line);
+  if (!more) return;
+  const filters = Object.entries(options)
+    .filter(([name]) => name !== "before" && name !== "limit")
+    .map(([name, value]) => ` --${name}${value === true ? "" : ` ${String(value)}`}`);
+  const limit = options.limit === "20" ? "" : ` --limit ${options.limit}`;
+  const next = command(`ls${filters.join("")}${limit} --before ${shortId(runs.at(-1)?.runId ?? "")}`);
+  display.error(display.paint("quiet", `\nOlder ones: ${next}`));
+}
+
+function printEmpty(context: CommandContext, options: ListOptions): void {
+  for (const line of emptyLines(context, options)) context.display.out(line);
+}
+
+function emptyLines({ display, command }: CommandContext, options: ListOptions): readonly string[] {
+  const { paint } = display;
+  const { status, agent, tenant, since, waiting, before } = options;
+  if (before !== undefined) return ["No older runs."];
+  if ([status, agent, tenant, since, waiting].every((filter) => filter === undefined))
+    return ["No runs yet.", paint("quiet", `Start one: ${command("start FILE INPUT")}`)];
+  if (waiting !== undefined) return ["No run waits for anybody.", paint("quiet", `All runs: ${command("ls")}`)];
+  const only = [agent, tenant, since].every((filter) => filter === undefined);
+  return [only ? `No run is ${status}.` : "No run is like that.", paint("quiet", `All runs: ${command("ls")}`)];
+}
+
+/** Ids are long; where lines are short their ends will do, by which every command finds them. */
+const wholeIdsFrom = 130;
+
+function columnsOf({ display }: CommandContext, now: number): readonly Column<RunSummary>[] {
+  const whole = display.width >= wholeIdsFrom;
+  return [
+    { title: "RUN", cell: ({ runId }) => (whole ? runId : shortId(runId)), tone: () => "strong" },
+    { title: "AGENT", cell: ({ agent }) => agent, shrinksTo: 6 },
+    {
+      title: "STATUS",
+      cell: ({ status }) => `${markOf(display.marks, status)} ${status}`,
+      tone: ({ status }) => toneOf(status),
+    },
+    { title: "STARTED", cell: ({ createdAt }) => ageWords(now - createdAt), expendable: 1 },
+    { title: "CHANGED", cell: ({ updatedAt }) => ageWords(now - updatedAt), expendable: 0 },
+    { title: "KEY", cell: ({ key }) => key ?? "", shrinksTo: 8, expendable: 2 },
+    { title: "WAITS FOR", cell: reasonOf, tone: reasonTone, shrinksTo: 8 },
+  ];
+}
+
+function reasonTone({ failure }: RunSummary): "bad" | "wait" {
+  return failure === undefined ? "wait" : "bad";
+}
+
+/** What a run waits for, or why it ended. */
+function reasonOf(run: RunSummary): string {
   const { undoing, undone } = run;
   // What could not be undone is somebody's work.
   const left = undone === undefined || undone.done === undone.of ? "" : `, undone ${undone.done} of ${undone.of}`;
-  if (run.failure !== undefined) return paint("bad", `${run.failure}${left}`);
-  if (run.paused !== undefined) return paint("wait", `paused by ${run.paused.by}`);
-  const waits = run.waiting.map(({ name }) => name).join(", ");
-  if (undoing === undefined) return paint("wait", waits);
+  if (run.failure !== undefined) return `${run.failure}${left}`;
+  if (run.paused !== undefined) return `paused by ${run.paused.by}`;
+  const waits = run.waiting.map(({ kind, name }) => (kind === "no-worker" ? `no worker for ${name}` : name)).join(", ");
+  if (undoing === undefined) return waits;
   const ending = undoing.status === "cancelled" ? "cancelling" : "failing";
-  return paint("wait", `${ending}: undoing ${undoing.done} of ${undoing.of}${waits === "" ? "" : ` (${waits})`}`);
+  return `${ending}: undoing ${undoing.done} of ${undoing.of}${waits === "" ? "" : ` (${waits})`}`;
 }
-
-/** Every line of the table's frame away; columns are kept apart by their padding. */
-const borderless = {
-  ...{
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-  },
-  ...{ left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "" },
-};

@@ -1,17 +1,40 @@
 /** `concertato pause` and `resume`: a run, or an agent in all runs. What is under way ends; nothing new begins. */
+import type { Command } from "commander";
 import type { PausedThing } from "concertato";
 import { CliError, exitCodes } from "../cli-error.ts";
-import type { CommandContext } from "../cli.ts";
 import { findRun } from "../find-run.ts";
+import { type CommandContext, type Shell, userName } from "../shell.ts";
 
-export interface PauseChoice {
+export function addPausing(program: Command, shell: Shell): void {
+  const agentOption = ["--agent <name>", "an agent in all runs: its name, or name@version"] as const;
+  program
+    .command("pause")
+    .argument("[run]", "the run's id, or its beginning or end")
+    .description("let a run, or an agent everywhere, begin nothing new")
+    .option(...agentOption)
+    .option("--by <name>", "who pauses it", userName())
+    .addHelpText("after", "\nExamples:\n  concertato pause 9x2k4ab1\n  concertato pause --agent refunds@2")
+    .action((run: string | undefined, { agent, by }: { agent?: string; by: string }) =>
+      shell.inApp((context) => pauseThing(context, { run, agent }, by)),
+    );
+  program
+    .command("resume")
+    .argument("[run]", "the run's id, or its beginning or end")
+    .description("let what was paused go on")
+    .option(...agentOption)
+    .action((run: string | undefined, { agent }: { agent?: string }) =>
+      shell.inApp((context) => resumeThing(context, { run, agent })),
+    );
+}
+
+interface PauseChoice {
   /** A run's id, or its beginning. */
   readonly run: string | undefined;
   /** Name of an agent, with or without version. */
   readonly agent: string | undefined;
 }
 
-export async function pauseThing(context: CommandContext, choice: PauseChoice, by: string): Promise<void> {
+async function pauseThing(context: CommandContext, choice: PauseChoice, by: string): Promise<void> {
   const { app, display, json, command } = context;
   const target = await targetOf(context, choice);
   await app.pause(target, { by });
@@ -22,7 +45,7 @@ export async function pauseThing(context: CommandContext, choice: PauseChoice, b
   display.out(`  ${command(`resume ${wordsOf(target)}`)}`);
 }
 
-export async function resumeThing(context: CommandContext, choice: PauseChoice): Promise<void> {
+async function resumeThing(context: CommandContext, choice: PauseChoice): Promise<void> {
   const { app, display, json } = context;
   const target = await targetOf(context, choice);
   await app.resume(target);

@@ -1,9 +1,9 @@
 /** `concertato prune`: deletes finished runs that are old enough and gives their space back to the disk. */
+import type { Command } from "commander";
 import type { FinalStatus } from "concertato";
-import { CliError, exitCodes } from "../cli-error.ts";
-import type { CommandContext } from "../cli.ts";
+import { type CommandContext, oneOf, type Shell, wholeNumber } from "../shell.ts";
 
-export interface PruneChoice {
+interface PruneChoice {
   readonly olderThan: string;
   readonly status?: string;
   readonly agent?: string;
@@ -13,14 +13,27 @@ export interface PruneChoice {
 
 const statuses: readonly FinalStatus[] = ["completed", "failed", "cancelled", "stopped"];
 
-export async function pruneRuns(context: CommandContext, choice: PruneChoice): Promise<void> {
+export function addPrune(program: Command, shell: Shell): void {
+  program
+    .command("prune")
+    .description("delete finished runs that are old enough, and give their space back")
+    .requiredOption("--older-than <age>", "only runs that ended so long ago: 12h, 30d")
+    .option("--status <statuses>", `only runs that ended so: ${statuses.join(", ")}; several with commas`)
+    .option("--agent <name>", "only runs of this agent")
+    .option("--keep-last <n>", "the newest so many stay, however old they are")
+    .option("--limit <n>", "at most so many")
+    .addHelpText("after", "\nExample:\n  concertato prune --older-than 30d --status completed --keep-last 100")
+    .action((choice: PruneChoice) => shell.inApp((context) => pruneRuns(context, choice)));
+}
+
+async function pruneRuns(context: CommandContext, choice: PruneChoice): Promise<void> {
   const { app, display, json, command } = context;
   const pruned = await app.prune({
     olderThan: choice.olderThan,
-    ...(choice.status === undefined ? {} : { status: choice.status.split(",").map(statusNamed) }),
+    ...(choice.status === undefined ? {} : { status: choice.status.split(",").map(finalStatus) }),
     ...(choice.agent === undefined ? {} : { agent: choice.agent }),
-    ...(choice.keepLast === undefined ? {} : { keepLast: wholeNumber("--keep-last", choice.keepLast) }),
-    ...(choice.limit === undefined ? {} : { limit: wholeNumber("--limit", choice.limit) }),
+    ...(choice.keepLast === undefined ? {} : { keepLast: wholeNumber("--keep-last", choice.keepLast, 0) }),
+    ...(choice.limit === undefined ? {} : { limit: wholeNumber("--limit", choice.limit, 0) }),
   });
   if (json) return display.out(JSON.stringify(pruned));
   const { runs, more } = pruned;
@@ -30,16 +43,6 @@ export async function pruneRuns(context: CommandContext, choice: PruneChoice): P
   if (more) display.error(display.paint("quiet", `There may be more: ${command("prune …")} again.`));
 }
 
-function statusNamed(text: string): FinalStatus {
-  const status = statuses.find((each) => each === text);
-  if (status === undefined)
-    throw new CliError(exitCodes.usage, `A finished run is one of: ${statuses.join(", ")}; not ${text}.`);
-  return status;
-}
-
-function wholeNumber(option: string, text: string): number {
-  const number = Number(text);
-  if (text.trim() === "" || !Number.isInteger(number) || number < 0)
-    throw new CliError(exitCodes.usage, `${option} takes a whole number from 0, not ${text}.`);
-  return number;
+function finalStatus(text: string): FinalStatus {
+  return oneOf("The status of a finished run", statuses, text);
 }

@@ -1,57 +1,52 @@
 /** `concertato replay`: code against journals. Nothing is done and nothing is written; exit code 1 where they part. */
-import { pathToFileURL } from "node:url";
-import { resolve } from "node:path";
-import type { Agent, ReplayReport } from "concertato";
+import type { Command } from "commander";
+import type { ReplayReport } from "concertato";
 import { CliError, exitCodes } from "../cli-error.ts";
-import type { CommandContext } from "../cli.ts";
 import { findRun } from "../find-run.ts";
+import { loadAgents } from "../load-agents.ts";
+import type { CommandContext, Shell } from "../shell.ts";
 import { printExcerpt } from "../views/excerpt.ts";
 
-export interface ReplayCommand {
+interface ReplayCommand {
   /** Module whose exports hold the agents. */
   readonly code: string;
   readonly agent?: string;
 }
 
+export function addReplay(program: Command, shell: Shell): void {
+  program
+    .command("replay")
+    .argument("[run]", "the run's id, or its beginning or end; all that are under way when left out")
+    .requiredOption("--code <file>", "the file that exports the agents to try")
+    .option("--agent <name>", "only runs of this agent")
+    .description("try code on what is recorded; does nothing, and fails where the two part")
+    .addHelpText("after", "\nExample, before a deployment:\n  concertato replay --code src/agents.ts")
+    .action((run: string | undefined, options: ReplayCommand) =>
+      shell.inApp((context) => replayRuns(context, run, options, shell.world.directory)),
+    );
+}
+
 /** @param typed a run; without, all that are under way */
-export async function replayRuns(
+async function replayRuns(
   context: CommandContext,
   typed: string | undefined,
   command: ReplayCommand,
   directory: string,
 ): Promise<void> {
   const { app, display, json } = context;
-  const agents = await agentsIn(resolve(directory, command.code));
+  const agents = (await loadAgents(directory, command.code)).exported.map(([, agent]) => agent);
   const reports =
     typed === undefined
       ? await app.replayAll({ agents, ...(command.agent === undefined ? {} : { agent: command.agent }) })
       : [await app.replay((await findRun(context, typed)).runId, { agents })];
-  if (json) display.out(JSON.stringify(reports, null, 2));
-  else for (const report of reports) printReport(context, report);
+  for (const report of reports) {
+    if (json) display.out(JSON.stringify(report));
+    else printReport(context, report);
+  }
   const parted = reports.filter(({ status }) => status !== "same");
   if (!json) printSum(context, reports.length, parted.length);
   if (parted.length > 0)
     throw new CliError(exitCodes.failure, `${parted.length} of ${reports.length} would not go on with this code.`);
-}
-
-/** Everything a module exports that is an agent. */
-async function agentsIn(file: string): Promise<readonly Agent[]> {
-  let exported: unknown;
-  try {
-    exported = await import(pathToFileURL(file).href);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CliError(exitCodes.usage, `${file} cannot be loaded: ${why}`);
-  }
-  const agents = Object.values(exported as object).filter(isAgent);
-  if (agents.length > 0) return agents;
-  throw new CliError(exitCodes.usage, `${file} exports no agents. Export the workflows and tools that the runs need.`);
-}
-
-function isAgent(value: unknown): value is Agent {
-  if (typeof value !== "object" || value === null) return false;
-  const { name, version, body } = value as Partial<Agent>;
-  return typeof name === "string" && typeof version === "number" && typeof body === "object";
 }
 
 const looks = {

@@ -1,6 +1,6 @@
 /**
  * Where the CLI writes, and what the terminal can show: colours (Node honours NO_COLOR and FORCE_COLOR), Unicode or
- * ASCII marks, width. Results go to standard output, everything else to standard error.
+ * ASCII marks, size. Results go to standard output, everything else to standard error.
  */
 import { styleText } from "node:util";
 
@@ -12,6 +12,7 @@ export interface Marks {
   readonly work: string;
   readonly bad: string;
   readonly stop: string;
+  readonly dot: string;
   readonly branch: string;
   readonly lastBranch: string;
   readonly trunk: string;
@@ -23,17 +24,25 @@ export interface Display {
   readonly marks: Marks;
   /** Columns of a line; values that do not fit are shortened. */
   readonly width: number;
+  /** Lines of the terminal; null where the output goes into a pipe or a file. */
+  readonly height: number | null;
+  /** Somebody looks at standard error while it is written. */
+  readonly watched: boolean;
   readonly paint: (tone: Tone, text: string) => string;
+  /** A line of the result. */
   readonly out: (line?: string) => void;
+  /** A line beside the result: progress, hints, errors. */
   readonly error: (line?: string) => void;
+  /** Part of a line, as it comes. */
+  readonly piece: (to: "out" | "error", text: string) => void;
 }
 
 const unicode: Marks = {
-  ...{ done: "✓", wait: "◔", work: "●", bad: "✗", stop: "■" },
+  ...{ done: "✓", wait: "◔", work: "●", bad: "✗", stop: "■", dot: "·" },
   ...{ branch: "├─ ", lastBranch: "└─ ", trunk: "│  ", arrow: "→", ellipsis: "…" },
 };
 const ascii: Marks = {
-  ...{ done: "+", wait: "?", work: "*", bad: "x", stop: "#" },
+  ...{ done: "+", wait: "?", work: "*", bad: "x", stop: "#", dot: "-" },
   ...{ branch: "|- ", lastBranch: "`- ", trunk: "|  ", arrow: "->", ellipsis: "..." },
 };
 
@@ -50,17 +59,27 @@ const formats = {
 /** Width of a line that goes into a pipe or a file. */
 const pipeWidth = 160;
 
+/** @param colour false: none, whatever the terminal can show */
 export function openDisplay(
   out: NodeJS.WriteStream,
   error: NodeJS.WriteStream,
   environment: NodeJS.ProcessEnv,
+  colour = true,
 ): Display {
   return {
     marks: speaksUnicode(environment, process.platform) ? unicode : ascii,
-    width: out.isTTY === true ? out.columns : pipeWidth,
-    paint: (tone, text) => (tone === "plain" ? text : styleText([...formats[tone]], text, { stream: out })),
+    // Read anew each time: terminals change their size. One that says nothing of it has 0 columns.
+    get width() {
+      return out.isTTY === true && out.columns > 0 ? out.columns : pipeWidth;
+    },
+    get height() {
+      return out.isTTY === true ? out.rows : null;
+    },
+    watched: error.isTTY === true,
+    paint: (tone, text) => (tone === "plain" || !colour ? text : styleText([...formats[tone]], text, { stream: out })),
     out: (line = "") => void out.write(`${line}\n`),
     error: (line = "") => void error.write(`${line}\n`),
+    piece: (to, text) => void (to === "out" ? out : error).write(text),
   };
 }
 

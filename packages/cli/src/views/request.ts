@@ -1,12 +1,20 @@
 /** What a person is asked, in full: an approval by its action and exact arguments, anything else by its fields. */
 import type { Display } from "./display.ts";
+import { plainText } from "./plain-text.ts";
+import { fieldLines } from "./table.ts";
+import { wholeWords } from "./words.ts";
 
 export function printRequest(display: Display, request: unknown): void {
+  for (const line of requestLines(display, request)) display.out(line);
+}
+
+/** The same as lines. */
+export function requestLines(display: Display, request: unknown): readonly string[] {
   const approval = approvalOf(request);
-  if (approval === undefined) return printFields(display, request);
-  const { out, paint } = display;
-  out(`  ${paint("strong", approval.action)}  ${paint("quiet", approval.description)}`);
-  printFields(display, approval.arguments);
+  if (approval === undefined) return fieldsOf(display, request);
+  const { paint } = display;
+  const head = `  ${paint("strong", plainText(approval.action))}  ${paint("quiet", plainText(approval.description))}`;
+  return [head.trimEnd(), ...fieldsOf(display, approval.arguments)];
 }
 
 interface Approval {
@@ -16,7 +24,7 @@ interface Approval {
 }
 
 /** The form in which tools ask for approval. */
-function approvalOf(request: unknown): Approval | undefined {
+export function approvalOf(request: unknown): Approval | undefined {
   if (!isRecord(request)) return undefined;
   const { action, description, arguments: values } = request;
   return typeof action === "string" && typeof description === "string"
@@ -24,16 +32,14 @@ function approvalOf(request: unknown): Approval | undefined {
     : undefined;
 }
 
-function printFields({ out, paint }: Display, value: unknown): void {
-  if (value === undefined) return;
-  if (!isRecord(value)) return out(`    ${wordsOf(value)}`);
-  const fields = Object.entries(value);
-  const width = Math.max(...fields.map(([name]) => name.length), 0) + 2;
-  for (const [name, field] of fields) out(`    ${paint("quiet", name.padEnd(width))}${wordsOf(field)}`);
-}
-
-function wordsOf(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
+function fieldsOf(display: Display, value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const fields = isRecord(value) ? Object.entries(value) : [["", value] as const];
+  return fieldLines(
+    display,
+    fields.map(([name, field]) => [plainText(name), wholeWords(field)] as const),
+    "    ",
+  );
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -4,6 +4,7 @@
  */
 import type { TreeNode } from "concertato";
 import type { Display } from "./display.ts";
+import { plainLine, plainText } from "./plain-text.ts";
 import { budgetWords, durationWords, markOf, toneOf, usageWords, valueWords } from "./words.ts";
 
 export function printTree(display: Display, root: TreeNode, full: boolean): void {
@@ -28,7 +29,9 @@ function printNode(display: Display, node: TreeNode, indent: Indent, full: boole
   const trunk = node.children.length > 0 ? marks.trunk : "   ";
   if (full) printValues(display, node, indent.rest + trunk);
   if (node.failure !== undefined)
-    out(`${paint("quiet", indent.rest + trunk)}${paint("bad", `${node.failure.code}: ${node.failure.message}`)}`);
+    out(
+      `${paint("quiet", indent.rest + trunk)}${paint("bad", `${node.failure.code}: ${plainLine(node.failure.message)}`)}`,
+    );
   node.children.forEach((child, place) => {
     const last = place === node.children.length - 1;
     const next = {
@@ -81,7 +84,7 @@ function printValues({ paint, out }: Display, node: TreeNode, indent: string): v
     ["out", node.output],
   ] as const) {
     if (value === undefined) continue;
-    const [first = "", ...rest] = JSON.stringify(value, null, 2).split("\n");
+    const [first = "", ...rest] = plainText(JSON.stringify(value, null, 2) ?? "").split("\n");
     out(`${paint("quiet", `${indent}${label} `)}${first}`);
     for (const line of rest) out(`${paint("quiet", `${indent}    `)}${line}`);
   }

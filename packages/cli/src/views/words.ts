@@ -1,6 +1,8 @@
 /** Small facts as people say them: statuses with their marks, ages, durations, values on one line. Pure. */
 import type { Limits, Usage } from "concertato";
 import type { Display, Marks, Tone } from "./display.ts";
+import { plainLine, plainText } from "./plain-text.ts";
+import { fitted } from "./text-width.ts";
 
 const looks: Readonly<Record<string, { readonly tone: Tone; readonly mark: keyof Marks }>> = {
   completed: { tone: "good", mark: "done" },
@@ -40,6 +42,32 @@ export function ageWords(ms: number): string {
   return unit === undefined ? "now" : `${Math.floor(ms / unit.ms)} ${unit.name}`;
 }
 
+/** "3 min ago", "in 3 min", "now". */
+export function whenWords(at: number, now: number): string {
+  const words = ageWords(Math.abs(now - at));
+  if (words === "now") return words;
+  return at > now ? `in ${words}` : `${words} ago`;
+}
+
+/** "12:03:11": the wall clock here. */
+export function clockWords(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
+
+/** "4.2 MB". */
+export function sizeWords(bytes: number): string {
+  if (bytes < 1_000_000) return `${Math.ceil(bytes / 1_000)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/** How long an id is when it is shortened: its end, by which every command finds it. */
+const shortLength = 8;
+
+/** The end of a run's id. */
+export function shortId(runId: string): string {
+  return runId.slice(-shortLength);
+}
+
 /** "12 ms", "3.4 s", "5 min": how long something took. */
 export function durationWords(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -75,10 +103,10 @@ function moneyWords({ amount, currency }: { readonly amount: number; readonly cu
 
 /** A value as JSON on one line, shortened to a number of columns. */
 export function valueWords(value: unknown, columns: number, { ellipsis }: Marks): string {
-  return shorten(value === undefined ? "" : JSON.stringify(value), columns, ellipsis);
+  return fitted(plainLine(value === undefined ? "" : JSON.stringify(value)), columns, ellipsis);
 }
 
-function shorten(text: string, columns: number, ellipsis: string): string {
-  const line = text.replaceAll(/\s+/g, " ");
-  return line.length <= columns ? line : `${line.slice(0, Math.max(0, columns - ellipsis.length))}${ellipsis}`;
+/** A value in full: text as it is, anything else as JSON. */
+export function wholeWords(value: unknown): string {
+  return plainText(typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? ""));
 }

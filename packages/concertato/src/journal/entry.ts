@@ -68,6 +68,9 @@ const kindNames = new Map<number, EntryKind>(
   Object.entries(entryKinds).map(([name, value]) => [value, name as EntryKind]),
 );
 
+/** Every kind of entry, by name. */
+export const entryKindNames: readonly EntryKind[] = [...kindNames.values()];
+
 /** The name of a stored kind; `undefined` for one a newer version wrote. */
 export function entryKindName(kind: number): EntryKind | undefined {
   return kindNames.get(kind);

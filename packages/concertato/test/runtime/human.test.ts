@@ -65,6 +65,45 @@ describe("a question", () => {
     expect(await job.result()).toEqual({ approved: true });
   });
 
+  test("answered by two at the same moment: each can find out whose answer counts", async () => {
+    const lab = new Lab();
+    const { job } = await lab.begin(ask, 0);
+    const given = [{ approved: true }, { approved: false }].map((value, index) =>
+      lab.app.answer(job.runId, "0.0", value, { by: ["ada", "bob"][index] ?? "" }),
+    );
+    const receipts = await Promise.all(given);
+    await lab.world.settle();
+    const states = await Promise.all(receipts.map((receipt) => lab.app.answerState(receipt)));
+    expect(states).toEqual([{ status: "counts" }, { status: "late" }]);
+    expect(await job.result()).toEqual({ approved: true });
+  });
+
+  test("answered wrongly and then rightly: the first was refused, the second counts", async () => {
+    const lab = new Lab();
+    const { job } = await lab.begin(ask, 0);
+    const wrong = await lab.app.answer(job.runId, "0.0", "sure");
+    await lab.world.settle();
+    const right = await lab.app.answer(job.runId, "0.0", { approved: true });
+    await lab.world.settle();
+    expect(await lab.app.answerState(wrong)).toEqual({ status: "refused" });
+    expect(await lab.app.answerState(right)).toEqual({ status: "counts" });
+  });
+
+  test("answered by two while nobody is at work: the first is in line, the other behind it", async () => {
+    const lab = new Lab();
+    const { life, job } = await lab.begin(ask, 0, { warmBytes: 0 });
+    life.crash();
+    const client = await lab.open([]);
+    const both = [
+      client.app.answer(job.runId, "0.0", { approved: true }, { by: "ada" }),
+      client.app.answer(job.runId, "0.0", 1),
+    ];
+    const [first, second] = await Promise.all(both);
+    if (first === undefined || second === undefined) throw new Error("Both answers were given.");
+    expect(await client.app.answerState(first)).toEqual({ status: "pending" });
+    expect(await client.app.answerState(second)).toEqual({ status: "behind", by: "ada" });
+  });
+
   test("records who answered", async () => {
     const lab = new Lab();
     const { job } = await lab.begin(ask, 0);
