@@ -1,6 +1,16 @@
 /** The core as npm publishes it works in an empty project: its bundle, its types' places, the threads that it starts. */
-import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,6 +20,7 @@ const core = join(root, "packages", "concertato");
 let project = "";
 
 interface Manifest {
+  readonly bin: { readonly concertato: string };
   readonly files: readonly string[];
   readonly dependencies: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
@@ -70,6 +81,24 @@ test("the testing entry shares its classes with the main one", () => {
     console.log(JSON.stringify({ said, typed: ConcertatoError.is(error), failed: error instanceof AgentFailure }));
   `;
   expect(runs(program)).toEqual({ said: "hello", typed: true, failed: true });
+});
+
+test("its command starts the command line where that is installed, and says how to get it where it is not", () => {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const bin = join(project, "node_modules", "concertato", manifest.bin.concertato);
+  expect(readFileSync(bin, "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+  const start = () => spawnSync(process.execPath, [bin, "--version"], { cwd: project, env, encoding: "utf8" });
+  expect(start()).toMatchObject({
+    status: 1,
+    stdout: "",
+    stderr: expect.stringContaining("npm install @concertato/cli"),
+  });
+  const cli = join(project, "node_modules", "@concertato", "cli");
+  cpSync(join(root, "packages", "cli", "package.json"), join(cli, "package.json"));
+  const { exports } = JSON.parse(read("packages/cli/package.json")) as { exports: { "./bin": { default: string } } };
+  mkdirSync(dirname(join(cli, exports["./bin"].default)), { recursive: true });
+  writeFileSync(join(cli, exports["./bin"].default), 'console.log("the command line", process.argv[2]);');
+  expect(start()).toMatchObject({ status: 0, stdout: "the command line --version\n" });
 });
 
 test("every place that the package names exists, and its scripts are few", () => {
