@@ -6,7 +6,7 @@ import { decodeJson } from "../src/kernel/json.ts";
 import { type EntryMeta, entryKindName, type StoredEntry } from "../src/journal/entry.ts";
 import type { Change, ChangeResult, Letter, RunRow } from "../src/journal/store.ts";
 import type { Client } from "./client.ts";
-import type { Disk } from "./fault-store.ts";
+import type { CommitObserver, Disk } from "./fault-store.ts";
 import type { Effects } from "./ledger.ts";
 import { openDeadline } from "./open-deadline.ts";
 import { misfit } from "./programs.ts";
@@ -40,7 +40,7 @@ const begins = new Set([
   "map-started",
 ]);
 
-export class Checkers {
+export class Checkers implements CommitObserver {
   readonly violations: string[] = [];
   readonly #schedule: Schedule;
   readonly #disk: Disk;
@@ -50,14 +50,14 @@ export class Checkers {
     this.#schedule = schedule;
     this.#disk = disk;
     this.#conditions = conditions;
-    disk.onCommit = (changes, results) => this.#onCommit(changes, results);
+    disk.observer = this;
   }
 
   violate(rule: string, what: string): void {
     if (this.violations.length < 20) this.violations.push(`${rule}: ${what}`);
   }
 
-  #onCommit(changes: readonly Change[], results: readonly ChangeResult[]): void {
+  committed(changes: readonly Change[], results: readonly ChangeResult[]): void {
     if (!this.#conditions.clockJumps) this.#checkTimers(changes, results);
     changes.forEach((change, index) => {
       if (change.kind === "evict" && results[index]?.ok === true) this.#checkLeft(change.run, change.wake);

@@ -38,6 +38,11 @@ export interface Faults {
 /** Calls of a store that one event may set off. */
 const mostCalls = 20_000;
 
+/** Told of each applied commit: the checkers' view of the truth. */
+export interface CommitObserver {
+  committed(changes: readonly Change[], results: readonly ChangeResult[]): void;
+}
+
 /** What survives: operations in the order they took effect, and how many of them are synced. */
 export class Disk {
   readonly schedule: Schedule;
@@ -48,8 +53,7 @@ export class Disk {
   #synced = 0;
   #calledAt = -1;
   #calls = 0;
-  /** Told of each applied commit: the checkers' view of the truth. */
-  onCommit: ((changes: readonly Change[], results: readonly ChangeResult[]) => void) | null = null;
+  observer: CommitObserver | null = null;
 
   constructor(schedule: Schedule, faults: Faults, durability: Durability) {
     this.schedule = schedule;
@@ -77,7 +81,7 @@ export class Disk {
 
   commit(changes: readonly Change[]): readonly ChangeResult[] {
     const results = this.apply((store) => store.commit(changes, "normal"));
-    this.onCommit?.(changes, results);
+    this.observer?.committed(changes, results);
     return results;
   }
 

@@ -1,5 +1,6 @@
 /** The outside world of a simulation: it remembers every effect by key, over all crashes, and answers probes truly. */
 import type { AttemptContext } from "../src/runtime/agent.ts";
+import type { Disk } from "./fault-store.ts";
 import type { Process, Schedule } from "./schedule.ts";
 
 /** What happened under one idempotency key. */
@@ -21,13 +22,35 @@ export class Effects {
   readonly inside = new Map<string, number[]>();
   /** Two under one key, or one that came with an older token than was seen before. */
   readonly crowded: { readonly runId: string; readonly what: string }[] = [];
+  readonly #disk: Disk;
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
+
   /** Keys belong to tenants. */
-  tenantOf: (runId: string) => string = () => "";
+  tenantOf(runId: string): string {
+    return this.#disk.truth.run(runId)?.tenant ?? "";
+  }
+
   /**
    * A fork that may change nothing outside takes over that its original was granted a key, and holds none itself: it comes
    * and goes in its own reading only, at whatever time.
    */
-  isFork: (runId: string) => boolean = () => false;
+  isFork(runId: string): boolean {
+    const [first] = this.#disk.truth.entries(this.#disk.truth.run(runId)?.key ?? 0, 0, 1);
+    return first?.meta?.includes('"fork":') === true;
+  }
+}
+
+/** Under which name a process offers its way to the outside to attempts. */
+export const ledgerService = "ledger";
+
+/** The way to the outside of the process that makes this attempt. */
+export function ledgerOf(attempt: AttemptContext): Ledger {
+  const ledger = attempt.service<Ledger>(ledgerService);
+  if (ledger === undefined) throw new Error("This process has no way to the outside.");
+  return ledger;
 }
 
 /** One process's way to the outside. */

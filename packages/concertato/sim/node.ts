@@ -5,7 +5,7 @@ import { ConcertatoError } from "../src/kernel/errors.ts";
 import type { Agent } from "../src/runtime/agent.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { type Disk, FaultStore } from "./fault-store.ts";
-import { type Effects, Ledger } from "./ledger.ts";
+import { type Effects, Ledger, ledgerService } from "./ledger.ts";
 import { treeAgent } from "./programs.ts";
 import type { Process, Schedule } from "./schedule.ts";
 
@@ -82,13 +82,14 @@ export class Node {
       store,
       world,
       codec: clearCodec,
+      services: new Map([[ledgerService, new Ledger(effects, schedule, process, refusals)]]),
       warmBytes,
       maxActive,
       largeFrom,
       pollMs,
       sweepMs: 3 * pollMs,
     });
-    const tree = treeAgent(new Ledger(effects, schedule, process, refusals), this.#setup.deployed.revision);
+    const tree = treeAgent(this.#setup.deployed.revision);
     engine.register(tree as Agent);
     const app = new App(engine, { tenant: "sim", principal: "client", worker: true });
     this.#life = { process, store, engine, app, tree };

@@ -3,7 +3,7 @@ import { human } from "../src/agents/human.ts";
 import { tool, type ToolOptions } from "../src/agents/tool.ts";
 import { workflow } from "../src/agents/workflow.ts";
 import type { Agent } from "../src/runtime/agent.ts";
-import type { Ledger } from "./ledger.ts";
+import { ledgerOf } from "./ledger.ts";
 import type { Random } from "./random.ts";
 import { vocabularyOf, words } from "./vocabulary.ts";
 import { type Call, type Deed, deeds } from "./words/effects.ts";
@@ -33,9 +33,17 @@ function word(name: string) {
   return found;
 }
 
-/** The interpreter of programs, of one simulated process: the same code, acting outside through that process. */
-export function treeAgent(ledger: Ledger, revision: number): Agent<unknown, unknown> {
-  const tools = Object.fromEntries(Object.entries(deeds).map(([name, deed]) => [name, deedTool(name, deed, ledger)]));
+const trees = new Map<number, Agent<unknown, unknown>>();
+
+/** The interpreter of programs in one revision of the code. It acts outside through the ledger of the process that runs it. */
+export function treeAgent(revision: number): Agent<unknown, unknown> {
+  const known = trees.get(revision) ?? makeTree(revision);
+  trees.set(revision, known);
+  return known;
+}
+
+function makeTree(revision: number): Agent<unknown, unknown> {
+  const tools = Object.fromEntries(Object.entries(deeds).map(([name, deed]) => [name, deedTool(name, deed)]));
   const person = human({ name: "person", output: anything<string>() });
   const undo = tool({
     name: "undo",
@@ -44,10 +52,9 @@ export function treeAgent(ledger: Ledger, revision: number): Agent<unknown, unkn
     input: anything<string>(),
     output: anything<number>(),
     retry: { attempts: 30, backoff: 20, maxBackoff: 100 },
-    execute: (mark, attempt) => ledger.undo(mark, attempt),
+    execute: (mark, attempt) => ledgerOf(attempt).undo(mark, attempt),
   });
   const stage: Stage = {
-    ledger,
     revision,
     tools,
     person,
@@ -64,7 +71,7 @@ export function treeAgent(ledger: Ledger, revision: number): Agent<unknown, unkn
   return tree;
 }
 
-function deedTool(name: string, deed: Deed, ledger: Ledger): Agent<number, number> {
+function deedTool(name: string, deed: Deed): Agent<number, number> {
   const { effect, act, probe, retry, timeout } = deed;
   const options: ToolOptions<Anything<number>, Anything<number>> = {
     name,
@@ -72,8 +79,8 @@ function deedTool(name: string, deed: Deed, ledger: Ledger): Agent<number, numbe
     effect,
     input: anything<number>(),
     output: anything<number>(),
-    execute: (id, attempt) => act(ledger, id, attempt),
-    ...(probe === undefined ? {} : { probe: (_id, attempt) => probe(ledger, attempt) }),
+    execute: act,
+    ...(probe === undefined ? {} : { probe }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeout === undefined ? {} : { timeout }),
   };

@@ -21,8 +21,16 @@ interface Event {
   run: (() => void) | null;
 }
 
+/** A drain that a process asked for; without a process it is the schedule's own look whether all is at rest. */
+interface Drain {
+  readonly owner: Process | null;
+  readonly run: () => void;
+}
+
 /** Rounds of microtasks and drains that one event may set off. */
 const mostRounds = 10_000;
+
+const resolved = Promise.resolve();
 
 export class Schedule {
   readonly random: Random;
@@ -32,8 +40,14 @@ export class Schedule {
   /** Events run so far. */
   count = 0;
   #heap: Event[] = [];
-  #drains = 0;
+  /** Drains in the order they were asked for, from `#nextDrain` on. */
+  #drains: Drain[] = [];
+  #nextDrain = 0;
+  /** So many of them are at their turn as soon as no microtask is left. */
+  #ripe = 0;
   #touched = false;
+  #rounds = 0;
+  #rested: Rest | null = null;
   #ended: string | null = null;
 
   constructor(random: Random) {
@@ -54,8 +68,11 @@ export class Schedule {
     this.#ended = reason;
   }
 
-  /** Runs the next event and all that follows from it without time passing. False when there is none. */
-  async step(): Promise<boolean> {
+  /**
+   * Runs the next event and all that follows from it without time passing. False when there is none.
+   * @throws Error what the event threw, or that it never comes to rest
+   */
+  step(): boolean | Promise<boolean> {
     if (this.#ended !== null) throw new Error(this.#ended);
     const event = this.#pop();
     if (event === undefined) return false;
@@ -67,19 +84,29 @@ export class Schedule {
     }
     this.count++;
     event.run();
-    await this.settle();
-    return true;
+    return this.settle();
   }
 
   /** Waits until no microtask and no drain is left. @throws Error when that never comes: something wakes itself for ever */
-  async settle(): Promise<void> {
-    let rounds = 0;
-    do {
-      if (++rounds > mostRounds) throw new Error(`No rest after ${mostRounds} rounds at ${this.now}.`);
-      this.#touched = false;
-      await new Promise<void>((resolve) => queueMicrotask(() => process.nextTick(resolve)));
-    } while (this.#drains > 0 || this.#touched);
+  settle(): Promise<true> {
+    this.#rounds = 0;
+    return new Promise((resolve, reject) => {
+      this.#rested = { resolve, reject };
+      this.#lookAgain();
+    });
   }
+
+  #lookAgain(): void {
+    this.#touched = false;
+    this.#drain(null, this.#look);
+  }
+
+  /** At rest when no drain was run since the last look and none was asked for. */
+  readonly #look = (): void => {
+    if (!this.#touched && this.#nextDrain === this.#drains.length) return this.#rested?.resolve(true);
+    if (++this.#rounds < mostRounds) return this.#lookAgain();
+    this.#rested?.reject(new Error(`No rest after ${mostRounds} rounds at ${this.now}.`));
+  };
 
   /** The World of one simulated process. */
   world(owner: Process, report: (error: unknown) => void): World {
@@ -96,17 +123,32 @@ export class Schedule {
     };
   }
 
-  #drain(owner: Process, fn: () => void): void {
-    this.#drains++;
-    queueMicrotask(() =>
-      process.nextTick(() => {
-        this.#drains--;
-        this.#touched = true;
-        if (!owner.alive) return;
-        this.now += this.turnMs;
-        fn();
-      }),
-    );
+  /** Like the drain of a real process: a tick queued from a microtask. All drains share one queue and one tick. */
+  #drain(owner: Process | null, run: () => void): void {
+    this.#drains.push({ owner, run });
+    void resolved.then(this.#ripen);
+  }
+
+  readonly #ripen = (): void => {
+    if (this.#ripe++ === 0) process.nextTick(this.#runRipe);
+  };
+
+  /** What these ask for comes after the microtasks that they leave behind. */
+  readonly #runRipe = (): void => {
+    for (; this.#ripe > 0; this.#ripe--) this.#runDrain();
+    if (this.#nextDrain < this.#drains.length) return;
+    this.#drains.length = 0;
+    this.#nextDrain = 0;
+  };
+
+  #runDrain(): void {
+    const drain = this.#drains[this.#nextDrain++];
+    if (drain === undefined) return;
+    const { owner, run } = drain;
+    if (owner !== null) this.#touched = true;
+    if (owner?.alive === false) return;
+    if (owner !== null) this.now += this.turnMs;
+    run();
   }
 
   #push(event: Event): void {
@@ -143,6 +185,12 @@ export class Schedule {
     heap[index] = last;
     return top;
   }
+}
+
+/** Whoever waits until all is at rest. */
+interface Rest {
+  readonly resolve: (rested: true) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 function before(a: Event, b: Event): boolean {

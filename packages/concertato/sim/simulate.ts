@@ -65,7 +65,7 @@ class Simulation {
   readonly #random: Random;
   readonly #schedule: Schedule;
   readonly #disk: Disk;
-  readonly #effects = new Effects();
+  readonly #effects: Effects;
   readonly #nodes: Node[] = [];
   readonly #client: Client;
   readonly #checkers: Checkers;
@@ -109,11 +109,7 @@ class Simulation {
       clockJumps: this.#jumps,
       powerCuts: this.#powerCuts,
     });
-    this.#effects.tenantOf = (runId) => this.#disk.truth.run(runId)?.tenant ?? "";
-    this.#effects.isFork = (runId) => {
-      const [first] = this.#disk.truth.entries(this.#disk.truth.run(runId)?.key ?? 0, 0, 1);
-      return first?.meta?.includes('"fork":') === true;
-    };
+    this.#effects = new Effects(this.#disk);
     const setup = {
       schedule: this.#schedule,
       disk: this.#disk,

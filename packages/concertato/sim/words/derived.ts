@@ -1,4 +1,5 @@
 /** What is derived and not recorded: a replay must draw the same ids and numbers as the first time. */
+import { ledgerOf } from "../ledger.ts";
 import { type Program, shown, type Word } from "./word.ts";
 
 interface Derived extends Program {
@@ -8,10 +9,19 @@ interface Derived extends Program {
 /** Draws, does something that may be interrupted, draws again, and tells both beside what was recorded of the first. */
 export const derived: Word<Derived> = {
   grow: (soil) => ({ do: "derived", id: soil.id() }),
-  act: async ({ id }, ctx, { ledger }) => {
+  act: async ({ id }, ctx) => {
     const draw = () => [ctx.id(), ctx.random()];
     const first = draw();
-    const kept = await ctx.step("keep", () => ledger.read(id).then(() => first), { effect: "read" });
+    const kept = await ctx.step(
+      "keep",
+      (attempted) =>
+        ledgerOf(attempted)
+          .read(id)
+          .then(() => first),
+      {
+        effect: "read",
+      },
+    );
     return { id, first, kept, second: draw() };
   },
   misfit: ({ id }, output) => {

@@ -1,14 +1,14 @@
 /** Calls that reach outside: reads, writes, payments, those that fail or hang often; as tools, and as steps in place. */
 import type { Effect } from "../../src/journal/entry.ts";
 import type { AttemptContext, ProbeAnswer, RetryPolicy } from "../../src/runtime/agent.ts";
-import type { Ledger } from "../ledger.ts";
+import { ledgerOf } from "../ledger.ts";
 import { attempt, type Program, shown, type Word } from "./word.ts";
 
 /** How a call reaches outside. */
 export interface Deed {
   readonly effect: Effect;
-  readonly act: (ledger: Ledger, id: number, attempt: AttemptContext) => Promise<number>;
-  readonly probe?: (ledger: Ledger, attempt: AttemptContext) => Promise<ProbeAnswer<number>>;
+  readonly act: (id: number, attempt: AttemptContext) => Promise<number>;
+  readonly probe?: (id: number, attempt: AttemptContext) => Promise<ProbeAnswer<number>>;
   readonly retry?: RetryPolicy;
   /** Per attempt, in ms. */
   readonly timeout?: number;
@@ -17,17 +17,17 @@ export interface Deed {
 const patient: RetryPolicy = { attempts: 20, backoff: 50, maxBackoff: 200 };
 
 export const deeds: Readonly<Record<string, Deed>> = {
-  read: { effect: "read", act: (ledger, id) => ledger.read(id) },
-  write: { effect: "write", act: (ledger, id, attempted) => ledger.effect("write", id, attempted) },
+  read: { effect: "read", act: (id, attempted) => ledgerOf(attempted).read(id) },
+  write: { effect: "write", act: (id, attempted) => ledgerOf(attempted).effect("write", id, attempted) },
   pay: {
     effect: "irreversible",
-    act: (ledger, id, attempted) => ledger.effect("pay", id, attempted),
-    probe: (ledger, attempted) => ledger.probe(attempted),
+    act: (id, attempted) => ledgerOf(attempted).effect("pay", id, attempted),
+    probe: (_id, attempted) => ledgerOf(attempted).probe(attempted),
   },
-  blind: { effect: "irreversible", act: (ledger, id, attempted) => ledger.effect("blind", id, attempted) },
-  flaky: { effect: "read", retry: patient, act: (ledger, id) => ledger.flaky(id) },
-  insist: { effect: "write", retry: patient, act: (ledger, id, attempted) => ledger.insist(id, attempted) },
-  hang: { effect: "read", retry: patient, timeout: 60, act: (ledger, id) => ledger.hang(id) },
+  blind: { effect: "irreversible", act: (id, attempted) => ledgerOf(attempted).effect("blind", id, attempted) },
+  flaky: { effect: "read", retry: patient, act: (id, attempted) => ledgerOf(attempted).flaky(id) },
+  insist: { effect: "write", retry: patient, act: (id, attempted) => ledgerOf(attempted).insist(id, attempted) },
+  hang: { effect: "read", retry: patient, timeout: 60, act: (id, attempted) => ledgerOf(attempted).hang(id) },
 };
 
 export interface Call extends Program {
@@ -60,12 +60,12 @@ interface Step extends Program {
 /** Work in place: after a restart only its body knows what it does. */
 export const step: Word<Step> = {
   grow: (soil) => ({ do: "step", deed: soil.random.pick(Object.keys(deeds)), id: soil.id() }),
-  act: ({ deed, id }, ctx, { ledger }) => {
+  act: ({ deed, id }, ctx) => {
     const how = deeds[deed];
     if (how === undefined) throw new Error(`There is no deed ${deed}.`);
     const { act, probe, ...options } = how;
-    const probing = probe === undefined ? {} : { probe: (attempted: AttemptContext) => probe(ledger, attempted) };
-    return attempt(() => ctx.step(deed, (attempted) => act(ledger, id, attempted), { ...options, ...probing }));
+    const probing = probe === undefined ? {} : { probe: (attempted: AttemptContext) => probe(id, attempted) };
+    return attempt(() => ctx.step(deed, (attempted) => act(id, attempted), { ...options, ...probing }));
   },
   misfit: ({ deed, id }, output) => doubled(deed, id, output),
 };

@@ -1,4 +1,5 @@
 /** What runs share: keys that one holds at a time, and counters that lose no update. */
+import { ledgerOf } from "../ledger.ts";
 import { attempt, type Program, shown, type Word } from "./word.ts";
 
 interface Hold extends Program {
@@ -9,13 +10,13 @@ interface Hold extends Program {
 /** Holds a key while it does its part, and tells the outside world when it comes and goes. */
 export const hold: Word<Hold> = {
   grow: (soil) => ({ do: "hold", key: `c${soil.random.below(2)}`, of: soil.leaf() }),
-  act: ({ key, of }, ctx, { ledger, act }) =>
+  act: ({ key, of }, ctx, { act }) =>
     attempt(async () => {
       const claim = await ctx.claim(key);
       const { token } = claim;
-      await ctx.step("enter", (attempted) => ledger.enter(key, token, attempted), { effect: "read" });
+      await ctx.step("enter", (attempted) => ledgerOf(attempted).enter(key, token, attempted), { effect: "read" });
       const output = await act(of, ctx);
-      await ctx.step("leave", (attempted) => ledger.leave(key, token, attempted), { effect: "read" });
+      await ctx.step("leave", (attempted) => ledgerOf(attempted).leave(key, token, attempted), { effect: "read" });
       await claim.release();
       return { held: key, output };
     }),

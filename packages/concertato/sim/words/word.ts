@@ -1,7 +1,6 @@
 /** What a word of the random programs is: how it grows, what it does as a body, and which outputs it may have. */
 import type { Agent } from "../../src/runtime/agent.ts";
 import type { Context } from "../../src/runtime/context.ts";
-import type { Ledger } from "../ledger.ts";
 import type { Random } from "../random.ts";
 
 /** A tree of ctx calls, as data: the input of a simulated run. */
@@ -20,10 +19,9 @@ export interface Soil {
   readonly leaf: () => Program;
 }
 
-/** What a body acts with, in one process. */
+/** What a body acts with, in processes that run one revision of the code. */
 export interface Stage {
-  readonly ledger: Ledger;
-  /** Which revision of the code this process runs. */
+  /** Which revision of the code this is. */
   readonly revision: number;
   /** The agents that reach outside, by name. */
   readonly tools: Readonly<Record<string, Agent<number, number>>>;

@@ -377,7 +377,9 @@ export class BodyContext implements Context {
     loop.parent = this.#loop;
     // The types of state and result are the caller's own; the loop only carries them.
     loop.body = body as unknown as LoopTurnBody;
-    loop.begin = (from) => this.#startTurn(loop, from);
+    // Named first: V8 takes a function that is assigned to a property as it stands for a method, and puts it among what is old.
+    const begin = (from: unknown) => this.#startTurn(loop, from);
+    loop.begin = begin;
     loop.states.begin(state);
     const ended = this.#promise(operation) as Promise<Result>;
     // A loaded loop begins when its last `loop-advanced` entry is delivered, at the same place as it did live.
