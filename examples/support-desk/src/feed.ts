@@ -30,14 +30,23 @@ export async function feed(options: FeedOptions): Promise<Intake> {
   const { inbox, runs, limit = Number.POSITIVE_INFINITY, ahead } = options;
   using aside = openSetAside(options.setAside, inbox.path);
   const seen = new Set<number>();
-  const intake = { messages: 0, duplicates: 0, setAside: 0, setAsideFile: undefined as string | undefined };
+  const intake = {
+    messages: 0,
+    duplicates: 0,
+    setAside: 0,
+    setAsideFile: undefined as string | undefined,
+    complete: true,
+  };
   const put = (record: SetAside): void => {
     aside.add(record);
     intake.setAside++;
     options.report(`${placeText(record.at)} is set aside: ${record.reason}.`);
   };
   for await (const record of inbox.records()) {
-    if (options.stopped() || intake.messages >= limit) break;
+    if (options.stopped() || intake.messages >= limit) {
+      intake.complete = false;
+      break;
+    }
     if (record.kind === "set-aside") {
       put(record);
       continue;

@@ -24,8 +24,10 @@ export const helpText = `The support desk: a team of agents answers an inbox.
 Usage: npm start [-- options]
 
   --data DIR     where its data lies            (default .concertato/support-desk)
-  --inbox FILE   messages: JSON lines, or CSV   (default the sample inbox, 67 messages)
-                 with a column "text"
+  --inbox PATH   messages: JSON lines, CSV with (default the sample inbox, 67 messages)
+                 a column "text", mbox, a mail,
+                 a maildir, a folder of these;
+                 - for standard input
   --limit N      take only the first N of them
   --concurrency N  work on N at once            (default 16; who waits for a person is not counted)
   --routing HOW  by meaning, or by keywords     (default meaning, with a local model)
@@ -73,7 +75,7 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
     const { routing } = values;
     if (routing !== "meaning" && routing !== "keywords")
       return { kind: "wrong", reason: `--routing is meaning or keywords, not "${routing}".` };
-    const inbox = values.inbox === undefined ? sampleInbox : resolve(directory, values.inbox);
+    const inbox = inboxOf(values.inbox, directory);
     const concurrency = wholeNumber("--concurrency", values.concurrency);
     const limit = values.limit === undefined ? undefined : wholeNumber("--limit", values.limit);
     const data = resolve(directory, values.data);
@@ -81,6 +83,14 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** What `--inbox -` means: the messages come through the pipe. */
+export const standardInput = "-";
+
+function inboxOf(named: string | undefined, directory: string): string {
+  if (named === undefined) return sampleInbox;
+  return named === standardInput ? named : resolve(directory, named);
 }
 
 function wholeNumber(option: string, text: string): number {

@@ -14,10 +14,11 @@ import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-fol
 import { feed } from "./feed.ts";
 import { type Inbox, openInbox } from "./inbox/open-inbox.ts";
 import { readLabelled } from "./inbox/labelled.ts";
+import { keepStdin } from "./inbox/stdin-inbox.ts";
 import { keyOf } from "./inbox/record.ts";
 import { type Hear, MessageRuns } from "./message-runs.ts";
 import type { Message } from "./messages.ts";
-import { type DeskOptions, heldOutFile, parseOptions, sampleInbox } from "./options.ts";
+import { type DeskOptions, heldOutFile, parseOptions, sampleInbox, standardInput } from "./options.ts";
 import { payloadKey } from "./payload-key.ts";
 import { lookAround } from "./rest.ts";
 import { type Bank, openBank } from "./services/bank.ts";
@@ -64,10 +65,13 @@ interface Desk {
 const handedInAhead = 240;
 
 export async function runDesk(options: DeskOptions, { terminal, closing, tell, end }: Stage): Promise<DeskEnd> {
-  const inbox = await openInbox(options.inbox);
+  // Before anything is deleted or made: an inbox that cannot be read changes nothing.
+  const named = options.inbox === standardInput ? undefined : await openInbox(options.inbox);
   const folder = dataFolder(options.data);
   if (options.fresh) await clearFolder(folder);
   makeFolder(folder);
+  const piped = named === undefined ? await keepStdin(folder.setAside) : undefined;
+  const inbox = named ?? (await openInbox(piped?.path ?? options.inbox));
   const startedAt = Date.now();
   using bank = openBank(folder.bank);
   await using post = await openPost(folder.mails);
@@ -101,6 +105,7 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
   const examRun = options.inbox === sampleInbox ? await startExam(app, compare) : undefined;
   const worked = await Promise.race([told.gone, work(desk, told.isGoing, progress.took).catch(told.unlessGoing)]);
   if (worked === null) return "done";
+  if (worked.intake.complete) piped?.done();
   if (examRun !== undefined) await examRun.outcome();
   const summary = await takeStock(desk, examRun?.runId, worked.intake, effortOf(desk, worked, startedAt));
   const files = writeReport(folder.directory, summary, {

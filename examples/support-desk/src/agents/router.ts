@@ -42,17 +42,21 @@ export async function routeWords(words: Wording, compare: Compare): Promise<Rout
   const care = { urgent: isUrgent(words), warnings };
   if (text.trim() === "") return { kind: "empty", plan: [], wishes: [], candidates: [], margin: 0, ...care };
   const sentences = sentencesOf(words.body);
-  const [whole = [], ...parts] = await compare([
-    ...[`${words.subject}. ${words.body.slice(0, 1500)}`, ...sentences].map(plain),
-  ]);
-  const margin = marginOf(whole);
+  const [all = [], ...parts] = await compare([whole(words), ...sentences].map(plain));
+  const margin = marginOf(all);
   const wishes = parts.flatMap((part, index) =>
     isWish(part) && part[0] !== undefined ? [{ area: part[0].area, text: sentences[index] ?? "" }] : [],
   );
-  const found = { wishes, candidates: whole.slice(0, 3), margin, ...care };
+  const found = { wishes, candidates: all.slice(0, 3), margin, ...care };
   if (isForeign(text)) return { kind: "foreign-language", plan: [], ...found };
   if (thanks.test(text) && !wish.test(text)) return { kind: "thanks", plan: [], ...found };
-  return { ...decide(whole, parts), ...found };
+  return { ...decide(all, parts), ...found };
+}
+
+/** Subject and text as one. A question of one sentence without a subject is that sentence: the model reads it once. */
+function whole({ subject, body }: Wording): string {
+  const beginning = body.slice(0, 1500);
+  return subject.trim() === "" ? beginning : `${subject}. ${beginning}`;
 }
 
 /** Sure, doubtful or out of scope, and who works on it. Pure. */
@@ -90,5 +94,6 @@ function plain(text: string): string {
   return text
     .replaceAll(/(?:of |for )?(?:EUR\s?)?\d+(?:[.,]\d{2})?\s?(?:EUR|GBP|€)|\[[\w-]+-\d+\]/g, "")
     .replaceAll(/\b(?:to|at|from) (?:[A-Z][\w'*]+ ?)+/g, "")
-    .replaceAll(/\s+/g, " ");
+    .replaceAll(/\s+/g, " ")
+    .trim();
 }

@@ -83,7 +83,7 @@ function dateOf(text: string): string | undefined {
 }
 
 /** A text that can be worked on, and says so when it was cut. */
-function shortened(text: string): string {
+export function shortened(text: string): string {
   const clean = text.replaceAll("\r\n", "\n");
   if (clean.length <= longestText) return clean;
   return `${clean.slice(0, longestText)}\n[${clean.length - longestText} more characters]`;

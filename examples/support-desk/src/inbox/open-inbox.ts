@@ -4,12 +4,14 @@
  */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { extname } from "node:path";
+import { extname, join } from "node:path";
 import { csvHeader, csvRecords } from "./csv.ts";
+import { filesIn, isFolder, isMaildir, maildirMails, mailFile } from "./folder.ts";
 import { jsonLines } from "./json-lines.ts";
+import { mboxMails } from "./mbox.ts";
 import { InboxError, type InboxRecord } from "./record.ts";
 
-export type InboxFormat = "JSON lines" | "CSV" | "nothing";
+export type InboxFormat = "JSON lines" | "CSV" | "mbox" | "mail" | "maildir" | "folder" | "empty";
 
 export interface Inbox {
   readonly path: string;
@@ -24,18 +26,44 @@ const headLength = 64 * 1024;
 
 /** @throws InboxError when it cannot be read, is none of the formats, or lacks a column */
 export async function openInbox(path: string): Promise<Inbox> {
+  if (isFolder(path)) return openFolder(path);
   const head = await headOf(path);
   const format = formatOf(path, head.text);
-  const chunks = (): AsyncIterable<Buffer> => decoded(path, head.encoding);
+  const text = (): AsyncIterable<Buffer> => inUtf8(path, head.encoding);
   switch (format) {
-    case "nothing":
+    case "empty":
       return { path, format, records: async function* () {} };
     case "JSON lines":
-      return { path, format, records: () => jsonLines(path, chunks()) };
+      return { path, format, records: () => jsonLines(path, text()) };
     case "CSV":
       csvHeader(path, firstLineOf(head.text));
-      return { path, format, records: () => csvRecords(path, chunks()) };
+      return { path, format, records: () => csvRecords(path, text()) };
+    case "mbox":
+      // As bytes: each part of a mail has an encoding of its own.
+      return { path, format, records: () => mboxMails(path, createReadStream(path)) };
+    case "mail":
+      return {
+        path,
+        format,
+        records: async function* () {
+          yield await mailFile(path);
+        },
+      };
   }
+}
+
+/** Every file of a plain folder is opened at once, so that what cannot be read is said before anything is begun. */
+async function openFolder(path: string): Promise<Inbox> {
+  if (isMaildir(path)) return { path, format: "maildir", records: () => maildirMails(path) };
+  const files = filesIn(path).map((name) => join(path, name));
+  for (const file of files) await openInbox(file);
+  return {
+    path,
+    format: "folder",
+    records: async function* () {
+      for (const file of files) yield* (await openInbox(file)).records();
+    },
+  };
 }
 
 interface Head {
@@ -72,27 +100,34 @@ function encodingOf(bytes: Buffer, whole: boolean): Head["encoding"] {
   }
 }
 
+/** Headers that a mail begins with; what servers add comes first. */
+const mailHeader =
+  /^(?:Return-Path|Received|Delivered-To|X-[\w-]+|DKIM-Signature|ARC-[\w-]+|Authentication-Results|From|To|Cc|Subject|Date|Message-ID|MIME-Version|Content-[\w-]+|Reply-To|Sender):/i;
+
 /** A signature in the content decides; else the name; else what the first line looks like. */
-function formatOf(path: string, text: string): InboxFormat {
-  if (text.trim() === "") return "nothing";
+function formatOf(path: string, text: string): Exclude<InboxFormat, "maildir" | "folder"> {
   const name = extname(path).toLowerCase();
+  if (text.trim() === "") return "empty";
+  if (/^From \S/.test(text)) return "mbox";
+  if (name === ".eml" || mailHeader.test(text)) return "mail";
+  if (text.includes("\0")) throw new InboxError("inbox/format-unknown", `${path} is no text. Read are ${readable}.`);
   if ([".jsonl", ".ndjson"].includes(name) || text.trimStart().startsWith("{")) return "JSON lines";
   if (text.trimStart().startsWith("["))
     throw new InboxError(
       "inbox/format-unknown",
-      `${path} is a JSON array. Write one object per line, without brackets and commas.`,
+      `${path} is a JSON array. Write one object to a line, without brackets.`,
     );
-  if (text.includes("\0"))
-    throw new InboxError("inbox/format-unknown", `${path} is no text. Read are JSON lines and CSV with a header.`);
   return "CSV";
 }
+
+const readable = "JSON lines, CSV with a header, mbox, maildir and single mails";
 
 function firstLineOf(text: string): string {
   return text.split(/\r?\n/).find((line) => line.trim() !== "") ?? "";
 }
 
 /** The file as UTF-8 without a byte order mark, in chunks. */
-async function* decoded(path: string, encoding: Head["encoding"]): AsyncGenerator<Buffer> {
+async function* inUtf8(path: string, encoding: Head["encoding"]): AsyncGenerator<Buffer> {
   const decoder = encoding === "utf-8" ? undefined : new TextDecoder(encoding);
   let first = true;
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {

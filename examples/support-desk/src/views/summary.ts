@@ -97,6 +97,8 @@ export interface Intake {
   readonly setAside: number;
   /** Where those lie. */
   readonly setAsideFile: string | undefined;
+  /** The inbox was read to its end. */
+  readonly complete: boolean;
 }
 
 /** What the work took, in this process. */
