@@ -9,6 +9,7 @@ import { addCaps } from "./commands/caps.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addEvents } from "./commands/events.ts";
+import { addExplain } from "./commands/explain.ts";
 import { addFork } from "./commands/fork.ts";
 import { addInbox } from "./commands/inbox.ts";
 import { addList } from "./commands/ls.ts";
@@ -25,7 +26,7 @@ type Add = (program: Command, shell: Shell) => void;
 
 /** In the order in which the help lists them. */
 const groups: readonly (readonly [heading: string, commands: readonly Add[]])[] = [
-  ["Look:", [addList, addShow, addEvents, addCompare, addCaps]],
+  ["Look:", [addList, addShow, addEvents, addCompare, addExplain, addCaps]],
   ["Answer:", [addInbox, addAnswering]],
   ["Steer:", [addSteering, addCancel, addRetry, addFork, addPausing]],
   ["Keep:", [addCheck, addBackup, addPrune, addTransfer, addReplay]],

@@ -303,6 +303,32 @@ test("show tells what a run may use, and a budget that is used up is raised with
   expect((await cli("show", runId)).out).toContain("of at most $0.04");
 });
 
+test("explain tells whether an agent may use a tool, and which edge took it away", async () => {
+  const inner = workflow({ name: "inner", input: z.object({}), uses: [add] }, (_x, ctx) =>
+    ctx.run(add, { a: 1, b: 2 }),
+  );
+  const outer = workflow({ name: "outer", input: z.object({}), uses: [inner] }, (_x, ctx) =>
+    ctx.run(inner, {}, { tools: [] }),
+  );
+  const runId = await left(outer, {}, undefined, { tools: [add], principal: "ann" });
+  const { code, out } = await cli("explain", runId, "0.0", "add");
+  expect(code).toBe(0);
+  expect(out).toBe(
+    [
+      `x inner@1 may not use add: outer@1, calling inner@1 at 0.0 of run ${runId}, granted no tools.`,
+      "",
+      `run ${runId}`,
+      "  + 0    ann -> outer@1  only add",
+      "  x 0.0  outer@1 -> inner@1  no tools",
+      "",
+    ].join("\n"),
+  );
+  expect((await cli("explain", runId, "0", "add")).out).toContain("+ outer@1 may use add: ann, starting outer@1");
+  expect(JSON.parse((await cli("--json", "explain", runId, "0.0", "add")).out)).toMatchObject({ allowed: false });
+  expect((await cli("show", runId)).out).toContain("may use no tools");
+  expect((await cli("explain", runId, "0.7", "add")).code).toBe(3);
+});
+
 test("show tells where and why a run failed", async () => {
   const runId = await left(broken, {});
   expect((await cli("ls")).out).toContain("agent/failed");

@@ -56,6 +56,8 @@ import {
   type WaitSummary,
 } from "./run-summary.ts";
 import { check, type CheckReport } from "./check.ts";
+import { explain, type ExplainQuery } from "./explain.ts";
+import type { GrantExplanation } from "./policy/explain-grant.ts";
 import { prune, type Pruned, type PruneOptions, type Retention } from "./retention.ts";
 import { sayings, textOf } from "./sayings.ts";
 import { type ComparedNode, compareTrees, firstDifference, type FirstDifference } from "./telemetry/compare-trees.ts";
@@ -433,10 +435,35 @@ export class App implements AsyncDisposable {
   /** A run with the tree of its scopes and operations, their inputs and outputs. */
   async describe(runId: string): Promise<RunTree> {
     const row = await this.#row(runId);
-    const entries: Entry[] = [];
-    for await (const entry of this.#events(runId, 0, false)) entries.push(entry);
+    const entries = await this.#journal(runId);
     const [run = summaryOf(row)] = await this.#summaries([row]);
     return { run, tree: runTree(entries) };
+  }
+
+  async #journal(runId: string): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    for await (const entry of this.#events(runId, 0, false)) entries.push(entry);
+    return entries;
+  }
+
+  /**
+   * Whether an agent may use a tool at a place in a run, and who decided it: the edges on the way, from whoever started
+   * the first run, with the tools that each handed over. Asks nobody and changes nothing.
+   * @throws ConcertatoError `run/not-found` when there is no such run, or nothing at that address
+   * @example
+   * const { allowed, why } = await app.explain(job.runId, { path: "0.1", tool: "refund" });
+   */
+  async explain(runId: string, query: ExplainQuery): Promise<GrantExplanation> {
+    await this.#row(runId);
+    const { store } = this.#engine;
+    return explain(
+      async (id) => {
+        const row = await store.run(id);
+        return row && { entries: await this.#journal(id), parent: row.parent };
+      },
+      runId,
+      query,
+    );
   }
 
   /** Rows as lists show them. Who lives is asked only when some run waits to be taken. */

@@ -19,6 +19,8 @@ export type { ExcerptLine } from "./journal/excerpt.ts";
 export type { Divergence, ReplayAllOptions, ReplayOptions, ReplayReport } from "./replay.ts";
 export type { ReplayWarning } from "./runtime/replay-direction.ts";
 export type { CheckReport, DamagedRun } from "./check.ts";
+export type { ExplainQuery } from "./explain.ts";
+export type { GrantedEdge, GrantExplanation } from "./policy/explain-grant.ts";
 export type { PausedSummary, RunSummary, WaitSummary } from "./run-summary.ts";
 export { agent } from "./agents/agent.ts";
 export type { AgentOptions, ModelSettings } from "./agents/agent.ts";

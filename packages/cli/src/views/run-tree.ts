@@ -62,9 +62,15 @@ function limitsOf(budget: TreeNode["budget"]): readonly string[] {
   const words = budgetWords(budget.limits);
   return [
     ...(words === "" ? [] : [`of at most ${words}`]),
+    ...toolWords(budget.limits.tools),
     ...(budget.asked === undefined ? [] : ["used up: a person is asked"]),
     ...(budget.atRisk === undefined ? [] : ["at risk"]),
   ];
+}
+
+function toolWords(tools: readonly string[] | undefined): readonly string[] {
+  if (tools === undefined) return [];
+  return [tools.length === 0 ? "may use no tools" : `may use ${tools.join(", ")}`];
 }
 
 /** Input and output side by side; a node with children shows its output only, they show the rest. */

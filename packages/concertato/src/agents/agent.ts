@@ -185,7 +185,7 @@ class Thinker {
     const ours = calls.filter((call) => call.providerExecuted !== true);
     const said = appendStored(state.messages, assistantMessage(content));
     if (ours.length === 0) return this.#answer(textOf(content), said, state);
-    const handover = await this.toolbox.handover(ours);
+    const handover = await this.toolbox.handover(ours, ctx);
     if (handover !== undefined) return done(await ctx.run(handover.agent, handover.input));
     const results = await this.toolbox.answer(ours, ctx);
     const mistakes = results.some(isMistake) ? state.mistakes + 1 : 0;
@@ -204,10 +204,11 @@ class Thinker {
 
   /** Asks the models in their order until one answers. */
   async #think(prompt: Message[], ctx: Context): Promise<ModelAnswer> {
+    const tools = this.toolbox.functions(ctx);
     const request: ModelRequest = {
       prompt,
       ...this.#settings(),
-      ...(this.toolbox.functions.length === 0 ? {} : { tools: this.toolbox.functions }),
+      ...(tools.length === 0 ? {} : { tools }),
       ...(this.#answers.format === undefined ? {} : { responseFormat: this.#answers.format }),
     };
     let failure: unknown;

@@ -19,6 +19,8 @@ import { resultOf } from "./messages.ts";
 interface Callable {
   readonly agent: Agent<unknown, unknown>;
   readonly schema: ModelSchema;
+  /** What the model is told of it. */
+  readonly told: LanguageModelV4FunctionTool;
 }
 
 /** Work on its way to a peer. */
@@ -30,7 +32,6 @@ export interface Handover {
 /** The agents that a model agent may call, as its model knows them. */
 export class Toolbox {
   readonly #byName = new Map<string, Callable>();
-  readonly #functions: readonly LanguageModelV4FunctionTool[];
 
   /** @throws ConcertatoError `agent/schema-not-json`; `agent/name` when two would have the same name for the model */
   constructor(agents: readonly Agent[]) {
@@ -44,31 +45,35 @@ export class Toolbox {
         });
       }
       // The model's arguments are checked against the agent's own schema when it is called.
-      this.#byName.set(name, { agent: agent as Agent<unknown, unknown>, schema: inputSchema(agent) });
+      const schema = inputSchema(agent);
+      const told: LanguageModelV4FunctionTool = {
+        type: "function",
+        name,
+        description: agent.description,
+        inputSchema: schema.schema,
+      };
+      this.#byName.set(name, { agent: agent as Agent<unknown, unknown>, schema, told });
     }
-    this.#functions = [...this.#byName].map(([name, { agent, schema }]) => ({
-      type: "function",
-      name,
-      description: agent.description,
-      inputSchema: schema.schema,
-    }));
   }
 
   get agents(): readonly Agent[] {
     return [...this.#byName.values()].map(({ agent }) => agent as Agent);
   }
 
-  /** What the model is told; a list of its own for each call. */
-  get functions(): LanguageModelV4FunctionTool[] {
-    return [...this.#functions];
+  /** What the model is told, of what the edges around its agent granted; a list of its own for each call. */
+  functions(ctx: Context): LanguageModelV4FunctionTool[] {
+    const told: LanguageModelV4FunctionTool[] = [];
+    for (const known of this.#byName.values()) if (ctx.mayUse(known.agent as Agent)) told.push(known.told);
+    return told;
   }
 
   /** The first of these calls that hands the work over, with what fits the peer; undefined when none does. */
-  async handover(calls: readonly LanguageModelV4ToolCall[]): Promise<Handover | undefined> {
+  async handover(calls: readonly LanguageModelV4ToolCall[], ctx: Context): Promise<Handover | undefined> {
     for (const call of calls) {
       const known = this.#byName.get(call.toolName);
       if (known === undefined || !handsOff(known.agent as Agent)) continue;
       const { agent } = known;
+      if (!ctx.mayUse(agent as Agent)) return undefined;
       try {
         const input = argumentsOf(call, known);
         await boundAgent(agent as Agent).input?.(input);
@@ -152,5 +157,7 @@ function toldFailure(error: unknown): LanguageModelV4ToolResultOutput {
 /** Whether an answer says that the model called something wrongly, and may do better. */
 export function isMistake({ output }: LanguageModelV4ToolResultPart): boolean {
   if (output.type === "error-text") return true;
-  return output.type === "error-json" && (output.value as { code?: string }).code === "agent/input-invalid";
+  if (output.type !== "error-json") return false;
+  const { code } = output.value as { readonly code?: string };
+  return code === "agent/input-invalid" || code === "policy/grant-denied";
 }

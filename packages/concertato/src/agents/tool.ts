@@ -121,7 +121,8 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
   };
   // Behind a guard, the guard checks both ends: a schema that transforms must see each value once.
   const schemas = options.approve === undefined ? {} : { input: undefined, output: undefined, budget: undefined };
-  return { ...describe(options), ...schemas, name, uses: [], body };
+  const part = name === options.name ? {} : { grantedAs: options.name };
+  return { ...describe(options), ...schemas, ...part, name, uses: [], body };
 }
 
 /** Asks first, then acts on what was shown. */

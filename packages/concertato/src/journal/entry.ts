@@ -106,6 +106,8 @@ export interface Limits {
   readonly ask?: true;
   /** Share of the time after which it is at risk. Absent: 0.8. */
   readonly atRisk?: number;
+  /** Names of the tools that may be used, in order. Absent: those that the limits around it leave. */
+  readonly tools?: readonly string[];
 }
 
 /** A part of a budget that a run lent to one that it started. */
@@ -248,6 +250,8 @@ export interface EntryMeta {
   readonly undo?: CompensationChain;
   /** Result of a wait: seq of the `signal` entry, admitted before the wait, that it consumes. */
   readonly signal?: number;
+  /** `compensation-registered`: the tools that the body which registered it may use, where they are limited. */
+  readonly tools?: readonly string[];
   /** On `run-started` of a fork: the run it was forked from, and the seq of the last entry taken over. */
   readonly fork?: { readonly run: string; readonly at: number };
   /** On results of a fork: seq of the result in the run it was forked from that was taken over, without doing anything. */

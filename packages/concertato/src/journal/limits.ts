@@ -1,4 +1,4 @@
-/** Limits as values: what a raise makes of them. */
+/** Limits as values: what a raise makes of them, and which tools they leave. */
 import { amountOf, billionthsOf } from "../kernel/money.ts";
 import type { Limits } from "./entry.ts";
 
@@ -16,4 +16,18 @@ export function raisedBy(limits: Limits, more: Limits): Limits {
   }
   if (limits.deadline !== undefined && more.time !== undefined) raised.deadline = limits.deadline + more.time;
   return raised;
+}
+
+/** Whether limits leave a tool; those that name no tools leave all. */
+export function permits({ tools }: Limits, tool: string): boolean {
+  return tools === undefined || tools.includes(tool);
+}
+
+/** The tools that both leave; undefined where neither names any. */
+export function commonTools(
+  one: readonly string[] | undefined,
+  other: readonly string[] | undefined,
+): readonly string[] | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one.filter((tool) => other.includes(tool));
 }

@@ -62,8 +62,12 @@ export const errorCodes = {
   "policy/cap-invalid": { retryable: false, remedy: "Name a tenant or an agent, and a period of day, month or ever." },
   "policy/deadline-exceeded": { retryable: false, remedy: "Give it more time, or make its work smaller." },
   "policy/depth-exceeded": { retryable: false, remedy: "End the recursion earlier, or give the run a larger depth." },
-  "policy/edge-invalid": { retryable: false, remedy: "Pass whole numbers from 0, dollars as a number, a valid date." },
+  "policy/edge-invalid": {
+    retryable: false,
+    remedy: "Pass whole numbers from 0, dollars as a number, a valid date, a list of tools.",
+  },
   "policy/edge-widens": { retryable: false, remedy: "Hand over at most what the caller has." },
+  "policy/grant-denied": { retryable: false, remedy: "Grant the tool on the edge that left it out, or do without it." },
   "policy/loop-detected": {
     retryable: false,
     remedy: "Let the turns reach something new or end the loop, or raise stall.",

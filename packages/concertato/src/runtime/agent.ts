@@ -180,6 +180,8 @@ export interface Agent<in Input = never, out Output = unknown> {
   readonly revision?: number | undefined;
   /** What one call of it may use; the edge of a call can make it smaller. */
   readonly budget?: Budget | undefined;
+  /** The name of the tool that a caller must be granted to call it, where that is not its own: see `tool-grant.ts`. */
+  readonly grantedAs?: string | undefined;
   /** Agents it calls, so that the app that knows it knows them. */
   readonly uses: readonly Agent[];
   /** What the runtime runs. Method syntax keeps `Agent` usable where its exact input is not known. */

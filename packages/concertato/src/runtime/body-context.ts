@@ -54,6 +54,7 @@ import { mailLimit } from "./mail-limit.ts";
 import { isPatched } from "./patch-flags.ts";
 import { type StateAccess, stateOwner } from "./state-access.ts";
 import { tell } from "./told.ts";
+import { mayUse } from "./tool-grant.ts";
 import { tooFewSucceeded } from "./too-few-succeeded.ts";
 import { validator } from "./validation.ts";
 import { bindAgent, boundAgent } from "./work.ts";
@@ -458,6 +459,10 @@ export class BodyContext implements Context {
   patched(flag: string): boolean {
     if (!this.#admits(`ctx.patched ${flag}`)) return false;
     return isPatched(this.#scope, this.#loop, this.#container, flag);
+  }
+
+  mayUse(agent: Agent): boolean {
+    return mayUse(this.#scope, this.#container, agent);
   }
 
   now(): number {

@@ -68,7 +68,7 @@ async function undoOne(one: Registered, turn: BodyContext): Promise<NotUndone | 
   const agent = run.engine.agent(one.agent);
   if (agent === undefined) return waitForWorker(turn.scope, turn.path, one.agent);
   try {
-    await turn.run(agent as Agent<unknown>, one.input);
+    await turn.run(agent as Agent<unknown>, one.input, one.tools === undefined ? {} : { tools: one.tools });
     return null;
   } catch (error) {
     const { code, message, path } = toFailureRecord(error);

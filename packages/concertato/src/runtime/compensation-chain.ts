@@ -25,6 +25,8 @@ export interface Registered {
   /** `name@version` of what undoes it. */
   readonly agent: string;
   readonly input?: Json;
+  /** The tools that whoever registered it could use, where they were limited. */
+  readonly tools?: readonly string[];
 }
 
 /** A stretch of a chain, and the heads of what is left. */
@@ -151,7 +153,11 @@ export async function readRegistered(run: LiveRun, heads: readonly number[], mos
     if (entryKindName(entry.kind) !== "compensation-registered") continue;
     const { store, codec } = run.engine;
     const text = openPayload(codec, run, entry, await readBlobs(store, codec, run, [entry]));
-    const found = { seq, agent: meta.agent ?? entry.name };
+    const found = {
+      seq,
+      agent: meta.agent ?? entry.name,
+      ...(meta.tools === undefined ? {} : { tools: meta.tools }),
+    };
     registered.push(text === null ? found : { ...found, input: decodeJson(text) as Json });
     length += text?.length ?? 0;
   }

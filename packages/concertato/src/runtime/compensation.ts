@@ -26,6 +26,7 @@ import { callScope } from "./nested-call.ts";
 import { innermost, metaText, Operation } from "./operation.ts";
 import { ensureStarted, finish } from "./results.ts";
 import type { Scope } from "./scope.ts";
+import { toolsAround } from "./tool-grant.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
 
@@ -57,10 +58,12 @@ export function registerCompensation(engine: Engine, operation: Operation): void
   ensureStarted(scope);
   const seq = run.nextSeq + 1;
   const undo = { count: (scope.undo?.count ?? 0) + 1, heads: scope.undo?.heads ?? [] };
+  // It may be undone by a body around this one, which may use more.
+  const tools = toolsAround(scope, innermost(operation));
   run.write("compensation-registered", scope, {
     op: operation.key,
     name: operation.name,
-    meta: metaText({ verb: "compensate", agent: operation.agent, undo }),
+    meta: metaText({ verb: "compensate", agent: operation.agent, ...(tools === undefined ? {} : { tools }), undo }),
     text,
     operation,
     container: innermost(operation),

@@ -187,8 +187,8 @@ export interface Context {
   /**
    * Calls an agent of any kind and returns its output; throws AgentFailure. The edge, after the input, makes smaller what
    * the call may use.
-   * @throws ConcertatoError `policy/edge-widens` where the edge asks for more than the caller has, `policy/depth-exceeded`,
-   * `policy/budget-exceeded` and the other stops where a limit of the call is reached
+   * @throws ConcertatoError `policy/edge-widens` where the edge asks for more than the caller has, `policy/grant-denied` for
+   * a tool that the edges around the caller left out, `policy/depth-exceeded`, `policy/budget-exceeded` and the other stops where a limit of the call is reached
    * @example
    * await ctx.run(research, topic, { budget: { usd: 0.1 }, deadline: "2m" });
    */
@@ -292,7 +292,7 @@ export interface Context {
    * so far left behind: for runs that live for ever. The run keeps its id, key, mail, unread signals, named values, held
    * keys, budget and whoever waits for its end; what else the body had under way is given up, and nothing registered with
    * `compensate` is undone. Only the run's own body can; never resolves.
-   * @throws ConcertatoError `runtime/continue-nested`, `agent/input-invalid`
+   * @throws ConcertatoError `runtime/continue-nested`, `agent/input-invalid`, `policy/grant-denied`
    * @example
    * if (day.orders > 10_000) return ctx.continueAs({ date: tomorrow });
    */
@@ -356,6 +356,12 @@ export interface Context {
    * if (ctx.patched("ask-twice")) await ctx.run(manager, request);
    */
   patched(flag: string): boolean;
+
+  /**
+   * Whether this body may call an agent: what the edges around it granted (`Edge.tools`). Calling one that it may not use
+   * fails with `policy/grant-denied`.
+   */
+  mayUse(agent: Agent): boolean;
 
   /** Time left before the nearest deadline of this body and of all around it, in ms from `now()`; undefined without one. */
   deadline(): number | undefined;

@@ -15,6 +15,7 @@ import { usageOf } from "./ledger.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText } from "./operation.ts";
 import type { Scope } from "./scope.ts";
+import { assertGranted } from "./tool-grant.ts";
 import { validateNow } from "./validation.ts";
 import { boundAgent } from "./work.ts";
 
@@ -29,7 +30,7 @@ const keptMarks = 1_000;
 
 /**
  * Checks what a body wants to go on as.
- * @throws ConcertatoError `runtime/continue-nested` in a nested body, `agent/input-invalid`
+ * @throws ConcertatoError `runtime/continue-nested` in a nested body, `agent/input-invalid`, `policy/grant-denied`
  */
 export function continuationOf(scope: Scope, input: unknown, agent: Agent | undefined): Continuation {
   const target = agent ?? scope.agent;
@@ -40,6 +41,7 @@ export function continuationOf(scope: Scope, input: unknown, agent: Agent | unde
       details: { runId: scope.run.id, path: scope.path },
     });
   }
+  assertGranted(scope, target);
   const what = `input of ${target.kind} ${target.name}`;
   return { agent: target, inputText: encodeJson(validateNow(boundAgent(target).input, input, what), what) };
 }

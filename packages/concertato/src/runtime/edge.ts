@@ -1,12 +1,13 @@
 /**
- * What a call hands over beside its input: a budget, a deadline, a depth. It can only make smaller what the caller has
- * itself. This file is the one place where limits are read, put together and held against those around them.
+ * What a call hands over beside its input: tools, a budget, a deadline, a depth. It can only make smaller what the caller
+ * has itself. This file is the one place where limits are read, put together and held against those around them.
  */
 import type { Limits } from "../journal/entry.ts";
-import { countedLimits } from "../journal/limits.ts";
+import { commonTools, countedLimits, permits } from "../journal/limits.ts";
 import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
 import { amountOf, billionthsOf } from "../kernel/money.ts";
+import type { Agent } from "./agent.ts";
 import type { Duration } from "./context.ts";
 
 /** Limits on what a run, or an agent's call with all inside it, may use. What is left out is not limited here. */
@@ -25,6 +26,11 @@ export interface Budget {
 
 /** What a call hands over: only ever less than the caller has. */
 export interface Edge {
+  /**
+   * The tools that the callee and everything below it may use: agents made by `tool()` and `remote()`, and workflows where
+   * a model chooses them. Naming one that the caller may not use itself is refused. Default: those of the caller.
+   */
+  readonly tools?: readonly (Agent | string)[];
   readonly budget?: Budget;
   /** It ends before: a moment, or a time from its start. A moment later than the caller's own deadline is refused. */
   readonly deadline?: Duration | Date;
@@ -51,7 +57,7 @@ export const defaultDepth = 32;
  */
 export function limitsOf(edge: Edge | undefined, subject: string): Limits | null {
   if (edge === undefined || !limitsAnything(edge)) return null;
-  const { budget = {}, deadline, within, depth, onExhausted, atRisk } = edge;
+  const { tools, budget = {}, deadline, within, depth, onExhausted, atRisk } = edge;
   const times = [budget.time, within, isMoment(deadline) ? undefined : deadline];
   const given = times.filter((time) => time !== undefined).map((time) => durationMs(time));
   const limits: Limits = {
@@ -64,12 +70,25 @@ export function limitsOf(edge: Edge | undefined, subject: string): Limits | null
     ...count("depth", depth, subject),
     ...(onExhausted === "ask" ? { ask: true } : {}),
     ...(atRisk === undefined ? {} : { atRisk: share(atRisk, subject) }),
+    ...(tools === undefined ? {} : { tools: namesOf(tools, subject) }),
   };
   return Object.keys(limits).length === 0 ? null : limits;
 }
 
-function limitsAnything({ budget, deadline, within, depth, onExhausted, atRisk }: Edge): boolean {
-  return [budget, deadline, within, depth, onExhausted, atRisk].some((given) => given !== undefined);
+function limitsAnything({ tools, budget, deadline, within, depth, onExhausted, atRisk }: Edge): boolean {
+  return [tools, budget, deadline, within, depth, onExhausted, atRisk].some((given) => given !== undefined);
+}
+
+/** Each once, in one order: equal grants are equal texts. */
+function namesOf(tools: NonNullable<Edge["tools"]>, subject: string): readonly string[] {
+  const isTool = (tool: unknown): boolean => typeof tool === "string" || (typeof tool === "object" && tool !== null);
+  if (!Array.isArray(tools) || !tools.every(isTool)) throw invalid("tools", "a list of tools or their names", subject);
+  return [...new Set(tools.map((tool) => (typeof tool === "string" ? tool : grantName(tool))))].sort();
+}
+
+/** The name under which a tool is granted. */
+export function grantName({ name, grantedAs }: Agent): string {
+  return grantedAs ?? name;
 }
 
 function money(usd: number, subject: string): number {
@@ -119,6 +138,8 @@ export function narrowed(one: Limits | null, other: Limits | null): Limits | nul
     const least = Math.min(one[name] ?? Number.POSITIVE_INFINITY, other[name] ?? Number.POSITIVE_INFINITY);
     if (least !== Number.POSITIVE_INFINITY) limits[name] = least;
   }
+  const tools = commonTools(one.tools, other.tools);
+  if (tools !== undefined) limits.tools = tools;
   return limits;
 }
 
@@ -133,7 +154,8 @@ export function timed(limits: Limits, startedAt: number): Limits {
 export function widening(
   edge: Limits,
   around: Limits,
-): "usd" | "tokens" | "turns" | "steps" | "deadline" | "depth" | undefined {
+): "usd" | "tokens" | "turns" | "steps" | "deadline" | "depth" | "tools" | undefined {
+  if (edge.tools?.some((tool) => !permits(around, tool)) === true) return "tools";
   return ([...countedLimits, "deadline", "depth"] as const).find(
     (name) => (edge[name] ?? 0) > (around[name] ?? Number.POSITIVE_INFINITY),
   );

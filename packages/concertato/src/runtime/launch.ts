@@ -6,11 +6,14 @@ import { registerCompensation } from "./compensation.ts";
 import type { Engine } from "./engine.ts";
 import { launchMap } from "./map-execution.ts";
 import { launchRelease } from "./holding.ts";
+import { toFailureRecord } from "../kernel/errors.ts";
 import { launchSend } from "./mail-sending.ts";
 import { callScope, startChild } from "./nested-call.ts";
 import type { Operation } from "./operation.ts";
 import { launchWork } from "./outside-work.ts";
+import { finish } from "./results.ts";
 import { launchState } from "./state-access.ts";
+import { refusedTool } from "./tool-grant.ts";
 import { openWait, setTimer } from "./waits.ts";
 
 /** Starts, or takes up again, an operation whose body has issued it (or that needs no body). */
@@ -18,6 +21,8 @@ export function launch(engine: Engine, operation: Operation): void {
   if (!operation.live || operation.scope.dead) return;
   const { direction } = operation.scope.run;
   if (direction !== null && direction.takes(operation)) return;
+  const refused = refusedTool(engine, operation);
+  if (refused !== undefined) return finish(operation, toFailureRecord(refused, operation.path));
   switch (operation.verb) {
     case "sleep":
     case "until":

@@ -31,6 +31,8 @@ export class Ledger {
   slice: Slice | null = null;
   /** Some budget limits the run or a part of it. */
   limited = false;
+  /** Some limit in it names the tools that may be used. */
+  narrows = false;
   /** Something was given back or raised, and work may wait for it. */
   stirred = false;
 }
@@ -78,6 +80,7 @@ function limit(account: Account, scope: Scope, operation: Operation | null, limi
   const budget = new HeldBudget(account, scope, operation, limits);
   account.budget = budget;
   ledger.limited ||= budget.counts;
+  ledger.narrows ||= limits.tools !== undefined;
   if (limits.deadline !== undefined) ledger.watched.add(budget);
   return budget;
 }

@@ -34,18 +34,22 @@ export function callScope(engine: Engine, operation: Operation): void {
   const child = new Scope(scope.run, operation, operation.agent, target, new Container(innermost(operation)));
   child.startedAt = scope.now;
   child.revision = scope.run.direction?.revisionOf(operation) ?? target.revision ?? 1;
+  let narrows: boolean;
   try {
     assertDepth(operation);
     const limits = handedOver(operation, child.startedAt);
     if (limits !== null) engine.watchDeadline(limitScope(child, limits));
     const input = validateNow(boundAgent(target).input, operation.input, `input of ${target.kind} ${target.name}`);
     child.inputText = encodeJson(input, `input of ${target.kind} ${target.name}`);
+    narrows = limits?.tools !== undefined;
   } catch (error) {
     return finish(operation, toFailureRecord(error, operation.path));
   }
   operation.inputText = child.inputText;
   operation.inputOf = lastResult(scope, child.inputText);
   operation.child = child;
+  // What it may use is known to whoever asks later, also when it uses nothing.
+  if (narrows) ensureStarted(child);
   engine.register(target);
   engine.enqueue(child);
 }

@@ -4,7 +4,7 @@
  * lender needs to remember nothing but the sum.
  */
 import type { Limits, Slice, Usage } from "../journal/entry.ts";
-import { countedLimits } from "../journal/limits.ts";
+import { commonTools, countedLimits } from "../journal/limits.ts";
 import { Spent } from "../journal/usage.ts";
 import { amountOf, billionthsOf } from "../kernel/money.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
@@ -63,6 +63,8 @@ function takeFrom(
   }
   const { deadline } = budget.limits;
   if (deadline !== undefined) limits.deadline = Math.min(limits.deadline ?? deadline, deadline);
+  const tools = commonTools(limits.tools, budget.limits.tools);
+  if (tools !== undefined) limits.tools = tools;
   return undefined;
 }
 
