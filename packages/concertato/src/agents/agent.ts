@@ -5,6 +5,7 @@
  *
  *   turn:  model call ──▶ text: the answer (or one more try, when it does not fit) ──▶ done
  *                    └──▶ tool calls, side by side ──▶ their results ──▶ next turn
+ *                                     └──▶ all well, and one hands over ──▶ the peer's output
  */
 import type { LanguageModelV4ToolCall } from "@ai-sdk/provider";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -19,8 +20,10 @@ import { checkedRetry } from "../runtime/retry-policy.ts";
 import {
   assistantMessage,
   healed,
+  keptSound,
   type Message,
   type MessagePart,
+  sound,
   textOf,
   toolMessage,
   userMessage,
@@ -180,17 +183,17 @@ class Thinker {
   }
 
   async #turn(system: Message, state: Conversation, ctx: Context): Promise<LoopTurn<Conversation, unknown>> {
-    const { content } = await this.#think([system].concat(state.messages.toJSON()), ctx);
+    const messages = sound(state.messages);
+    const { content } = await this.#think([system].concat(messages.toJSON()), ctx);
     const calls = content.filter((part): part is LanguageModelV4ToolCall => part.type === "tool-call");
     const ours = calls.filter((call) => call.providerExecuted !== true);
-    const said = appendStored(state.messages, assistantMessage(content));
+    const said = appendStored(messages, assistantMessage(content));
     if (ours.length === 0) return this.#answer(textOf(content), said, state);
-    const handover = await this.toolbox.handover(ours, ctx);
+    const { results, handover } = await this.toolbox.handle(ours, ctx);
     if (handover !== undefined) return done(await ctx.run(handover.agent, handover.input));
-    const results = await this.toolbox.answer(ours, ctx);
     const mistakes = results.some(isMistake) ? state.mistakes + 1 : 0;
     if (mistakes > this.#repairs) throw this.#noUsableCall(results);
-    return next({ messages: appendStored(said, toolMessage(results)), mistakes });
+    return next({ messages: keptSound(appendStored(said, toolMessage(results))), mistakes });
   }
 
   /** The model's text as the output; what does not fit is told to the model, which may try again. */

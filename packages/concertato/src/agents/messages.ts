@@ -11,6 +11,7 @@ import type {
   LanguageModelV4ToolResultOutput,
   LanguageModelV4ToolResultPart,
 } from "@ai-sdk/provider";
+import { type History, history } from "../kernel/history.ts";
 
 /** A message of a conversation. */
 export type Message = LanguageModelV4Message;
@@ -116,7 +117,10 @@ export function healed(messages: readonly Message[]): Message[] {
   for (const message of messages) {
     if (message.role === "tool") {
       const answers = message.content.filter((part) => part.type === "tool-result" && open.delete(part.toolCallId));
-      if (answers.length > 0) appendResults(whole, answers as LanguageModelV4ToolResultPart[]);
+      if (answers.length === 0) continue;
+      // One that is as it should be stays the object it is.
+      if (answers.length === message.content.length && whole.at(-1)?.role !== "tool") whole.push(message);
+      else appendResults(whole, answers as LanguageModelV4ToolResultPart[]);
       continue;
     }
     close();
@@ -126,6 +130,24 @@ export function healed(messages: readonly Message[]): Message[] {
   }
   close();
   return whole;
+}
+
+/** Conversations that are known to be whole, so that a turn does not look through all that came before it. */
+const known = new WeakSet<History<Message>>();
+
+/** A conversation that a model can be given: one that came from elsewhere (a fork's edited state) is mended first. */
+export function sound(messages: History<Message>): History<Message> {
+  if (known.has(messages)) return messages;
+  const given = messages.toJSON();
+  const whole = healed(given);
+  const same = whole.length === given.length && whole.every((message, index) => message === given[index]);
+  return keptSound(same ? messages : history(whole));
+}
+
+/** Notes that a conversation is whole: every call in it has its result. */
+export function keptSound(messages: History<Message>): History<Message> {
+  known.add(messages);
+  return messages;
 }
 
 /** Calls that wait for a result from us, by id. */

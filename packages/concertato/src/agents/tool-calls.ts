@@ -29,6 +29,13 @@ export interface Handover {
   readonly input: unknown;
 }
 
+/** How the calls of a turn ended. */
+export interface Handled {
+  readonly results: LanguageModelV4ToolResultPart[];
+  /** The work goes on elsewhere. */
+  readonly handover?: Handover;
+}
+
 /** The agents that a model agent may call, as its model knows them. */
 export class Toolbox {
   readonly #byName = new Map<string, Callable>();
@@ -67,37 +74,50 @@ export class Toolbox {
     return told;
   }
 
-  /** The first of these calls that hands the work over, with what fits the peer; undefined when none does. */
-  async handover(calls: readonly LanguageModelV4ToolCall[], ctx: Context): Promise<Handover | undefined> {
+  /**
+   * Answers the calls of a turn; a hand-off among them last of all: control passes when the other calls have succeeded, so
+   * that nothing which the model wanted done is left undone. Until then the hand-off is answered with the reason.
+   */
+  async handle(calls: readonly LanguageModelV4ToolCall[], ctx: Context): Promise<Handled> {
+    const handovers = new Map<LanguageModelV4ToolCall, Handover>();
     for (const call of calls) {
-      const known = this.#byName.get(call.toolName);
-      if (known === undefined || !handsOff(known.agent as Agent)) continue;
-      const { agent } = known;
-      if (!ctx.mayUse(agent as Agent)) return undefined;
-      try {
-        const input = argumentsOf(call, known);
-        await boundAgent(agent as Agent).input?.(input);
-        return { agent, input };
-      } catch {
-        // Told to the model when the call is answered as any other.
-        return undefined;
-      }
+      const handover = await this.#handover(call, ctx);
+      if (handover !== undefined) handovers.set(call, handover);
     }
-    return undefined;
+    const [first] = handovers.values();
+    if (first === undefined) return { results: await this.#answer(calls, ctx) };
+    const others = calls.filter((call) => !handovers.has(call));
+    const results = others.length === 0 ? [] : await this.#answer(others, ctx);
+    const failed = results.find(({ output }) => !succeeded(output));
+    if (handovers.size === 1 && failed === undefined) return { results, handover: first };
+    const output = handovers.size > 1 ? mistake(severalPeers) : notYet(failed?.toolName ?? "");
+    return { results: inOrder(calls, [...results, ...[...handovers.keys()].map((call) => answerTo(call, output))]) };
+  }
+
+  /** The peer of a call that hands the work over, with what fits it; a call that does not fit is answered as any other. */
+  async #handover(call: LanguageModelV4ToolCall, ctx: Context): Promise<Handover | undefined> {
+    const known = this.#byName.get(call.toolName);
+    if (known === undefined || !handsOff(known.agent as Agent) || !ctx.mayUse(known.agent as Agent)) return undefined;
+    const { agent } = known;
+    try {
+      const input = argumentsOf(call, known);
+      await boundAgent(agent as Agent).input?.(input);
+      return { agent, input };
+    } catch {
+      return undefined;
+    }
   }
 
   /**
    * Calls side by side, each an operation of its own; the answers in the order of the calls. A failure is told to the
    * model, which may do better; the end of the run itself (cancelled, out of budget) is not.
    */
-  async answer(calls: readonly LanguageModelV4ToolCall[], ctx: Context): Promise<LanguageModelV4ToolResultPart[]> {
+  async #answer(calls: readonly LanguageModelV4ToolCall[], ctx: Context): Promise<LanguageModelV4ToolResultPart[]> {
     const branches = Object.fromEntries(
       calls.map((call, index) => [String(index), (branch: Context) => this.#call(call, branch)]),
     );
     const answers = await ctx.all(branches);
-    return calls.map((call, index) =>
-      resultOf(call.toolCallId, call.toolName, answers[String(index)] ?? { type: "error-text", value: "no answer" }),
-    );
+    return calls.map((call, index) => answerTo(call, answers[String(index)] ?? mistake("no answer")));
   }
 
   async #call(call: LanguageModelV4ToolCall, ctx: Context): Promise<LanguageModelV4ToolResultOutput> {
@@ -133,6 +153,33 @@ function inputSchema({ input, kind, name }: Agent): ModelSchema {
 /** Names that models accept: letters, digits, dash and underscore, at most 64. */
 function toolName(name: string): string {
   return name.replaceAll(/[^a-zA-Z0-9_-]/g, "_").slice(0, 64);
+}
+
+function answerTo(
+  { toolCallId, toolName }: LanguageModelV4ToolCall,
+  output: LanguageModelV4ToolResultOutput,
+): LanguageModelV4ToolResultPart {
+  return resultOf(toolCallId, toolName, output);
+}
+
+/** Answers in the order of the calls. */
+function inOrder(
+  calls: readonly LanguageModelV4ToolCall[],
+  results: readonly LanguageModelV4ToolResultPart[],
+): LanguageModelV4ToolResultPart[] {
+  const place = new Map(calls.map(({ toolCallId }, index) => [toolCallId, index]));
+  return [...results].sort((a, b) => (place.get(a.toolCallId) ?? 0) - (place.get(b.toolCallId) ?? 0));
+}
+
+const severalPeers = "Nothing was handed over: work goes to one peer. Call one of them.";
+
+function notYet(failed: string): LanguageModelV4ToolResultOutput {
+  const reason = `Not handed over yet: the call of ${failed} beside it did not succeed. Settle that, then hand over.`;
+  return { type: "execution-denied", reason };
+}
+
+function succeeded({ type }: LanguageModelV4ToolResultOutput): boolean {
+  return type === "text" || type === "json" || type === "content";
 }
 
 function mistake(text: string): LanguageModelV4ToolResultOutput {
