@@ -7,14 +7,13 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4Content,
   LanguageModelV4FinishReason,
-  LanguageModelV4StreamPart,
-  LanguageModelV4Usage,
 } from "@ai-sdk/provider";
 import { ConcertatoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { AttemptContext } from "../runtime/agent.ts";
 import { base64 } from "./base64.ts";
 import { type PriceBook, pricedUsage } from "./price-book.ts";
+import { StreamAssembly, type WholeAnswer } from "./stream-assembly.ts";
 
 /** What a model is asked. */
 export type ModelRequest = Omit<LanguageModelV4CallOptions, "abortSignal" | "includeRawChunks">;
@@ -26,13 +25,6 @@ export interface ModelAnswer {
   readonly content: readonly LanguageModelV4Content[];
   readonly finish: LanguageModelV4FinishReason["unified"];
   readonly warnings?: readonly string[];
-}
-
-interface Whole {
-  readonly content: LanguageModelV4Content[];
-  readonly finishReason: LanguageModelV4FinishReason;
-  readonly usage: LanguageModelV4Usage | undefined;
-  readonly warnings: readonly unknown[];
 }
 
 /**
@@ -48,7 +40,7 @@ export async function callModel(
 ): Promise<ModelAnswer> {
   const name = `${model.provider}/${model.modelId}`;
   const options = { ...request, abortSignal: attempt.signal };
-  let whole: Whole;
+  let whole: WholeAnswer;
   try {
     whole = attempt.heard ? await streamed(model, options, attempt) : await model.doGenerate(options);
   } catch (error) {
@@ -66,7 +58,7 @@ export async function callModel(
   return answered(name, whole);
 }
 
-function answered(name: string, { content, finishReason, warnings }: Whole): ModelAnswer {
+function answered(name: string, { content, finishReason, warnings }: WholeAnswer): ModelAnswer {
   const finish = finishReason.unified;
   if (finish === "content-filter") throw refused(name, "its filter stopped the answer");
   if (finish === "error") throw unavailable(name, "it ended with an error", undefined);
@@ -88,9 +80,9 @@ async function streamed(
   model: LanguageModelV4,
   options: LanguageModelV4CallOptions,
   attempt: AttemptContext,
-): Promise<Whole> {
+): Promise<WholeAnswer> {
   const { stream } = await model.doStream(options);
-  const parts = new Assembly(attempt);
+  const parts = new StreamAssembly(attempt.say);
   const reader = stream.getReader();
   const stop = () => void reader.cancel().catch(() => undefined);
   attempt.signal.addEventListener("abort", stop, { once: true });
@@ -104,90 +96,13 @@ async function streamed(
     attempt.signal.removeEventListener("abort", stop);
     reader.releaseLock();
   }
-  return parts.whole(`${model.provider}/${model.modelId}`);
-}
-
-type Growing = Extract<LanguageModelV4Content, { type: "text" | "reasoning" }>;
-
-/** Parts of a stream, put together. */
-class Assembly {
-  readonly #say: AttemptContext["say"];
-  readonly #content: LanguageModelV4Content[] = [];
-  /** Texts that are still growing, by their id in the stream. */
-  readonly #growing = new Map<string, Growing>();
-  #finish: LanguageModelV4FinishReason | undefined;
-  #usage: LanguageModelV4Usage | undefined;
-  #warnings: readonly unknown[] = [];
-
-  constructor(attempt: AttemptContext) {
-    this.#say = attempt.say;
-  }
-
-  add(part: LanguageModelV4StreamPart): void {
-    switch (part.type) {
-      case "text-delta":
-        this.#grow(part.id, "text", part.delta);
-        return this.#say(part.delta, "text");
-      case "reasoning-delta":
-        this.#grow(part.id, "reasoning", part.delta);
-        return this.#say(part.delta, "reasoning");
-      case "text-start":
-      case "reasoning-start":
-        return this.#begin(part.id, part.type === "text-start" ? "text" : "reasoning", part.providerMetadata);
-      case "text-end":
-      case "reasoning-end":
-        return this.#end(part.id, part.providerMetadata);
-      case "tool-call":
-      case "tool-result":
-      case "file":
-      case "reasoning-file":
-      case "source":
-      case "custom":
-      case "tool-approval-request":
-        this.#content.push(part);
-        return;
-      case "stream-start":
-        this.#warnings = part.warnings;
-        return;
-      case "finish":
-        this.#finish = part.finishReason;
-        this.#usage = part.usage;
-        return;
-      case "error":
-        throw part.error;
-      case "tool-input-start":
-      case "tool-input-delta":
-      case "tool-input-end":
-      case "response-metadata":
-      case "ping":
-      case "raw":
-        return;
-    }
-  }
-
-  /** @throws ConcertatoError `model/unavailable` when the stream ended before the answer did */
-  whole(name: string): Whole {
-    if (this.#finish === undefined)
-      throw unavailable(name, "its stream broke off before the answer was complete", undefined);
-    return { content: this.#content, finishReason: this.#finish, usage: this.#usage, warnings: this.#warnings };
-  }
-
-  #begin(id: string, type: Growing["type"], metadata: Growing["providerMetadata"]): void {
-    const growing: Growing = { type, text: "", ...(metadata === undefined ? {} : { providerMetadata: metadata }) };
-    this.#growing.set(`${type} ${id}`, growing);
-    this.#content.push(growing);
-  }
-
-  #grow(id: string, type: Growing["type"], delta: string): void {
-    if (!this.#growing.has(`${type} ${id}`)) this.#begin(id, type, undefined);
-    const growing = this.#growing.get(`${type} ${id}`);
-    if (growing !== undefined) growing.text += delta;
-  }
-
-  #end(id: string, metadata: Growing["providerMetadata"]): void {
-    const growing = this.#growing.get(`text ${id}`) ?? this.#growing.get(`reasoning ${id}`);
-    if (growing !== undefined && metadata !== undefined) growing.providerMetadata = metadata;
-  }
+  const { whole } = parts;
+  if (whole !== undefined) return whole;
+  throw unavailable(
+    `${model.provider}/${model.modelId}`,
+    "its stream broke off before the answer was complete",
+    undefined,
+  );
 }
 
 /** An error of a provider, read by what it carries: it may come from another copy or version of the AI SDK. */

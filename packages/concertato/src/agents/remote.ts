@@ -10,6 +10,7 @@ import type { Agent, AttemptContext, ConcurrencyLimit, LeafBody, RetryPolicy, St
 import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
+import { interceptable } from "./intercepted-calls.ts";
 import { assertName } from "./name.ts";
 
 export interface RemoteOptions<Input extends StandardSchemaV1, Output extends StandardSchemaV1> {
@@ -62,7 +63,7 @@ export function remote<const Input extends StandardSchemaV1, const Output extend
   const body: LeafBody<unknown, unknown> = {
     type: "leaf",
     effect: options.effect ?? "irreversible",
-    execute: (input, attempt) => post(options, input, attempt),
+    execute: interceptable(options.name, (input, attempt) => post(options, input, attempt)),
     retry: checkedRetry(options.retry),
     limits: attemptLimits(options.name, options.concurrency, options.rate),
     timeoutMs: durationMs(options.timeout ?? "30s"),

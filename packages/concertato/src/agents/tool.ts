@@ -17,6 +17,7 @@ import { attemptLimits } from "../runtime/attempt-limits.ts";
 import type { Budget } from "../runtime/edge.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
+import { interceptable } from "./intercepted-calls.ts";
 import { assertName } from "./name.ts";
 
 type InputOf<Schema extends StandardSchemaV1 | undefined> = Schema extends StandardSchemaV1
@@ -112,7 +113,7 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
   const body: LeafBody<ParsedOf<Input>, ReturnOf<Output>> = {
     type: "leaf",
     effect: options.effect ?? "irreversible",
-    execute: options.execute,
+    execute: options.effect === "pure" ? options.execute : interceptable(options.name, options.execute),
     probe: options.probe,
     retry: checkedRetry(options.retry),
     reserve: options.reserve,

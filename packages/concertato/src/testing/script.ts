@@ -13,6 +13,7 @@ import type {
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
 import type { Agent } from "../runtime/agent.ts";
+import { partsOfResult, streamOf } from "./stream-parts.ts";
 
 /** One answer of a scripted model. */
 export type Line =
@@ -100,17 +101,7 @@ class Script implements ScriptedModel {
   doStream(options: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
     const line = this.#next(options);
     if (line.kind === "failure" && line.after === 0) return Promise.reject(line.error as Error);
-    const parts = partsOf(line);
-    let at = 0;
-    return Promise.resolve({
-      stream: new ReadableStream<LanguageModelV4StreamPart>({
-        pull(controller) {
-          const part = parts[at++];
-          if (part === undefined) controller.close();
-          else controller.enqueue(part);
-        },
-      }),
-    });
+    return Promise.resolve({ stream: streamOf(partsOf(line)) });
   }
 
   #next(options: LanguageModelV4CallOptions): Line {
@@ -144,27 +135,18 @@ function usageOf({ input, output }: TokenUse): LanguageModelV4Usage {
   };
 }
 
-/** Text comes word by word, as it would from a model. */
 function partsOf(line: Line): LanguageModelV4StreamPart[] {
-  if (line.kind === "failure") {
-    const words = Array.from(
-      { length: line.after },
-      (_, index): LanguageModelV4StreamPart => ({
-        type: "text-delta",
-        id: "0",
-        delta: `word${index} `,
-      }),
-    );
-    return [{ type: "stream-start", warnings: [] }, ...words, { type: "error", error: line.error }];
+  if (line.kind === "answer") {
+    return partsOfResult({
+      content: [...line.content],
+      finishReason: finishOf(line.content),
+      usage: usageOf(line.usage),
+      warnings: [],
+    });
   }
-  const parts: LanguageModelV4StreamPart[] = [{ type: "stream-start", warnings: [] }];
-  line.content.forEach((part, index) => {
-    if (part.type !== "text") return void parts.push(part as LanguageModelV4StreamPart);
-    const id = String(index);
-    parts.push({ type: "text-start", id });
-    for (const delta of part.text.match(/\S+\s*|\s+/g) ?? []) parts.push({ type: "text-delta", id, delta });
-    parts.push({ type: "text-end", id });
-  });
-  parts.push({ type: "finish", finishReason: finishOf(line.content), usage: usageOf(line.usage) });
-  return parts;
+  const words = Array.from(
+    { length: line.after },
+    (_, index): LanguageModelV4StreamPart => ({ type: "text-delta", id: "0", delta: `word${index} ` }),
+  );
+  return [{ type: "stream-start", warnings: [] }, ...words, { type: "error", error: line.error }];
 }

@@ -3,7 +3,9 @@
  * models and people. With `crashAfterEveryEntry` its process dies after each commit and another goes on, so that a test
  * of an agent is a test of its recovery too.
  */
+import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { App, type Job, type RunTree, type StartOptions } from "../app.ts";
+import { toolCallsService } from "../agents/intercepted-calls.ts";
 import { modelsService } from "../agents/models.ts";
 import { AppModels, type ModelOptions } from "../app-models.ts";
 import { durationMs } from "../kernel/duration.ts";
@@ -14,14 +16,21 @@ import { Engine } from "../runtime/engine.ts";
 import { clearCodec } from "../store/clear-codec.ts";
 import { MemoryStore } from "../store/memory-store.ts";
 import type { Person } from "./people.ts";
+import type { RealWork, RecordedTools } from "./record.ts";
+import type { ReplayedTools } from "./replayed.ts";
 import type { ScriptedModel } from "./script.ts";
 import { type VirtualWorld, virtualWorld } from "./virtual-world.ts";
+
+/** A model in a test: most know what they were asked. */
+export type TestModel = LanguageModelV4 & Partial<Pick<ScriptedModel, "assertDone" | "rewind"> & RealWork>;
 
 export interface TestAppOptions extends Pick<ModelOptions, "prices"> {
   /** Agents that runs need and nobody starts or names in `uses`. */
   readonly agents?: readonly Agent[];
-  /** Scripts by the name of the agent that thinks with them. */
-  readonly models?: Readonly<Record<string, ScriptedModel>>;
+  /** Scripts by the name of the agent that thinks with them; or recordings, or real models while they are recorded. */
+  readonly models?: Readonly<Record<string, TestModel>>;
+  /** Answers for the tools, from a recording, or real ones that are recorded. Default: they do what they do. */
+  readonly tools?: RecordedTools | ReplayedTools;
   /** Who answers, by the name of the human agent or of the signal. */
   readonly people?: Readonly<Record<string, Person>>;
   /** The process dies after every entry, once at each place, and another goes on. Default false. */
@@ -82,7 +91,17 @@ export class TestApp implements AsyncDisposable {
     do {
       await this.#alive();
       await this.world.settle();
-    } while (this.#life === null);
+    } while ((await this.#realWork()) || this.#life === null);
+  }
+
+  /** Waits for calls that really go out, while they are recorded: the clock stands still for them. True when there was one. */
+  async #realWork(): Promise<boolean> {
+    const { models = {}, tools } = this.#options;
+    const under = [...Object.values(models), tools].map((one) => (one as Partial<RealWork> | undefined)?.underWay?.());
+    const work = under.filter((one) => one !== undefined);
+    if (work.length === 0) return false;
+    await Promise.race(work);
+    return true;
   }
 
   /** Lets time pass. */
@@ -97,15 +116,18 @@ export class TestApp implements AsyncDisposable {
     return (await this.app()).describe(runId);
   }
 
-  /** @throws Error when a script has answers left that nobody asked for */
+  /** @throws Error when a script or a recording has answers left that nobody asked for */
   assertDone(): void {
     for (const [agent, model] of Object.entries(this.#options.models ?? {})) {
       try {
-        model.assertDone();
+        model.assertDone?.();
       } catch (error) {
-        throw new Error(`The model of ${agent} was asked less than its script says.`, { cause: error });
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Error(`The model of ${agent} was asked less than its script says: ${why}`, { cause: error });
       }
     }
+    const { tools } = this.#options;
+    if (tools !== undefined && "assertDone" in tools) tools.assertDone();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -152,13 +174,16 @@ export class TestApp implements AsyncDisposable {
 
   async #alive(): Promise<{ readonly app: App; readonly engine: Engine }> {
     if (this.#life !== null) return this.#life;
-    const { models, prices } = this.#options;
+    const { models, prices, tools } = this.#options;
     const engine = new Engine({
       store: this.#store,
       world: this.world,
       codec: clearCodec,
       pollMs: 0,
-      services: new Map([[modelsService, new AppModels({ models, prices }, () => Promise.resolve([]))]]),
+      services: new Map<string, unknown>([
+        [modelsService, new AppModels({ models, prices }, () => Promise.resolve([]))],
+        ...(tools === undefined ? [] : [[toolCallsService, tools] as const]),
+      ]),
     });
     for (const agent of this.#agents) engine.register(agent);
     const life = { app: new App(engine, { tenant: "test", principal: "tester", worker: true }), engine };
@@ -197,7 +222,7 @@ export class TestApp implements AsyncDisposable {
         recorded.set(agent, (recorded.get(agent) ?? 0) + count);
       }
     }
-    for (const [agent, model] of Object.entries(this.#options.models ?? {})) model.rewind(recorded.get(agent) ?? 0);
+    for (const [agent, model] of Object.entries(this.#options.models ?? {})) model.rewind?.(recorded.get(agent) ?? 0);
   }
 }
 
