@@ -1,9 +1,9 @@
 /**
  * Which store the commands work on: --store, else CONCERTATO_STORE, else the one under .concertato; and the key to its
- * payloads: --key-file, else CONCERTATO_KEY_FILE, else payload.key beside the file. A file that is not there is never
- * made.
+ * payloads: --key-file, else CONCERTATO_KEY_FILE, else payload.key beside the file. Only `start`, `work` and `run --store`
+ * make a file that is not there.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { type App, ConcertatoError, open } from "concertato";
 import { CliError, exitCodes } from "./cli-error.ts";
@@ -26,6 +26,29 @@ export async function openChosen(choice: StoreChoice): Promise<App> {
   if (only === undefined) throw nothingFound(choice.directory);
   if (others.length > 0) throw await tooMany(stores, choice.directory);
   return only.app;
+}
+
+/** A store to work in, and the key to its payloads. */
+export interface WorkStore {
+  readonly file: string;
+  readonly key: Buffer | undefined;
+}
+
+/**
+ * The file to start runs in and to work on: the one that is named or there, else `.concertato/concertato.db`, whose
+ * folder is made. @throws CliError when several are there and none is named
+ */
+export async function workStore(choice: StoreChoice): Promise<WorkStore> {
+  const file = namedFile(choice) ?? (await onlyFile(choice)) ?? join(choice.directory, ".concertato", "concertato.db");
+  mkdirSync(dirname(file), { recursive: true });
+  return { file, key: keyFor(file, choice) };
+}
+
+async function onlyFile(choice: StoreChoice): Promise<string | undefined> {
+  const stores = await storesUnder(join(choice.directory, ".concertato"), choice);
+  if (stores.length > 1) throw await tooMany(stores, choice.directory);
+  await stores[0]?.app.close();
+  return stores[0]?.file;
 }
 
 function namedFile({ store, environment, directory }: StoreChoice): string | undefined {

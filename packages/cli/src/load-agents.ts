@@ -38,6 +38,28 @@ export async function loadAgents(directory: string, typed: string): Promise<Load
   );
 }
 
+/**
+ * The agent to run: the one that is named (by its own name or its export's), else the default export, else the only one.
+ * @throws CliError when that leaves none or several
+ */
+export function chooseAgent({ file, exported }: LoadedAgents, named: string | undefined): Agent {
+  if (named !== undefined) {
+    const found = exported.find(([exportName, { name }]) => name === named || exportName === named);
+    if (found !== undefined) return found[1];
+    throw new CliError(exitCodes.usage, `${file} exports no agent ${named}. It exports: ${namesOf(exported)}.`);
+  }
+  const [first, ...others] = exported;
+  if (first !== undefined && (first[0] === "default" || others.length === 0)) return first[1];
+  throw new CliError(
+    exitCodes.usage,
+    `${file} exports several agents: ${namesOf(exported)}. Say which with --agent NAME, or export one as default.`,
+  );
+}
+
+function namesOf(exported: LoadedAgents["exported"]): string {
+  return exported.map(([, { name }]) => name).join(", ");
+}
+
 async function load(file: string): Promise<object> {
   try {
     return (await import(pathToFileURL(file).href)) as object;

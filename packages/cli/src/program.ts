@@ -17,15 +17,19 @@ import { addPausing } from "./commands/pause.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addReplay } from "./commands/replay.ts";
 import { addRetry } from "./commands/retry.ts";
+import { addRun } from "./commands/run.ts";
 import { addShow } from "./commands/show.ts";
+import { addStart } from "./commands/start.ts";
 import { addSteering } from "./commands/steer.ts";
 import { addTransfer } from "./commands/transfer.ts";
+import { addWork } from "./commands/work.ts";
 import { type CliWorld, Shell } from "./shell.ts";
 
 type Add = (program: Command, shell: Shell) => void;
 
 /** In the order in which the help lists them. */
 const groups: readonly (readonly [heading: string, commands: readonly Add[]])[] = [
+  ["Run:", [addRun, addStart, addWork]],
   ["Look:", [addList, addShow, addEvents, addCompare, addExplain, addCaps]],
   ["Answer:", [addInbox, addAnswering]],
   ["Steer:", [addSteering, addCancel, addRetry, addFork, addPausing]],

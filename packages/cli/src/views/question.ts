@@ -11,8 +11,16 @@ interface AskedWait extends Pick<WaitSummary, "kind" | "waitId" | "name" | "sinc
   readonly request: unknown;
 }
 
+/** Where an answer can be given: from another terminal, at this one, or nowhere (the run is in memory only). */
+type Whence = "elsewhere" | "here" | "nowhere";
+
 /** @param several the run asks more than this, so the command names it */
-export function questionLines(context: CommandContext, wait: AskedWait, several: boolean): readonly string[] {
+export function questionLines(
+  context: CommandContext,
+  wait: AskedWait,
+  several: boolean,
+  whence: Whence = "elsewhere",
+): readonly string[] {
   const { display, now, command } = context;
   const { paint, marks } = display;
   const { name, request, since, until } = wait;
@@ -22,7 +30,9 @@ export function questionLines(context: CommandContext, wait: AskedWait, several:
   return [
     `${paint("wait", `${marks.wait} ${plainLine(name)}`)} ${askedWords(wait)}${long}${end}`,
     ...requestLines(display, request),
-    ...answerCommands(wait, several).map((each) => `  ${paint("accent", command(each))}`),
+    ...(whence === "elsewhere" ? answerCommands(wait, several) : []).map(
+      (each) => `  ${paint("accent", command(each))}`,
+    ),
   ];
 }
 
