@@ -22,10 +22,21 @@ export interface Conditions {
   readonly powerCuts: boolean;
 }
 
-export interface Seen {
+/** An entry as the checkers look at it. */
+export class Seen {
   readonly entry: StoredEntry;
   readonly kind: string;
-  readonly meta: EntryMeta;
+  #meta: EntryMeta | null = null;
+
+  constructor(entry: StoredEntry) {
+    this.entry = entry;
+    this.kind = entryKindName(entry.kind) ?? "?";
+  }
+
+  /** Read when it is asked for: most rules look at kinds and addresses only. */
+  get meta(): EntryMeta {
+    return (this.#meta ??= metaOf(this.entry));
+  }
 }
 
 const ends = new Set(["result", "scope-ended", "child-started"]);
@@ -84,7 +95,7 @@ export class Checkers implements CommitObserver {
 
   /** A run that was given back is looked at again when the first of its deadlines passes. */
   #checkLeft(run: number, wake: number | null): void {
-    const first = openDeadline(this.#disk.truth.entries(run, 0, 100_000));
+    const first = openDeadline(this.#disk.truth.journal(run));
     if (first === null || (wake !== null && wake <= first)) return;
     const id = this.#disk.truth.runByKey(run)?.id;
     this.violate("left-asleep", `run ${id} was given back until ${wake}, and has a deadline at ${first}`);
@@ -108,7 +119,7 @@ export class Checkers implements CommitObserver {
   }
 
   #deadlineOf(run: number, result: StoredEntry): number | undefined {
-    const entries = this.#disk.truth.entries(run, 0, 100_000);
+    const entries = this.#disk.truth.journal(run);
     const set = entries.findLast(
       (entry) => entry.scope === result.scope && entry.op === result.op && entryKindName(entry.kind) === "timer-set",
     );
@@ -120,9 +131,7 @@ export class Checkers implements CommitObserver {
     const rows = this.#disk.truth.runs({ limit: 100_000 });
     const journals = new Map<string, readonly Seen[]>();
     for (const row of rows) {
-      const journal = this.#disk.truth
-        .entries(row.key, 0, 100_000)
-        .map((entry) => ({ entry, kind: entryKindName(entry.kind) ?? "?", meta: metaOf(entry) }));
+      const journal = this.#disk.truth.journal(row.key).map((entry) => new Seen(entry));
       journals.set(row.id, journal);
       this.#checkJournal(row, journal);
       this.#checkEnd(row, journal);
@@ -150,7 +159,8 @@ export class Checkers implements CommitObserver {
     let at = 0;
     const ended = new Set<string>();
     const admitted = new Set<string>();
-    journal.forEach(({ entry, kind, meta }, index) => {
+    journal.forEach((seen, index) => {
+      const { entry, kind } = seen;
       const address = `${entry.scope}.${entry.op}`;
       if (entry.seq !== index + 1) this.violate("gap", `run ${row.id}: entry ${index + 1} has seq ${entry.seq}`);
       if (entry.at < at) this.violate("time-back", `run ${row.id} seq ${entry.seq}: ${entry.at} < ${at}`);
@@ -161,8 +171,9 @@ export class Checkers implements CommitObserver {
         ended.add(address);
       }
       if (kind === "diverged") this.violate("diverged", `run ${row.id}: ${String(entry.body)}`);
-      if (meta.from !== undefined) {
-        const mark = meta.from.join(" ");
+      const from = entry.meta?.includes('"from":') === true ? seen.meta.from : undefined;
+      if (from !== undefined) {
+        const mark = from.join(" ");
         if (admitted.has(mark)) this.violate("admitted-twice", `run ${row.id}: ${mark} at seq ${entry.seq}`);
         admitted.add(mark);
       }

@@ -223,6 +223,6 @@ export class Client {
     const row = this.#disk.truth.run(signal.runId);
     if (row === undefined) return true;
     const mark = JSON.stringify([`key:${signal.key}`, 1]);
-    return this.#disk.truth.entries(row.key, 0, 100_000).some((entry) => entry.meta?.includes(mark) === true);
+    return this.#disk.truth.journal(row.key).some((entry) => entry.meta?.includes(mark) === true);
   }
 }

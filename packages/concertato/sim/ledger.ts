@@ -38,7 +38,7 @@ export class Effects {
    * and goes in its own reading only, at whatever time.
    */
   isFork(runId: string): boolean {
-    const [first] = this.#disk.truth.entries(this.#disk.truth.run(runId)?.key ?? 0, 0, 1);
+    const [first] = this.#disk.truth.journal(this.#disk.truth.run(runId)?.key ?? 0);
     return first?.meta?.includes('"fork":') === true;
   }
 }

@@ -1,38 +1,18 @@
 /**
  * The simulator's command: `npm run sim -- --seeds 200000 --from 1`, `--seconds 20`, `--seed 42` (with a trace),
- * `--plants` (every planted bug must be caught), `--json`. Seeds are spread over the cores.
+ * `--plants` (every planted bug must be caught), `--json`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { failingSeeds } from "./failing-seeds.ts";
 import { type Hunted, huntPlants } from "./plant-hunt.ts";
 import { plants } from "./plants.ts";
 import { simulate, type Verdict } from "./simulate.ts";
+import { Storm, type StormSummary } from "./storm.ts";
+import { StormProgress, summaryText } from "./storm-progress.ts";
+import type { Failure } from "./storm-worker.ts";
 import { presentGeneration } from "./vocabulary.ts";
-
-/** What a worker has done so far. */
-interface Progress {
-  readonly seeds: number;
-  readonly events: number;
-  readonly crashes: number;
-  readonly failures: readonly Failure[];
-}
-
-interface Failure {
-  readonly seed: number;
-  readonly generation: number;
-  readonly violations: readonly string[];
-}
-
-interface Share {
-  readonly from: number;
-  readonly step: number;
-  readonly seeds: number;
-  /** Stops after this many seconds of real time. */
-  readonly seconds: number;
-}
 
 const repeat = (seed: number, generation: number) =>
   `npm run sim -- --seed ${seed}${generation === presentGeneration ? "" : ` --generation ${generation}`}`;
@@ -65,7 +45,7 @@ async function main(): Promise<void> {
         : Number.POSITIVE_INFINITY
       : Number(values.seconds);
   const seeds = values.seeds === undefined ? Number.MAX_SAFE_INTEGER : Number(values.seeds);
-  await storm(Number(values.from), seeds, seconds, values.json);
+  await weather(Number(values.from), seeds, seconds, values.json);
 }
 
 function help(): void {
@@ -80,109 +60,39 @@ function help(): void {
 `);
 }
 
-/** Many seeds over all cores. */
-async function storm(from: number, seeds: number, seconds: number, json: boolean): Promise<void> {
-  const started = performance.now();
-  const kept = await Promise.all(failingSeeds.map(({ seed, generation }) => simulate(seed, { generation })));
-  const cores = Math.max(1, availableParallelism());
-  const progress = new Array<Progress>(cores).fill({ seeds: 0, events: 0, crashes: 0, failures: [] });
-  const show = progressLine(() => summary(progress, started));
-  const workers = progress.map((_, index) =>
-    runShare({ from: from + index, step: cores, seeds: Math.ceil((seeds - index) / cores), seconds }, (state) => {
-      progress[index] = state;
-      if (!json) show();
-    }),
-  );
-  await Promise.all(workers);
-  const failures = [
-    ...kept.filter((verdict) => verdict.violations.length > 0).map(failureOf),
-    ...progress.flatMap((state) => state.failures),
-  ];
-  const total = summary(progress, started);
-  if (json) process.stdout.write(`${JSON.stringify({ ...total, kept: kept.length, failures })}\n`);
-  else await report(total, kept.length, failures);
+/** Many seeds over all cores, with a word now and then of how far they are. */
+async function weather(from: number, seeds: number, seconds: number, json: boolean): Promise<void> {
+  const workers = Math.max(1, availableParallelism());
+  const storm = new Storm({ from, seeds, seconds, workers, kept: failingSeeds });
+  const progress = json ? null : new StormProgress(storm.tally, { seeds: seeds + failingSeeds.length, seconds });
+  try {
+    await storm.run();
+  } finally {
+    progress?.stop();
+  }
+  const { failures } = storm.tally;
+  if (json) process.stdout.write(`${JSON.stringify({ ...storm.summary(), kept: failingSeeds.length, failures })}\n`);
+  else await report(storm.summary(), failures);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
-const failureOf = ({ seed, generation, violations }: Verdict): Failure => ({ seed, generation, violations });
-
-function runShare(share: Share, onProgress: (progress: Progress) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: share });
-    worker.on("message", onProgress);
-    worker.on("error", reject);
-    worker.on("exit", () => resolve());
-  });
-}
-
-async function work(share: Share): Promise<void> {
-  const failures: Failure[] = [];
-  let events = 0;
-  let crashes = 0;
-  let done = 0;
-  const deadline = performance.now() + share.seconds * 1_000;
-  let next = performance.now() + 500;
-  while (done < share.seeds && performance.now() < deadline && failures.length < 5) {
-    const verdict = await simulate(share.from + done * share.step);
-    done++;
-    events += verdict.events;
-    crashes += verdict.crashes;
-    if (verdict.violations.length > 0) failures.push(failureOf(verdict));
-    if (performance.now() < next) continue;
-    parentPort?.postMessage({ seeds: done, events, crashes, failures } satisfies Progress);
-    next = performance.now() + 500;
-  }
-  parentPort?.postMessage({ seeds: done, events, crashes, failures } satisfies Progress);
-}
-
-interface Summary {
-  readonly seeds: number;
-  readonly events: number;
-  readonly crashes: number;
-  readonly failures: number;
-  readonly seconds: number;
-  readonly seedsPerSecond: number;
-}
-
-function summary(progress: readonly Progress[], started: number): Summary {
-  const sum = (pick: (state: Progress) => number) => progress.reduce((total, state) => total + pick(state), 0);
-  const seconds = (performance.now() - started) / 1_000;
-  const seeds = sum((state) => state.seeds);
-  return {
-    seeds,
-    events: sum((state) => state.events),
-    crashes: sum((state) => state.crashes),
-    failures: sum((state) => state.failures.length),
-    seconds: Math.round(seconds * 10) / 10,
-    seedsPerSecond: Math.round(seeds / seconds),
-  };
-}
-
-function progressLine(state: () => Summary): () => void {
-  if (!process.stdout.isTTY) return () => undefined;
-  return () => {
-    const { seeds, events, crashes, failures, seedsPerSecond } = state();
-    process.stdout.write(
-      `\r\x1b[2K  ${seeds.toLocaleString("en")} seeds  ${events.toLocaleString("en")} events  ${crashes.toLocaleString("en")} crashes  ${failures} failures  ${seedsPerSecond}/s`,
-    );
-  };
-}
-
-async function report(total: Summary, kept: number, failures: readonly Failure[]): Promise<void> {
-  if (process.stdout.isTTY) process.stdout.write("\r\x1b[2K");
+async function report(total: StormSummary, failures: readonly Failure[]): Promise<void> {
   for (const failure of failures.slice(0, 3)) await explain(failure);
-  const { seeds, events, crashes, seconds, seedsPerSecond } = total;
-  process.stdout.write(
-    `Simulator: ${seeds.toLocaleString("en")} seeds (and ${kept} kept), ${events.toLocaleString("en")} events, ${crashes.toLocaleString("en")} crashes, ${failures.length} failures, ${seconds} s, ${seedsPerSecond} seeds/s\n`,
-  );
+  for (const { seed, generation, violations } of failures.slice(3))
+    process.stdout.write(`${repeat(seed, generation)}  # ${violations[0]?.slice(0, 120)}\n`);
+  process.stdout.write(`Simulator: ${summaryText(total, failingSeeds.length)}\n`);
 }
 
 /** Lines of a trace that a failure is shown with. */
 const shownLines = 24;
 
 /** What a seed broke, what had happened, the end of the run it concerns, and how to see it all. */
-async function explain({ seed, generation, violations }: Failure): Promise<void> {
-  const { trace } = await simulate(seed, { trace: true, generation });
+async function explain({ seed, generation, violations: found }: Failure): Promise<void> {
+  if (found[0]?.startsWith("died: ") === true)
+    return void process.stdout.write(`\nSeed ${seed}: ${found[0]}.\n  Repeat it: ${repeat(seed, generation)}\n\n`);
+  // With a trace a report tells where it comes from.
+  const { trace, violations: told } = await simulate(seed, { trace: true, generation });
+  const violations = told.length > 0 ? told : found;
   const run = /run_\w+/.exec(violations[0] ?? "")?.[0].slice(0, 12);
   const happened = trace.filter((line) => !line.startsWith("run_"));
   const journal = run === undefined ? [] : trace.filter((line) => line.startsWith(run));
@@ -248,5 +158,4 @@ function rememberSeed(name: string, seed: number, generation: number): void {
   writeFileSync(file, readFileSync(file, "utf8").replace(place, `$1${seed}$2${generation}`));
 }
 
-if (isMainThread) await main();
-else await work(workerData as Share);
+await main();

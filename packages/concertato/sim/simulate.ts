@@ -6,6 +6,7 @@ import { Disk } from "./fault-store.ts";
 import { Effects } from "./ledger.ts";
 import { Node } from "./node.ts";
 import { randomProgram } from "./programs.ts";
+import type { RunRow } from "../src/journal/store.ts";
 import { Random } from "./random.ts";
 import { Schedule } from "./schedule.ts";
 import { presentGeneration } from "./vocabulary.ts";
@@ -21,7 +22,7 @@ export interface Verdict {
   readonly runs: number;
   readonly entries: number;
   readonly violations: readonly string[];
-  /** Fingerprint of all journals: the same for the same seed. */
+  /** Fingerprint of all journals: the same for the same seed. Empty when it was not asked for. */
   readonly digest: string;
   /** What happened, when asked for. */
   readonly trace: readonly string[];
@@ -42,16 +43,19 @@ const mostEvents = 50_000;
 /** How a seed is run. */
 export interface SimulationOptions {
   readonly trace?: boolean;
+  /** Takes the fingerprint of all journals. Default true. */
+  readonly digest?: boolean;
   /** Which words programs and plans are made of; default: the present ones. */
   readonly generation?: number;
 }
 
 /** Runs one seed. */
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Verdict> {
-  const simulation = new Simulation(seed, options.trace === true, options.generation ?? presentGeneration);
+  const { trace = false, digest = true, generation = presentGeneration } = options;
+  const simulation = new Simulation(seed, { trace, digest, generation });
   const { stackTraceLimit } = Error;
-  // Effects are refused all the time; a report shows one line of a stack.
-  Error.stackTraceLimit = 1;
+  // Effects are refused all the time, and a stack costs more than its error; a trace shows one line of it in a report.
+  Error.stackTraceLimit = trace ? 1 : 0;
   try {
     await simulation.run();
   } finally {
@@ -71,6 +75,7 @@ class Simulation {
   readonly #checkers: Checkers;
   readonly #trace: string[] = [];
   readonly #tracing: boolean;
+  readonly #summing: boolean;
   readonly #generation: number;
   readonly #zombies: boolean;
   readonly #jumps: boolean;
@@ -82,9 +87,10 @@ class Simulation {
   readonly #deployed = { revision: 1 };
   #crashes = 0;
 
-  constructor(seed: number, tracing: boolean, generation: number) {
+  constructor(seed: number, { trace, digest, generation }: Required<SimulationOptions>) {
     this.#seed = seed;
-    this.#tracing = tracing;
+    this.#tracing = trace;
+    this.#summing = digest;
     const random = new Random(seed);
     this.#random = random;
     // Since the second generation what is planned and programmed does not depend on how often the kernel asks a store.
@@ -324,19 +330,10 @@ class Simulation {
   }
 
   verdict(): Verdict {
-    let entries = 0;
-    let journals = "";
     const rows = this.#disk.truth.runs({ limit: 100_000 });
-    for (const row of rows) {
-      for (const entry of this.#disk.truth.entries(row.key, 0, 100_000)) {
-        entries++;
-        journals += `${row.id} ${entry.seq} ${entry.kind} ${entry.op} ${entry.at} ${entry.meta} ${String(entry.body)}\n`;
-        if (this.#tracing)
-          this.#trace.push(
-            `${row.id.slice(0, 12)} ${entry.seq} kind ${entry.kind} scope ${entry.scope} op ${entry.op} ${entry.name} at ${entry.at} ${entry.meta ?? ""} ${String(entry.body ?? "").slice(0, 100)}`,
-          );
-      }
-    }
+    let entries = 0;
+    for (const { key } of rows) entries += this.#disk.truth.journal(key).length;
+    if (this.#tracing) this.#traceJournals(rows);
     return {
       seed: this.#seed,
       generation: this.#generation,
@@ -346,8 +343,24 @@ class Simulation {
       runs: rows.length,
       entries,
       violations: this.#checkers.violations,
-      digest: hash("sha1", journals).slice(0, 8),
+      digest: this.#summing ? this.#digest(rows) : "",
       trace: this.#trace,
     };
+  }
+
+  #digest(rows: readonly RunRow[]): string {
+    let journals = "";
+    for (const { id, key } of rows)
+      for (const { seq, kind, op, at, meta, body } of this.#disk.truth.journal(key))
+        journals += `${id} ${seq} ${kind} ${op} ${at} ${meta} ${String(body)}\n`;
+    return hash("sha1", journals).slice(0, 8);
+  }
+
+  #traceJournals(rows: readonly RunRow[]): void {
+    for (const { id, key } of rows)
+      for (const { seq, kind, scope, op, name, at, meta, body } of this.#disk.truth.journal(key))
+        this.#trace.push(
+          `${id.slice(0, 12)} ${seq} kind ${kind} scope ${scope} op ${op} ${name} at ${at} ${meta ?? ""} ${String(body ?? "").slice(0, 100)}`,
+        );
   }
 }

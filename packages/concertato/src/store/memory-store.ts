@@ -584,6 +584,11 @@ export class MemoryStore implements Store {
       .map((entry, index) => ({ ...entry, ref: held.refs[after + index] ?? 0 }));
   }
 
+  /** A journal as it is held here, not a copy: for whoever only looks, like the checkers of the simulator. */
+  journal(run: number): readonly StoredEntry[] {
+    return this.#runs.get(run)?.entries ?? [];
+  }
+
   replay(run: number): readonly ReadEntry[] {
     const held = this.#runs.get(run);
     if (!held) return [];
