@@ -3,14 +3,16 @@
  * run-desk.ts. Exit codes: 0 done or waiting for a person, 1 something failed, 2 wrong options; with --exit, 3 when a
  * person is asked.
  */
-import { helpText, parseOptions } from "./options.ts";
+import { again, commandFor, nearPath } from "./commands.ts";
+import { dataFolder } from "./data-folder.ts";
+import { type DeskOptions, helpText, parseOptions } from "./options.ts";
 import { openTerminal, silent, type Terminal } from "./views/terminal.ts";
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   const parsed = parseOptions(args, process.cwd());
-  const terminal = openTerminal();
+  const terminal = openTerminal({ asciiOnly: args.includes("--ascii") });
   switch (parsed.kind) {
     case "help":
       terminal.line(helpText);
@@ -19,7 +21,8 @@ async function main(args: readonly string[]): Promise<number> {
       console.error(`${parsed.reason}\n\n${helpText}`);
       return 2;
     case "run": {
-      const { json, quiet } = parsed.options;
+      const { json, quiet, plain } = parsed.options;
+      if (terminal.interactive && !json && !quiet && !plain) return sitAtIt(args, parsed.options);
       const live = json || quiet ? silent(terminal) : terminal;
       live.line(
         `\n  ${terminal.paint("strong", "Larkfield support desk")} ${terminal.paint("quiet", `${terminal.marks.dot} a team of agents answers an inbox`)}`,
@@ -27,6 +30,25 @@ async function main(args: readonly string[]): Promise<number> {
       return work(parsed.options, live, json ? silent(terminal) : terminal);
     }
   }
+}
+
+/** At a terminal: panes over a worker process, and the summary when they close. */
+async function sitAtIt(args: readonly string[], options: DeskOptions): Promise<number> {
+  const terminal = openTerminal({ asciiOnly: options.ascii });
+  const { watch } = await import("./cockpit/cockpit.ts");
+  const { code, rested, errors } = await watch(args, terminal, options.exit);
+  if (rested === undefined) {
+    terminal.line(code === 0 ? `  Left while it worked. It goes on with: ${again(options)}` : "");
+    if (code !== 0) console.error(errors.trim());
+    return code;
+  }
+  const { summary, files } = rested;
+  const { printEnd } = await import("./views/end.ts");
+  const { mails } = dataFolder(options.data);
+  const command = (verb: string, runId: string): string => commandFor(verb, runId, options);
+  printEnd(terminal, summary, { files, mails, command, again: again(options), near: nearPath });
+  if (summary.status === "failed") return 1;
+  return summary.totals.waiting > 0 && options.exit ? 3 : 0;
 }
 
 async function work(

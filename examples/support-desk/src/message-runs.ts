@@ -7,7 +7,7 @@
  *
  * Crash anywhere: the runs are in the store and go on in the next process; starting them again by key finds them.
  */
-import { type Agent, type App, ConcertatoError, type Job } from "concertato";
+import { type Agent, type App, ConcertatoError, type Job, type RunSummary } from "concertato";
 import type { Answer, Message } from "./messages.ts";
 import type { IncomingRecord } from "./inbox/record.ts";
 import { isUrgent } from "./agents/urgency.ts";
@@ -21,6 +21,8 @@ export interface MessageRunsOptions {
   readonly desk: Agent<Message, Answer>;
   /** Hears every entry of every run, in the order of its run. */
   readonly hear: Hear;
+  /** Told of each run that a message has, before its entries. */
+  readonly found?: (message: Message, run: RunSummary) => void;
 }
 
 export type Hear = (message: Message, entry: MessageEntry) => void;
@@ -38,6 +40,11 @@ const urgentPriority = 7;
 const usualPriority = 5;
 
 const ended: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "stopped"]);
+/** Nothing more will happen to a run with this status. */
+export function hasEnded(status: RunSummary["status"]): boolean {
+  return ended.has(status);
+}
+
 const waits: ReadonlySet<string> = new Set(["wait-opened", "in-doubt"]);
 
 export class MessageRuns {
@@ -72,7 +79,8 @@ export class MessageRuns {
       const priority = isUrgent(message) ? urgentPriority : usualPriority;
       const job = await app.start(desk, message, { key, priority });
       const run = await app.find(job.runId);
-      if (run !== undefined && !ended.has(run.status)) this.#follow(job, message);
+      if (run !== undefined) this.#options.found?.(message, run);
+      if (run !== undefined && !hasEnded(run.status)) this.#follow(job, message);
       return { kind: run !== undefined && run.createdAt >= before ? "begun" : "known" };
     } catch (error) {
       if (!ConcertatoError.is(error, "run/key-conflict")) throw error;

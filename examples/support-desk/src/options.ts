@@ -17,6 +17,10 @@ export interface DeskOptions {
   readonly fresh: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Lines instead of panes, though somebody sits at the terminal. */
+  readonly plain: boolean;
+  /** Nothing but ASCII. */
+  readonly ascii: boolean;
 }
 
 export const helpText = `The support desk: a team of agents answers an inbox.
@@ -35,7 +39,12 @@ Usage: npm start [-- options]
   --fresh        forget what was done and start again
   --json         one JSON object per line, for programs
   --quiet        only the summary
+  --plain        lines instead of panes, at a terminal too
+  --ascii        nothing but ASCII on the screen
   --help         this text
+
+At a terminal: K kills the worker (it goes on by itself), t takes a message of yours, o opens
+the report, y, n and l answer what is asked, q leaves. Anywhere else: one line for each step.
 
 Exit codes: 0 done, or what is left waits for a person; 1 something failed; 2 wrong options;
 with --exit, 3 when a person is asked.
@@ -68,6 +77,8 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
         fresh: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         quiet: { type: "boolean", default: false },
+        plain: { type: "boolean", default: false },
+        ascii: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });

@@ -3,22 +3,23 @@
  * the terminal, and writes the report. Everything it knows it reads from the runs, the bank and the mails.
  */
 import { readdirSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { miniLm } from "@concertato/models-local";
 import { type App, drainOnSignals, open } from "concertato";
 import { desk as deskWorkflow } from "./agents/desk.ts";
 import { exam } from "./agents/exam.ts";
 import { byKeywords, byMeaning, type Compare } from "./agents/meaning.ts";
+import { again, commandFor, nearPath } from "./commands.ts";
 import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-folder.ts";
 import { feed } from "./feed.ts";
 import { type Inbox, openInbox } from "./inbox/open-inbox.ts";
 import { readLabelled } from "./inbox/labelled.ts";
 import { keepStdin } from "./inbox/stdin-inbox.ts";
 import { keyOf } from "./inbox/record.ts";
-import { type Hear, MessageRuns } from "./message-runs.ts";
-import type { Message } from "./messages.ts";
-import { type DeskOptions, heldOutFile, parseOptions, sampleInbox, standardInput } from "./options.ts";
+import { hasEnded, type Hear, type MessageEntry, MessageRuns } from "./message-runs.ts";
+import type { Decision, Message } from "./messages.ts";
+import { type DeskOptions, heldOutFile, sampleInbox, standardInput } from "./options.ts";
 import { payloadKey } from "./payload-key.ts";
 import { lookAround } from "./rest.ts";
 import { type Bank, openBank } from "./services/bank.ts";
@@ -30,9 +31,9 @@ import { printEnd } from "./views/end.ts";
 import { printTold } from "./views/live.ts";
 import { type Narrator, openNarrator } from "./views/narrator.ts";
 import { openProgress } from "./views/progress.ts";
-import { writeReport } from "./views/report.ts";
+import { type ReportFiles, writeReport } from "./views/report.ts";
 import type { Sentence } from "./views/sentences.ts";
-import type { Effort, Intake, Summary } from "./views/summary.ts";
+import type { Effort, Intake, OpenWait, Summary } from "./views/summary.ts";
 import type { Terminal } from "./views/terminal.ts";
 
 /** What the desk shows while it works. */
@@ -44,6 +45,24 @@ export interface Stage {
   /** Called for each sentence, besides the terminal. */
   readonly tell: (told: Sentence, message: Message) => void;
   readonly end: (summary: Summary) => void;
+  /** Somebody who watches and stays: without one the desk ends when nothing moves by itself any more. */
+  readonly cockpit?: CockpitLink;
+}
+
+/** What the desk tells a cockpit, and what it hears from there. */
+export interface CockpitLink {
+  readonly opened: (facts: readonly (readonly [string, string])[]) => void;
+  /** A message has a run with so many entries. */
+  readonly found: (message: Message, entries: number, ended: boolean) => void;
+  readonly heard: (message: Message, entry: MessageEntry, told: Sentence | undefined) => void;
+  readonly notice: (text: string) => void;
+  /** Asks; null for later. Gives up when the signal says so. */
+  readonly ask: (question: { runId: string; wait: OpenWait }, answered: AbortSignal) => Promise<Decision | null>;
+  readonly rested: (summary: Summary, files: ReportFiles) => void;
+  /** Hears what is typed, from now on. @param take makes it a run; durable when it resolves */
+  readonly onTyped: (take: (message: Message) => Promise<void>) => void;
+  /** Resolves when whoever watches leaves. */
+  readonly left: Promise<void>;
 }
 
 /** How it ended: all done, a person is asked, something failed. */
@@ -59,12 +78,18 @@ interface Desk {
   readonly terminal: Terminal;
   /** Aborted by the next entry: while a person is asked nothing else moves, so the question was settled elsewhere. */
   readonly answered: { signal: AbortController };
+  readonly cockpit: CockpitLink | undefined;
+  /** Takes stock and writes the report. */
+  readonly report: (worked: Worked) => Promise<{ readonly summary: Summary; readonly files: ReportFiles }>;
 }
 
 /** So many messages are handed in ahead of those that have a turn, so that urgent ones among them can go first. */
 const handedInAhead = 240;
 
-export async function runDesk(options: DeskOptions, { terminal, closing, tell, end }: Stage): Promise<DeskEnd> {
+export async function runDesk(
+  options: DeskOptions,
+  { terminal, closing, tell, end, cockpit }: Stage,
+): Promise<DeskEnd> {
   // Before anything is deleted or made: an inbox that cannot be read changes nothing.
   const named = options.inbox === standardInput ? undefined : await openInbox(options.inbox);
   const folder = dataFolder(options.data);
@@ -85,11 +110,14 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
     maxActive: options.concurrency,
   });
   using told = toldToGo(app, terminal);
-  await printStart(terminal, { app, inbox, options, server: await post.server() });
+  const facts = factsOf({ inbox, options, server: await post.server() });
+  cockpit?.opened(facts);
+  await printStart(terminal, app, facts);
   const answered = { signal: new AbortController() };
   using progress = openProgress(terminal);
-  const hear = listener((sentence, message, at) => {
-    if (at < startedAt) return;
+  const hear = listener((message, entry, sentence) => {
+    cockpit?.heard(message, entry, sentence);
+    if (sentence === undefined || entry.at < startedAt) return;
     if (progress.shows(message.id, sentence)) printTold(terminal, message, sentence);
     tell(sentence, message);
   });
@@ -100,18 +128,26 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
       answered.signal.abort();
       hear(message, entry);
     },
+    found: (message, run) => cockpit?.found(message, run.entries, hasEnded(run.status)),
   });
-  const desk: Desk = { app, bank, folder, inbox, options, runs, terminal, answered };
+  cockpit?.onTyped(async (message) => {
+    await runs.take({ kind: "message", message, key: keyOf("typed", message.id), at: { file: "typed", offset: 0 } });
+  });
   const examRun = options.inbox === sampleInbox ? await startExam(app, compare) : undefined;
+  const report = async (worked: Worked) => {
+    if (examRun !== undefined) await examRun.outcome();
+    const summary = await takeStock(desk, examRun?.runId, worked.intake, effortOf(desk, worked, startedAt));
+    const files = writeReport(folder.directory, summary, {
+      writtenAt: new Date(),
+      command: (verb, runId) => commandFor(verb, runId, options),
+    });
+    return { summary, files };
+  };
+  const desk: Desk = { app, bank, folder, inbox, options, runs, terminal, answered, cockpit, report };
   const worked = await Promise.race([told.gone, work(desk, told.isGoing, progress.took).catch(told.unlessGoing)]);
   if (worked === null) return "done";
   if (worked.intake.complete) piped?.done();
-  if (examRun !== undefined) await examRun.outcome();
-  const summary = await takeStock(desk, examRun?.runId, worked.intake, effortOf(desk, worked, startedAt));
-  const files = writeReport(folder.directory, summary, {
-    writtenAt: new Date(),
-    command: (verb, runId) => commandFor(verb, runId, options),
-  });
+  const { summary, files } = await report(worked);
   end(summary);
   printEnd(closing, summary, {
     files,
@@ -125,13 +161,12 @@ export async function runDesk(options: DeskOptions, { terminal, closing, tell, e
 }
 
 /** Tells a run's entries as sentences; one narrator for each run, as long as it has not ended. */
-function listener(tell: (sentence: Sentence, message: Message, at: number) => void): Hear {
+function listener(tell: (message: Message, entry: MessageEntry, told: Sentence | undefined) => void): Hear {
   const narrators = new Map<string, Narrator>();
   return (message, entry) => {
     const narrator = narrators.get(message.id) ?? openNarrator();
     narrators.set(message.id, narrator);
-    const sentence = narrator.hear(entry);
-    if (sentence !== undefined) tell(sentence, message, entry.at);
+    tell(message, entry, narrator.hear(entry));
     if (entry.kind === "run-ended") narrators.delete(message.id);
   };
 }
@@ -175,7 +210,10 @@ async function work(desk: Desk, stopped: () => boolean, took: () => void): Promi
     limit: options.limit,
     ahead: Math.max(handedInAhead, 2 * options.concurrency),
     stopped,
-    report: (text) => terminal.line(`  ${terminal.paint("wait", `${terminal.marks.wait} ${text}`)}`),
+    report: (text) => {
+      desk.cockpit?.notice(text);
+      terminal.line(`  ${terminal.paint("wait", `${terminal.marks.wait} ${text}`)}`);
+    },
     progress: took,
   });
   const later = new Set<string>();
@@ -189,13 +227,28 @@ async function work(desk: Desk, stopped: () => boolean, took: () => void): Promi
       continue;
     }
     restedAt ??= Date.now();
-    if (question === undefined || !terminal.interactive || options.exit) return { intake, restedAt };
+    const { cockpit } = desk;
+    if (cockpit !== undefined && (await stay(desk, cockpit, { intake, restedAt }, question !== undefined))) continue;
+    if (question === undefined || options.exit || !(terminal.interactive || cockpit !== undefined))
+      return { intake, restedAt };
     const elsewhere = desk.answered.signal.signal;
-    const decision = await askApproval(terminal, question.wait, elsewhere);
+    const asked =
+      cockpit === undefined ? askApproval(terminal, question.wait, elsewhere) : cockpit.ask(question, elsewhere);
+    const decision = await Promise.race([asked, cockpit?.left.then(() => "left" as const) ?? asked]);
+    if (decision === "left") return { intake, restedAt };
     if (decision !== null)
       await app.answer(question.runId, question.wait.waitId, decision, { by: decision.by ?? "desk" });
     else if (!elsewhere.aborted) later.add(question.runId);
   }
+}
+
+/** Shows the cockpit where things stand; with nothing to ask, waits until something moves. False: it goes on without. */
+async function stay(desk: Desk, cockpit: CockpitLink, worked: Worked, asks: boolean): Promise<boolean> {
+  const moves = desk.runs.change();
+  const { summary, files } = await desk.report(worked);
+  cockpit.rested(summary, files);
+  if (asks || desk.options.exit) return false;
+  return Promise.race([moves.then(() => true), cockpit.left.then(() => false)]);
 }
 
 /** How often runs of another process are looked at again. */
@@ -216,51 +269,31 @@ function effortOf({ runs, folder }: Desk, { restedAt }: Worked, startedAt: numbe
 }
 
 interface Start {
-  readonly app: App;
   readonly inbox: Inbox;
   readonly options: DeskOptions;
   readonly server: { readonly pid: number; readonly smtpPort: number };
 }
 
-/** Where everything is, and whether an earlier process began. */
-async function printStart({ line, paint }: Terminal, { app, inbox, options, server }: Start): Promise<void> {
-  const facts = [
+/** Where everything is. */
+function factsOf({ inbox, options, server }: Start): readonly (readonly [string, string])[] {
+  return [
     ["inbox", `${nearPath(options.inbox)}, ${inbox.format}`],
     ["data", nearPath(options.data)],
     ["mail", `SMTP on 127.0.0.1:${server.smtpPort}, process ${server.pid}`],
     ["routing", options.routing === "meaning" ? "by meaning, all-MiniLM-L6-v2 on this machine" : "by keywords"],
   ];
-  for (const [name = "", text = ""] of facts) line(`  ${paint("quiet", name.padEnd(8))}${text}`);
+}
+
+/** Where everything is, and whether an earlier process began. */
+async function printStart(
+  { line, paint }: Terminal,
+  app: App,
+  facts: readonly (readonly [string, string])[],
+): Promise<void> {
+  for (const [name, text] of facts) line(`  ${paint("quiet", name.padEnd(8))}${text}`);
   for await (const _ of messageRuns(app)) {
     line(`  ${paint("quiet", "It was begun before and goes on where it was.")}`);
     break;
   }
   line();
-}
-
-/** The CLI takes the end of an id: its last letters are random, its first tell the time. */
-const shortId = 8;
-
-/** The command that answers from another terminal; it names the database when that is not where the CLI looks. */
-function commandFor(verb: string, runId: string, { data }: DeskOptions): string {
-  const near = relative(process.cwd(), data);
-  const elsewhere = near.startsWith(".concertato") ? "" : ` --db ${nearPath(dataFolder(data).desk)}`;
-  return `npm run concertato -- ${verb} ${runId.slice(-shortId)}${elsewhere}`;
-}
-
-/** The command that takes this folder up again. */
-function again({ data, inbox }: DeskOptions): string {
-  const usual = parseOptions([], process.cwd());
-  if (usual.kind !== "run") return "npm start";
-  const parts = [
-    ...(data === usual.options.data ? [] : ["--data", nearPath(data)]),
-    ...(inbox === usual.options.inbox ? [] : ["--inbox", nearPath(inbox)]),
-  ];
-  return parts.length === 0 ? "npm start" : `npm start -- ${parts.join(" ")}`;
-}
-
-/** A path as short as it can be said from here. */
-function nearPath(path: string): string {
-  const near = relative(process.cwd(), path);
-  return near === "" ? "." : near.startsWith("..") ? path : near;
 }

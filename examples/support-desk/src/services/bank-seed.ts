@@ -1,6 +1,7 @@
 /**
  * The fictional business the bank starts with: the same rows on every machine. People, amounts and dates are those of
- * the sample inbox. Nothing here is decided at run time.
+ * the sample inbox. Nothing here is decided at run time, but for the account of whoever types a message: its payments are
+ * of the day before the bank was opened first ("yesterday 06:40").
  */
 
 type Cell = string | number | null;
@@ -8,6 +9,7 @@ type Cell = string | number | null;
 /** Rows by table, in the order of the columns. */
 export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = {
   customers: [
+    ["c-100", "You", "you@example.com", "verified"],
     ["c-101", "Mira Holt", "mira.holt@example.com", "verified"],
     ["c-102", "Jonas Feld", "jonas.feld@example.com", "verified"],
     ["c-103", "Ayla Demir", "ayla.demir@example.com", "verified"],
@@ -63,6 +65,7 @@ export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = 
     ["c-161", "Lake Hotel", "accounts@lake-hotel.example", "verified"],
   ],
   cards: [
+    ["k-500", "c-100", "4242", "active"],
     ["k-501", "c-101", "6467", "active"],
     ["k-502", "c-102", "2210", "active"],
     ["k-503", "c-103", "8841", "active"],
@@ -118,6 +121,8 @@ export const bankRows: Readonly<Record<string, readonly (readonly Cell[])[]>> = 
     ["k-601", "c-110", "9082", "active"],
   ],
   payments: [
+    ["p-1991", "c-100", "k-500", "Corner Market", 1875, 0, null, "yesterday 06:40", "booked"],
+    ["p-1992", "c-100", "k-500", "Corner Market", 1875, 0, null, "yesterday 06:41", "booked"],
     ["p-2001", "c-101", "k-501", "Bramble Books", 8400, 0, null, "2026-03-03T16:12:00Z", "booked"],
     ["p-2002", "c-101", "k-501", "Bramble Books", 8400, 0, null, "2026-03-03T16:14:00Z", "booked"],
     ["p-2003", "c-101", "k-501", "Corner Market", 2315, 0, null, "2026-03-03T18:40:00Z", "booked"],

@@ -207,7 +207,7 @@ export interface Bank extends Disposable {
 export function openBank(file: string, now: () => Date = () => new Date()): Bank {
   const db = new DatabaseSync(file, { timeout: 5000 });
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
-  atomically(db, () => seed(db));
+  atomically(db, () => seed(db, now()));
   const ledger: Ledger = { db, at: () => now().toISOString() };
   return {
     customerByAddress: (address) => customerByAddress(db, address),
@@ -262,16 +262,28 @@ const paymentQuery = `SELECT p.id, p.merchant, p.amount_cents AS amountCents, p.
 /** Raised with the tables. */
 const bankVersion = 3;
 
-function seed(db: DatabaseSync): void {
+function seed(db: DatabaseSync, today: Date): void {
   const version = one<{ user_version: number }>(db, "PRAGMA user_version")?.user_version;
   if (version === bankVersion) return;
   if (version !== 0)
     throw new Error("The bank's file was made by another version of the desk. Start afresh with --fresh.");
   db.exec(bankTables);
   for (const [table, rows] of Object.entries(bankRows)) {
-    for (const row of rows) db.prepare(`INSERT INTO ${table} VALUES (${row.map(() => "?").join(", ")})`).run(...row);
+    for (const row of rows)
+      db.prepare(`INSERT INTO ${table} VALUES (${row.map(() => "?").join(", ")})`).run(
+        ...row.map((cell) => dated(cell, today)),
+      );
   }
   db.exec(`PRAGMA user_version = ${bankVersion}`);
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** "yesterday 06:40" as a time. */
+function dated(cell: string | number | null, today: Date): string | number | null {
+  const time = typeof cell === "string" ? /^yesterday (\d\d:\d\d)$/.exec(cell)?.[1] : undefined;
+  if (time === undefined) return cell;
+  return `${new Date(today.getTime() - dayMs).toISOString().slice(0, 10)}T${time}:00Z`;
 }
 
 function customerByAddress(db: DatabaseSync, address: string): Customer | null {

@@ -3,7 +3,7 @@
  * agent's and nothing else. Entries it does not know are passed over.
  */
 import { z } from "zod";
-import { doubtSentence, sentenceFor, waitSentence, type Sentence } from "./sentences.ts";
+import { doubtSentence, lastDrafter, sentenceFor, waitSentence, type Sentence } from "./sentences.ts";
 
 /** What it reads of an entry. */
 export interface TellableEntry {
@@ -30,6 +30,7 @@ export function openNarrator(): Narrator {
   /** Which agent each scope is. */
   const scopes = new Map<number, string>();
   let failure: string | undefined;
+  let drafter = "";
 
   /** A failure travels up from scope to scope; it is told where it happened. */
   const once = (sentence: Sentence): Sentence | undefined => {
@@ -47,7 +48,9 @@ export function openNarrator(): Narrator {
       }
       const agent = entry.name === "" ? (scopes.get(entry.scope) ?? "") : entry.name;
       const sentence = tell(entry, agent);
-      return sentence === undefined ? undefined : once(sentence);
+      if (sentence === undefined) return undefined;
+      if (sentence.to === "validator") drafter = agent;
+      return once(sentence.to === lastDrafter ? { ...sentence, to: drafter } : sentence);
     },
   };
 }

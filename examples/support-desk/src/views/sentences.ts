@@ -33,7 +33,14 @@ export interface Sentence {
   readonly agent: string;
   readonly tone: Tone;
   readonly text: string;
+  /** Who goes on with it, where it is handed over. */
+  readonly to?: string;
+  /** What kind of interplay it is, where it is counted. */
+  readonly event?: "rejection" | "take-over" | "disagreement" | "dropped" | "void" | "question";
 }
+
+/** Who wrote the draft: only who follows the run knows. */
+export const lastDrafter = "the drafter";
 
 type Teller = (output: unknown) => Omit<Sentence, "agent"> | undefined;
 
@@ -59,7 +66,7 @@ const hiddenWords: Readonly<Record<string, string>> = {
   "birth-date": "date of birth",
 };
 
-const specialist = tells(draft, ({ finding }) => plain(finding));
+const specialist = tells(draft, ({ finding }) => ({ ...plain(finding), to: "validator" }));
 
 const tellers: Readonly<Record<string, Teller>> = {
   redact: tells(redacted, ({ hidden }) => {
@@ -80,15 +87,27 @@ const tellers: Readonly<Record<string, Teller>> = {
     const no = dissent.map(({ member, area: other }) => `${member} says ${other}`).join(", ");
     if (area === null) {
       const said = votes.map(({ member, area: other }) => `${member} ${other ?? "nobody"}`).join(", ");
-      return { tone: "wait", text: `finds no majority (${said}): people take it` };
+      return {
+        tone: "wait",
+        text: `finds no majority (${said}): people take it`,
+        to: "front-office",
+        event: "disagreement",
+      };
     }
-    return { tone: "accent", text: `→ ${area}: ${yes.join(" and ")} agree${no === "" ? "" : `; dissent: ${no}`}` };
+    return {
+      tone: "accent",
+      text: `→ ${area}: ${yes.join(" and ")} agree${no === "" ? "" : `; dissent: ${no}`}`,
+      to: area,
+      ...(dissent.length === 0 ? {} : { event: "disagreement" as const }),
+    };
   }),
   validator: tells(review, ({ accepted, objections, cites }) =>
     accepted
       ? { tone: "quiet", text: `accepts it: ${cites.join(", ")}` }
       : {
           tone: "wait",
+          to: lastDrafter,
+          event: "rejection",
           text: `sends it back: ${objections.map(({ clause, text }) => `clause ${clause}, ${text}`).join(" ")}`,
         },
   ),
@@ -114,15 +133,20 @@ const tellers: Readonly<Record<string, Teller>> = {
       ? { tone: "quiet", text: "keeps the plan as it is" }
       : {
           tone: "accent",
+          event: "dropped",
           text: dropped.map(({ area, because }) => `drops ${area} from the plan: ${because}`).join("; "),
         },
   ),
   "take-over": tells(takeover, ({ from, to, because }) => ({
     tone: "wait",
     text: `${from} → ${to}, which takes over: ${because}`,
+    to,
+    event: "take-over",
   })),
   "void-approval": tells(voidedApproval, ({ because }) => ({
     tone: "wait",
+    to: "manager",
+    event: "void",
     text: `the yes is void and is asked for again: ${because}`,
   })),
   "network-rate": tells(networkRate, ({ currency, day, rate }) => ({
@@ -140,12 +164,16 @@ const tellers: Readonly<Record<string, Teller>> = {
   refund: tells(refundReceipt, ({ amountCents, reference }) =>
     good(`paid ${euros(amountCents)} back, reference ${reference}`),
   ),
-  ticket: tells(ticketReceipt, ({ number }) => plain(`opened ticket ${number}`)),
-  "send-mail": tells(mailReceipt, () => good("sent the answer")),
+  ticket: tells(ticketReceipt, ({ number }) => ({ ...plain(`opened ticket ${number}`), to: "people" })),
+  "send-mail": tells(mailReceipt, () => ({ ...good("sent the answer"), to: "customer" })),
   manager: tells(decision, ({ approved, by, note }) => {
     const who = by === undefined ? "" : ` by ${by}`;
     const why = note === undefined ? "" : `: ${note}`;
-    return { tone: approved ? "good" : "wait", text: `${approved ? "approved" : "declined"}${who}${why}` };
+    return {
+      tone: approved ? "good" : "wait",
+      text: `${approved ? "approved" : "declined"}${who}${why}`,
+      to: "refund",
+    };
   }),
 };
 
@@ -163,7 +191,8 @@ function routed({ kind, plan, candidates, margin, warnings, urgent }: Route): Om
     "foreign-language": "→ front-office: another language",
     empty: "→ front-office: nothing is written",
   };
-  return { tone: warnings.length === 0 ? "accent" : "wait", text: `${words[kind]}${soon}${careful}` };
+  const to = kind === "sure" ? plan.join(", then ") : kind === "doubtful" ? "panel" : "front-office";
+  return { tone: warnings.length === 0 ? "accent" : "wait", text: `${words[kind]}${soon}${careful}`, to };
 }
 
 /** What an agent did, from its output; undefined when there is nothing to tell. */
@@ -191,5 +220,5 @@ export function waitSentence(agent: string, request: unknown): Sentence {
     order === undefined
       ? "waits for an answer"
       : `must approve ${euros(order.amountCents)} to ${order.customerName} (${order.merchant}, ${order.paymentId})`;
-  return { agent, tone: "wait", text };
+  return { agent, tone: "wait", text, to: "you", event: "question" };
 }

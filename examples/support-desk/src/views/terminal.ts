@@ -14,6 +14,10 @@ export interface Marks {
   readonly dot: string;
   readonly rule: string;
   readonly ellipsis: string;
+  readonly busy: string;
+  readonly bar: string;
+  readonly tee: string;
+  readonly caret: string;
 }
 
 export interface Terminal {
@@ -26,8 +30,32 @@ export interface Terminal {
   readonly line: (text?: string) => void;
 }
 
-const unicode: Marks = { arrow: "→", done: "✓", wait: "◔", bad: "✗", dot: "·", rule: "─", ellipsis: "…" };
-const ascii: Marks = { arrow: "->", done: "+", wait: "?", bad: "x", dot: "-", rule: "-", ellipsis: "..." };
+const unicode: Marks = {
+  arrow: "→",
+  done: "✓",
+  wait: "◔",
+  bad: "✗",
+  dot: "·",
+  rule: "─",
+  ellipsis: "…",
+  busy: "●",
+  bar: "│",
+  tee: "┬",
+  caret: "▌",
+};
+const ascii: Marks = {
+  arrow: "->",
+  done: "+",
+  wait: "?",
+  bad: "x",
+  dot: "-",
+  rule: "-",
+  ellipsis: "...",
+  busy: "*",
+  bar: "|",
+  tee: "+",
+  caret: "_",
+};
 
 const formats = {
   plain: [],
@@ -43,11 +71,17 @@ const widest = 140;
 const usual = 100;
 
 /** The terminal of this process. */
-export function openTerminal(stream: NodeJS.WriteStream = process.stdout): Terminal {
+export function openTerminal({
+  asciiOnly = false,
+  stream = process.stdout,
+}: {
+  readonly asciiOnly?: boolean;
+  readonly stream?: NodeJS.WriteStream;
+} = {}): Terminal {
   return {
     interactive: process.stdin.isTTY === true && stream.isTTY === true && process.env["TERM"] !== "dumb",
     width: Math.min(stream.isTTY === true ? stream.columns : usual, widest),
-    marks: speaksUnicode(process.env, process.platform) ? unicode : ascii,
+    marks: !asciiOnly && speaksUnicode(process.env, process.platform) ? unicode : ascii,
     paint: (tone, text) => (tone === "plain" ? text : styleText([...formats[tone]], text, { stream })),
     line: (text = "") => void stream.write(`${text}\n`),
   };
@@ -74,12 +108,18 @@ export function wrapWords(text: string, width: number): readonly string[] {
 /** Everything outside ASCII as its nearest likeness, for terminals that cannot show it. */
 export function toMarks(text: string, marks: Marks): string {
   if (marks === unicode) return text;
-  return text
-    .replaceAll("“", '"')
-    .replaceAll("”", '"')
-    .replaceAll("·", marks.dot)
-    .replaceAll("→", marks.arrow)
-    .replaceAll("…", marks.ellipsis);
+  return (
+    text
+      .replaceAll("“", '"')
+      .replaceAll("”", '"')
+      .replaceAll("·", marks.dot)
+      .replaceAll("→", marks.arrow)
+      .replaceAll("…", marks.ellipsis)
+      .normalize("NFKD")
+      .replaceAll(/\p{Mark}/gu, "")
+      // oxlint-disable-next-line no-control-regex -- everything that ASCII has not
+      .replaceAll(/[^\x00-\x7f]/g, "?")
+  );
 }
 
 function speaksUnicode(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
