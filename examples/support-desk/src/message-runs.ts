@@ -23,6 +23,8 @@ export interface MessageRunsOptions {
   readonly hear: Hear;
   /** Told of each run that a message has, before its entries. */
   readonly found?: (message: Message, run: RunSummary) => void;
+  /** Of runs that ended before, so many are told from their beginning. Default 0. */
+  readonly retell?: number;
 }
 
 export type Hear = (message: Message, entry: MessageEntry) => void;
@@ -54,6 +56,7 @@ export class MessageRuns {
   #changed = Promise.withResolvers<void>();
   #lost: unknown;
   #done = 0;
+  #retold = 0;
   /** Counted in `done` and not ended yet. */
   readonly #counted = new Set<string>();
 
@@ -81,6 +84,7 @@ export class MessageRuns {
       const run = await app.find(job.runId);
       if (run !== undefined) this.#options.found?.(message, run);
       if (run !== undefined && !hasEnded(run.status)) this.#follow(job, message);
+      else if (this.#retold++ < (this.#options.retell ?? 0)) void this.#retell(job, message);
       return { kind: run !== undefined && run.createdAt >= before ? "begun" : "known" };
     } catch (error) {
       if (!ConcertatoError.is(error, "run/key-conflict")) throw error;
@@ -101,6 +105,15 @@ export class MessageRuns {
   /** Resolves when a run has ended, rests or goes on. */
   async change(): Promise<void> {
     await this.#changed.promise;
+  }
+
+  /** Only shown: where it cannot be read to its end, because the app closes, nothing is lost. */
+  async #retell(job: Job<Answer>, message: Message): Promise<void> {
+    try {
+      for await (const entry of job.events({ after: 0 })) this.#options.hear(message, entry);
+    } catch (error) {
+      if (!ConcertatoError.is(error)) throw error;
+    }
   }
 
   #follow(job: Job<Answer>, message: Message): void {

@@ -83,6 +83,9 @@ interface Desk {
   readonly report: (worked: Worked) => Promise<{ readonly summary: Summary; readonly files: ReportFiles }>;
 }
 
+/** Whoever sits down at a desk that has worked before is shown what so many runs came to. */
+const mostRetold = 300;
+
 /** So many messages are handed in ahead of those that have a turn, so that urgent ones among them can go first. */
 const handedInAhead = 240;
 
@@ -128,6 +131,7 @@ export async function runDesk(
       answered.signal.abort();
       hear(message, entry);
     },
+    retell: cockpit === undefined ? 0 : mostRetold,
     found: (message, run) => cockpit?.found(message, run.entries, hasEnded(run.status)),
   });
   cockpit?.onTyped(async (message) => {

@@ -75,7 +75,7 @@ export class Board {
   notice = "";
   killed = 0;
   readonly handOffs: HandOff[] = [];
-  counts = { handOffs: 0, rejections: 0, takeovers: 0, disagreements: 0, waits: 0, answered: 0 };
+  counts = { handOffs: 0, rejections: 0, takeovers: 0, disagreements: 0, waits: 0 };
   usd: number | null = 0;
   readonly #places = new Map<string, Place>(roster.map((agent) => [agent, newPlace()]));
   readonly #heard = new Map<string, number>();
@@ -125,6 +125,11 @@ export class Board {
     return this.#heard.size;
   }
 
+  /** Those that have ended. */
+  get done(): number {
+    return this.#ended.size;
+  }
+
   get agents(): number {
     return [...this.#places.values()].filter(({ done, at }) => done > 0 || at.size > 0).length;
   }
@@ -145,11 +150,8 @@ export class Board {
 
   #found({ id, entries, ended }: Extract<FromWorker, { kind: "found" }>): void {
     if (!this.#heard.has(id)) this.#heard.set(id, 0);
-    // Ended before this cockpit was opened: its entries are not told again.
-    if (ended && !this.#ended.has(id)) {
-      this.#ended.add(id);
-      if (this.#heard.get(id) === 0) this.counts.answered++;
-    }
+    // Its last entries may have been committed by a worker that was killed before it told them.
+    if (ended) this.#end(id);
     const promised = this.#promised.get(id);
     if (promised === undefined) return;
     this.#promised.delete(id);
@@ -163,16 +165,22 @@ export class Board {
     const about = `${id} ${name}`;
     if (entry.begins !== undefined) this.#place(entry.begins)?.at.set(about, "working");
     if (entry.waits !== undefined) this.#place(entry.waits)?.at.set(about, "waiting");
-    if (entry.ends !== undefined) this.#end(entry.ends, about, entry.told?.tone === "bad");
+    if (entry.ends !== undefined) this.#rest(entry.ends, about, entry.told?.tone === "bad");
     if (entry.told !== undefined) this.#tell(id, entry.told);
     if (!entry.last) return;
-    for (const { at } of this.#places.values()) at.delete(about);
-    this.#ended.add(id);
+    this.#end(id);
     if (entry.usd === null) this.usd = null;
     else if (this.usd !== null) this.usd += entry.usd ?? 0;
   }
 
-  #end(agent: string, about: string, fault: boolean): void {
+  /** Nobody works on it any more. */
+  #end(id: string): void {
+    this.#ended.add(id);
+    for (const { at } of this.#places.values())
+      for (const about of at.keys()) if (about.startsWith(`${id} `)) at.delete(about);
+  }
+
+  #rest(agent: string, about: string, fault: boolean): void {
     const place = this.#place(agent);
     if (place === undefined) return;
     place.at.delete(about);
@@ -182,12 +190,11 @@ export class Board {
   }
 
   #tell(id: string, sentence: Sentence): void {
-    const { agent, to, tone, event } = sentence;
+    const { to, tone, event } = sentence;
     if (event === "rejection") this.counts.rejections++;
     if (event === "take-over") this.counts.takeovers++;
     if (event === "disagreement") this.counts.disagreements++;
     if (event === "question") this.counts.waits++;
-    if (agent === "send-mail" && to !== undefined) this.counts.answered++;
     if (to === undefined && event === undefined && tone !== "bad") return;
     this.counts.handOffs++;
     this.handOffs.push({ id, sentence });

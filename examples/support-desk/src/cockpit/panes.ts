@@ -234,7 +234,7 @@ function keyLine({ question, rested }: Board, { typing }: Frame, marks: Marks): 
 function totalLines(board: Board, { elapsedMs, size: { columns } }: Frame, marks: Marks): Line[] {
   const { counts, ledger, lost, usd } = board;
   const parts: readonly Run[] = [
-    ["strong", `${counts.answered}/${board.messages} messages`],
+    ["strong", `${board.done}/${board.messages} messages`],
     ["plain", `${board.agents} agents`],
     ["plain", many(counts.handOffs, "hand-off")],
     ["plain", many(counts.rejections, "rejection")],
