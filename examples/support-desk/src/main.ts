@@ -5,7 +5,7 @@
  */
 import { again, commandFor, nearPath } from "./commands.ts";
 import { dataFolder } from "./data-folder.ts";
-import { type DeskOptions, helpText, parseOptions } from "./options.ts";
+import { type DeskOptions, helpText, parseOptions, standardInput } from "./options.ts";
 import { openTerminal, silent, type Terminal } from "./views/terminal.ts";
 
 process.exitCode = await main(process.argv.slice(2));
@@ -22,7 +22,8 @@ async function main(args: readonly string[]): Promise<number> {
       return 2;
     case "run": {
       const { json, quiet, plain } = parsed.options;
-      if (terminal.interactive && !json && !quiet && !plain) return sitAtIt(args, parsed.options);
+      const typedIn = parsed.options.inbox === standardInput;
+      if (terminal.interactive && !json && !quiet && !plain && !typedIn) return sitAtIt(args, parsed.options);
       const live = json || quiet ? silent(terminal) : terminal;
       live.line(
         `\n  ${terminal.paint("strong", "Larkfield support desk")} ${terminal.paint("quiet", `${terminal.marks.dot} a team of agents answers an inbox`)}`,
