@@ -8,7 +8,7 @@ import type { Summary } from "../views/summary.ts";
 import type { Asked, FromWorker, Heard, Ledger } from "./protocol.ts";
 
 /** The members of the desk, in the order in which a message meets them. */
-export const roster = [
+const roster = [
   "redact",
   "find-customer",
   "router",

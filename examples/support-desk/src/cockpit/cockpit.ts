@@ -17,6 +17,7 @@ import { Board } from "./board.ts";
 import { drawPanes } from "./panes.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import { openScreen, type Screen } from "./screen.ts";
+import { charactersOf } from "./text-width.ts";
 
 const program = fileURLToPath(new URL("worker.ts", import.meta.url));
 /** So often is the screen drawn at most. */
@@ -208,7 +209,7 @@ class Cockpit {
       this.#typing = undefined;
       if (typing.kind === "message") this.#send(typing.text.trim());
       else this.#answer(typing.text.trim().toLowerCase());
-    } else if (key === "\x7f" || key === "\b") typing.text = [...typing.text].slice(0, -1).join("");
+    } else if (key === "\x7f" || key === "\b") typing.text = charactersOf(typing.text).slice(0, -1).join("");
     else if (key === "\x15") typing.text = "";
     else if (key >= " ") typing.text += key;
   }

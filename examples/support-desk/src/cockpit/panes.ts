@@ -7,7 +7,7 @@ import type { Sentence } from "../views/sentences.ts";
 import { orderOf } from "../views/summary.ts";
 import { type Marks, type Terminal, toMarks, type Tone } from "../views/terminal.ts";
 import type { Board, Doing, HandOff, Seat } from "./board.ts";
-import { columnsOf, fitted, harmless, wrapped } from "./text-width.ts";
+import { charactersOf, columnsOf, fitted, harmless, wrapped } from "./text-width.ts";
 
 export interface Size {
   readonly columns: number;
@@ -193,7 +193,7 @@ function questionLines({ question }: Board, columns: number, marks: Marks): Line
 function typingLines({ typing, size: { columns } }: Frame, marks: Marks): Line[] {
   if (typing === undefined) return [];
   const room = columns - columnsOf(typing.prompt) - 4;
-  const characters = [...harmless(typing.text)];
+  const characters = charactersOf(harmless(typing.text));
   while (columnsOf(characters.join("")) > room) characters.shift();
   return [
     [

@@ -10,6 +10,13 @@ export function harmless(text: string): string {
   return text.replaceAll(/\p{Cc}|\p{Cf}/gu, " ");
 }
 
+const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** What people call characters: a letter with its accents is one. */
+export function charactersOf(text: string): string[] {
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
 export function columnsOf(text: string): number {
   let columns = 0;
   for (const character of text) columns += none.test(character) ? 0 : wide.test(character) ? 2 : 1;
