@@ -30,6 +30,7 @@ import {
   type RunStatus,
 } from "./journal/store.ts";
 import { type Agent, agentId, type Saying } from "./runtime/agent.ts";
+import type { BreakerSummary } from "./runtime/circuit-breakers.ts";
 import { cancelNames } from "./runtime/cancel-order.ts";
 import { type Budget, type Edge, limitsOf, narrowed, timed } from "./runtime/edge.ts";
 import type { Engine } from "./runtime/engine.ts";
@@ -843,6 +844,15 @@ export class App implements AsyncDisposable {
     this.#open();
     const now = this.#engine.world.clock.now();
     return (await this.#engine.store.caps(now)).map((row) => capSummaryOf(row, now));
+  }
+
+  /**
+   * The circuit breakers of this process that are open, or have counted failures lately. Other processes have their own, and
+   * one that closed is not listed.
+   */
+  breakers(): readonly BreakerSummary[] {
+    this.#open();
+    return this.#engine.breakers.list();
   }
 
   /** The processes that run agents on this store, oldest first. One that died is listed until another has seen it. */

@@ -105,6 +105,7 @@ export type {
   Argument,
   AttemptContext,
   AttemptUsage,
+  Breaker,
   Saying,
   SayingKind,
   CallArguments,
@@ -114,6 +115,7 @@ export type {
   RetryPolicy,
   StartRate,
 } from "./runtime/agent.ts";
+export type { BreakerSummary } from "./runtime/circuit-breakers.ts";
 export type { ByEffect, ForkElsewhere, ForkMode } from "./runtime/fork-description.ts";
 export type { Budget, Edge } from "./runtime/edge.ts";
 export { done, next } from "./runtime/context.ts";

@@ -12,10 +12,11 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { durationMs } from "../kernel/duration.ts";
 import { AgentFailure, ConcertatoError } from "../kernel/errors.ts";
 import { appendStored, type History, history } from "../kernel/history.ts";
-import type { Agent, AttemptContext, ConcurrencyLimit, RetryPolicy, StartRate } from "../runtime/agent.ts";
+import type { Agent, AttemptContext, Breaker, ConcurrencyLimit, RetryPolicy, StartRate } from "../runtime/agent.ts";
 import { attemptLimits } from "../runtime/attempt-limits.ts";
+import { circuitPolicy } from "../runtime/circuit-breakers.ts";
 import type { Budget } from "../runtime/edge.ts";
-import { type Context, done, type Duration, type LoopTurn, next } from "../runtime/context.ts";
+import { type Context, done, type Duration, type LoopTurn, next, type StepOptions } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
 import {
   assistantMessage,
@@ -93,6 +94,11 @@ export interface AgentOptions<Input extends StandardSchemaV1 | undefined, Output
   readonly concurrency?: number | ConcurrencyLimit<ParsedOf<Input>>;
   /** At most so many of its model calls begin in a period, over all processes. Default: no limit. */
   readonly rate?: StartRate<ParsedOf<Input>>;
+  /**
+   * Leaves a model that fails again and again alone for a while: the next of `model` is asked at once. One for each model; its
+   * name, where none is given: the agent's, and the model's. Default: none.
+   */
+  readonly breaker?: Breaker;
   readonly capabilities?: readonly string[];
   /** Phrases that it is the right one for. */
   readonly examples?: readonly string[];
@@ -151,17 +157,21 @@ class Thinker {
   readonly toolbox: Toolbox;
   readonly #options: AgentOptions<undefined, undefined>;
   readonly #answers: Answers;
-  readonly #chain: readonly ModelChoice[];
-  readonly #step: { readonly effect: "read"; readonly retry: RetryPolicy; readonly timeout: Duration };
+  readonly #chain: readonly { readonly choice: ModelChoice; readonly step: StepOptions<ModelAnswer> }[];
   readonly #repairs: number;
 
   constructor(options: AgentOptions<undefined, undefined>) {
     this.#options = options;
     this.toolbox = new Toolbox(options.tools ?? []);
     this.#answers = answersOf(options.output, options.name);
-    this.#chain = [options.model ?? "auto"].flat() as readonly ModelChoice[];
     const timeout = durationMs(options.timeout ?? "2m");
-    this.#step = { effect: "read", retry: checkedRetry(options.retry) ?? defaultRetry, timeout };
+    const step = { effect: "read", retry: checkedRetry(options.retry) ?? defaultRetry, timeout } as const;
+    const { breaker, name, model = "auto" } = options;
+    circuitPolicy(name, breaker);
+    this.#chain = ([model].flat() as readonly ModelChoice[]).map((choice) => {
+      if (breaker === undefined) return { choice, step };
+      return { choice, step: { ...step, breaker: { ...breaker, name: `${breaker.name ?? name}:${labelOf(choice)}` } } };
+    });
     this.#repairs = options.repairs ?? 2;
   }
 
@@ -215,9 +225,9 @@ class Thinker {
       ...(this.#answers.format === undefined ? {} : { responseFormat: this.#answers.format }),
     };
     let failure: unknown;
-    for (const choice of this.#chain) {
+    for (const { choice, step } of this.#chain) {
       try {
-        return await ctx.step("model", (attempt) => this.#ask(choice, request, attempt), this.#step);
+        return await ctx.step("model", (attempt) => this.#ask(choice, request, attempt), step);
       } catch (error) {
         if (!mayFallBack(error)) throw error;
         failure = error;
@@ -252,5 +262,10 @@ class Thinker {
 function mayFallBack(error: unknown): boolean {
   if (!(error instanceof AgentFailure)) return false;
   const { code } = error.record;
-  return code.startsWith("model/") || code === "agent/timeout";
+  return code.startsWith("model/") || code === "agent/timeout" || code === "step/circuit-open";
+}
+
+/** A model's name, for people. */
+function labelOf(choice: ModelChoice): string {
+  return typeof choice === "string" ? choice : `${choice.provider}/${choice.modelId}`;
 }

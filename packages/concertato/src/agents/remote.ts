@@ -6,8 +6,17 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Effect } from "../journal/entry.ts";
 import { durationMs } from "../kernel/duration.ts";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { Agent, AttemptContext, ConcurrencyLimit, LeafBody, RetryPolicy, StartRate } from "../runtime/agent.ts";
+import type {
+  Agent,
+  AttemptContext,
+  Breaker,
+  ConcurrencyLimit,
+  LeafBody,
+  RetryPolicy,
+  StartRate,
+} from "../runtime/agent.ts";
 import { attemptLimits } from "../runtime/attempt-limits.ts";
+import { circuitPolicy } from "../runtime/circuit-breakers.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
 import { interceptable } from "./intercepted-calls.ts";
@@ -33,6 +42,8 @@ export interface RemoteOptions<Input extends StandardSchemaV1, Output extends St
   readonly concurrency?: number | ConcurrencyLimit<StandardSchemaV1.InferOutput<Input>>;
   /** At most so many calls begin in a period, over all processes. Default: no limit. */
   readonly rate?: StartRate<StandardSchemaV1.InferOutput<Input>>;
+  /** Leaves a server that fails again and again alone for a while. Default: none. */
+  readonly breaker?: Breaker;
   readonly capabilities?: readonly string[];
   readonly examples?: readonly string[];
 }
@@ -66,6 +77,7 @@ export function remote<const Input extends StandardSchemaV1, const Output extend
     execute: interceptable(options.name, (input, attempt) => post(options, input, attempt)),
     retry: checkedRetry(options.retry),
     limits: attemptLimits(options.name, options.concurrency, options.rate),
+    breaker: circuitPolicy(options.name, options.breaker),
     timeoutMs: durationMs(options.timeout ?? "30s"),
   };
   const made: Agent<unknown> = {

@@ -6,6 +6,7 @@ import { ConcertatoError } from "../kernel/errors.ts";
 import type {
   Agent,
   AttemptContext,
+  Breaker,
   ConcurrencyLimit,
   LeafBody,
   ProbeAnswer,
@@ -14,6 +15,7 @@ import type {
   StartRate,
 } from "../runtime/agent.ts";
 import { attemptLimits } from "../runtime/attempt-limits.ts";
+import { circuitPolicy } from "../runtime/circuit-breakers.ts";
 import type { Budget } from "../runtime/edge.ts";
 import type { Duration } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
@@ -83,6 +85,8 @@ export interface ToolOptions<Input extends StandardSchemaV1 | undefined, Output 
   readonly concurrency?: number | ConcurrencyLimit<ParsedOf<Input>>;
   /** At most so many attempts begin in a period, over all processes. Default: no limit. */
   readonly rate?: StartRate<ParsedOf<Input>>;
+  /** Leaves what fails again and again alone for a while. Default: none. */
+  readonly breaker?: Breaker;
   readonly capabilities?: readonly string[];
   readonly examples?: readonly string[];
   readonly execute: (
@@ -118,6 +122,7 @@ function actionOf<Input extends StandardSchemaV1 | undefined, Output extends Sta
     retry: checkedRetry(options.retry),
     reserve: options.reserve,
     limits: attemptLimits(options.name, options.concurrency, options.rate),
+    breaker: circuitPolicy(options.name, options.breaker),
     timeoutMs: options.timeout === undefined ? undefined : durationMs(options.timeout),
   };
   // Behind a guard, the guard checks both ends: a schema that transforms must see each value once.

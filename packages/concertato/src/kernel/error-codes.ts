@@ -118,6 +118,10 @@ export const errorCodes = {
     remedy: "Pass a Date, milliseconds since 1970, or an ISO text with its zone.",
   },
   "runtime/too-many-operations": { retryable: false, remedy: "Put endless work into ctx.loop." },
+  "step/circuit-open": {
+    retryable: true,
+    remedy: "Turn to a backup, or try again when the breaker's rest is over (details.retryAfterMs).",
+  },
   "store/exists": { retryable: false, remedy: "Name a file that does not exist yet, or remove that one." },
   "store/full": { retryable: true, remedy: "Free disk space; work resumes by itself." },
   "store/locked": { retryable: true, remedy: "Another program holds the database file; close it." },

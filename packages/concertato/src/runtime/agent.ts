@@ -113,6 +113,29 @@ export interface StartRate<Input> {
   readonly key?: ((input: Input) => string) | undefined;
 }
 
+/**
+ * A circuit breaker: after so many failed attempts within the window, further ones are not executed, and fail with
+ * `step/circuit-open`, until the rest is over; then one goes through as a probe. Counted in each process by itself.
+ */
+export interface Breaker {
+  /** Failed attempts that open it; terminal failures (wrong input, a refusal) do not count. Default 5. */
+  readonly failures?: number | undefined;
+  /** The window in which they count. Default "1m". */
+  readonly within?: string | number | undefined;
+  /** How long it stays open. Default "30s". */
+  readonly rest?: string | number | undefined;
+  /** Agents and steps whose breakers have the same name share one: name what is guarded ("bank"). Default: the agent's name. */
+  readonly name?: string | undefined;
+}
+
+/** A breaker as the runtime needs it: see `circuitPolicy`. */
+export interface CircuitPolicy {
+  readonly name: string;
+  readonly failures: number;
+  readonly withinMs: number;
+  readonly restMs: number;
+}
+
 /** The limits of an agent as the gate needs them: see `attemptLimits`. */
 export interface AttemptLimits {
   /** Stands before the keys; the agent's name. */
@@ -132,6 +155,8 @@ export interface LeafBody<Input, Output> {
   readonly effect: Effect;
   /** How many attempts may run at once, and how often one may begin, over all processes. Default: no limit. */
   readonly limits?: AttemptLimits | undefined;
+  /** What stops attempts that would fail anyway. Default: none. */
+  readonly breaker?: CircuitPolicy | undefined;
   readonly execute: (input: Input, attempt: AttemptContext) => Output | PromiseLike<Output>;
   /** For `irreversible`: asks the outside world whether the effect happened. */
   readonly probe?: ((input: Input, attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>) | undefined;

@@ -18,6 +18,7 @@ import {
   type CallArguments,
   type Schema,
 } from "./agent.ts";
+import { circuitPolicy } from "./circuit-breakers.ts";
 import { Container } from "./container.ts";
 import type {
   ChildArguments,
@@ -237,6 +238,7 @@ export class BodyContext implements Context {
     // Read before the number is taken: a call that throws must leave no operation behind.
     const retry = checkedRetry(options.retry);
     const timeoutMs = options.timeout === undefined ? undefined : durationMs(options.timeout);
+    const breaker = circuitPolicy(`${this.#scope.agentId}/${name}`, options.breaker);
     const operation = this.#issue("step", name, "");
     if (operation === null) return never();
     const { probe, reserve } = options;
@@ -249,6 +251,7 @@ export class BodyContext implements Context {
         retry,
         reserve: reserve === undefined ? undefined : () => reserve,
         limits: bodyLimits(this.#scope),
+        breaker,
         timeoutMs,
       },
       input: undefined,

@@ -6,6 +6,7 @@ import type {
   Agent,
   Argument,
   AttemptContext,
+  Breaker,
   CallArguments,
   ProbeAnswer,
   Reservation,
@@ -28,6 +29,8 @@ export interface StepOptions<Output> {
   readonly timeout?: Duration;
   /** What one attempt may use, reserved before it begins. Default: nobody knows; something must be left. */
   readonly reserve?: Reservation;
+  /** Leaves what fails again and again alone for a while. Its name, where none is given: the agent's and the step's. Default: none. */
+  readonly breaker?: Breaker;
   /** For `irreversible`: asks the outside world whether it happened. */
   readonly probe?: (attempt: AttemptContext) => PromiseLike<ProbeAnswer<Output>>;
 }

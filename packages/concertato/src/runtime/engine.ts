@@ -25,6 +25,7 @@ import { undoMeta } from "./compensation-chain.ts";
 import { Deadlines } from "./deadlines.ts";
 import { WallDeadlines } from "./wall-deadlines.ts";
 import { depart, leaveWhenDone, noWorker } from "./departure.ts";
+import { CircuitBreakers } from "./circuit-breakers.ts";
 import { Committer } from "./committer.ts";
 import { Container } from "./container.ts";
 import { comesNext, deliverTurn } from "./delivery.ts";
@@ -87,6 +88,7 @@ export class Engine {
   readonly gate: AttemptGate;
   readonly pauses: Pauses;
   readonly caps: Caps;
+  readonly breakers: CircuitBreakers;
   /** Runs in memory, by key. */
   readonly runs: Map<number, LiveRun> = new Map();
   readonly listeners: Set<EntryListener> = new Set();
@@ -126,6 +128,7 @@ export class Engine {
     this.#wallDeadlines = new WallDeadlines(options.world);
     this.committer = new Committer(this);
     this.pauses = new Pauses(this);
+    this.breakers = new CircuitBreakers(options.world);
     this.caps = new Caps(this, begin);
     this.gate = new AttemptGate(this, options.maxAttempts ?? 1_000, beginAdmitted);
     this.ownership = new Ownership(this, {

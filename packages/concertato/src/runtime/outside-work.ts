@@ -33,6 +33,9 @@ export function launchWork(engine: Engine, operation: Operation): void {
 /** Through the gate, or there in line until it is let in. */
 export function begin(engine: Engine, operation: Operation): void {
   const { ledger } = operation.scope.run;
+  // Asked before anything is reserved or waited for, and again when it would really begin.
+  const refusal = operation.work?.leaf.breaker === undefined ? null : engine.breakers.refusal(operation);
+  if (refusal !== null) return finish(operation, refusal);
   if (ledger !== null && !granted(engine, operation)) return;
   if (engine.caps.active && !engine.caps.enter(operation)) return;
   if (engine.gate.enter(operation)) beginAdmitted(engine, operation);
@@ -40,6 +43,11 @@ export function begin(engine: Engine, operation: Operation): void {
 
 /** The gate let it in: reads begin at once; an effect begins when its intent is committed. */
 export function beginAdmitted(engine: Engine, operation: Operation): void {
+  const refusal = operation.work?.leaf.breaker === undefined ? null : engine.breakers.admit(operation);
+  if (refusal !== null) {
+    engine.gate.leave(operation);
+    return finish(operation, refusal);
+  }
   if (repeatable(operation)) startAttempt(engine, operation);
   else writeIntent(operation);
 }
@@ -245,12 +253,14 @@ function recordEnd(engine: Engine, operation: Operation, failed: boolean, value:
   } catch (error) {
     return attemptFailed(engine, operation, error, took);
   }
+  engine.breakers.succeeded(operation);
   finishText(operation, text, took);
 }
 
 function attemptFailed(engine: Engine, operation: Operation, error: unknown, took: number): void {
   const record = toFailureRecord(error, operation.path);
   const leaf = operation.work?.leaf;
+  const opened = engine.breakers.failed(operation, record.code, !retryable(error));
   // A timeout says nothing about an irreversible effect: it may still happen.
   const unknown =
     leaf?.effect === "irreversible" &&
@@ -261,16 +271,26 @@ function attemptFailed(engine: Engine, operation: Operation, error: unknown, too
     operation.thrown = error;
     return resolveDoubt(engine, operation);
   }
-  failOrRetry(engine, operation, error, took);
+  failOrRetry(engine, operation, error, took, opened);
 }
 
-/** A failure that is known to be one. */
-function failOrRetry(engine: Engine, operation: Operation, error: unknown, took: number): void {
-  const record = toFailureRecord(error, operation.path);
+/**
+ * A failure that is known to be one.
+ * @param more for its record's details
+ */
+function failOrRetry(
+  engine: Engine,
+  operation: Operation,
+  error: unknown,
+  took: number,
+  more: FailureRecord["details"] | null = null,
+): void {
+  const failure = toFailureRecord(error, operation.path);
+  const record = more === null ? failure : { ...failure, details: { ...failure.details, ...more } };
   const leaf = operation.work?.leaf;
   operation.thrown = undefined;
   if (leaf?.retry !== undefined && operation.attempt < leaf.retry.attempts && retryable(error)) {
-    return retryLater(engine, operation, leaf.retry, record);
+    return retryLater(engine, operation, leaf.retry, record, took);
   }
   finish(operation, record, took);
 }
@@ -279,11 +299,19 @@ function retryable(error: unknown): boolean {
   return !ConcertatoError.is(error) || error.retryable || error.code === "agent/failed";
 }
 
-function retryLater(engine: Engine, operation: Operation, retry: RetryPolicy, record: FailureRecord): void {
+function retryLater(
+  engine: Engine,
+  operation: Operation,
+  retry: RetryPolicy,
+  record: FailureRecord,
+  took: number,
+): void {
   const { scope } = operation;
   const { world } = engine;
   const { clock } = world;
   const wait = Math.max(askedWaitMs(record), retryWaitMs(retry, operation.attempt, world.random()));
+  // It would be refused then: whoever has a backup for it should not wait for that.
+  if (engine.breakers.restsAfter(operation, wait)) return finish(operation, record, took);
   operation.retried = true;
   operation.until = clock.now() + wait;
   operation.timer = engine.at(clock.monotonic() + wait, () => retryNow(engine, operation));
@@ -341,6 +369,7 @@ function resolveDoubt(engine: Engine, operation: Operation): void {
   operation.doubtful = false;
   operation.state = "pending";
   restoreInput(operation);
+  engine.breakers.exempt(operation);
   if (work.leaf.effect !== "irreversible") return begin(engine, operation);
   const { probe } = work.leaf;
   if (probe === undefined) return declareDoubt(operation);
