@@ -505,6 +505,38 @@ test("replay tries code on runs under way: the same passes, other code is shown 
   expect(await cli("replay", runId)).toMatchObject({ code: 2 });
 });
 
+test("a failed run is found with its cause and put back; what it had done stays done", async () => {
+  const served: string[] = [];
+  const serve = (down: boolean) => {
+    const step = (name: string) =>
+      tool({
+        name,
+        description: "",
+        effect: "irreversible",
+        execute: () => {
+          served.push(name);
+          if (down && name === "mail") throw new Error("The mail server is down.");
+        },
+      });
+    const [charge, mail] = [step("charge"), step("mail")];
+    return workflow({ name: "serve", input: z.object({}), uses: [charge, mail] }, async (_input, ctx) => {
+      await ctx.run(charge, undefined);
+      await ctx.run(mail, undefined);
+    });
+  };
+  const failed = await left(serve(true), {});
+  const { out } = await cli("ls", "--status", "failed");
+  expect(out).toContain(failed.slice(-6));
+  expect((await cli("show", failed)).out).toContain("The mail server is down.");
+  const said = await cli("--json", "retry", failed);
+  const { runId, of } = JSON.parse(said.out) as { readonly runId: string; readonly of: string };
+  expect(of).toBe(failed);
+  expect((await cli("retry", failed)).out).toContain(`Run ${runId} goes on in place of ${failed}`);
+  expect(await goOn(serve(false), runId)).toBe("completed");
+  expect(served).toEqual(["charge", "mail", "mail"]);
+  expect(await cli("retry", runId)).toMatchObject({ code: 3 });
+});
+
 test("show prints a divergence like a diff, and retry takes the run up again once the code fits", async () => {
   const runId = await left(order, { item: "lamp" });
   expect(await cli("retry", runId)).toMatchObject({ code: 3 });

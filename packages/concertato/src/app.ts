@@ -4,6 +4,7 @@ import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { durationMs } from "./kernel/duration.ts";
 import { fingerprint } from "./kernel/derive.ts";
 import { type AnswerReceipt, type AnswerState, personOf, stateInJournal, stateInLine } from "./answers.ts";
+import { draftRetry } from "./dead-letter.ts";
 import { draftFork, type ForkOptions } from "./fork.ts";
 import {
   type Entry,
@@ -708,13 +709,16 @@ export class App implements AsyncDisposable {
   }
 
   /**
-   * Takes a diverged run up again: after its code was restored or mended in some process, or its journal was restored from a
-   * backup. Any process that has its agent takes it; one that has the wrong code parks it again. A run that is not
-   * diverged is left as it is.
-   * @throws ConcertatoError `run/not-found`, `run/already-finished`
+   * Puts a failed or diverged run back. A diverged run is taken up again, after its code was mended or its journal restored,
+   * by any process that has its agent. A failed run has ended for good: a new run goes on in its place, which takes over
+   * what it had done and does again what failed (docs/guides/upkeep.md). Retrying the same failed run again finds that run.
+   * One that is under way is left as it is.
+   * @returns the run that goes on
+   * @throws ConcertatoError `run/not-found`, `run/already-finished`, `run/retry-refused` where it is not safe
    */
   async retry<Output = unknown>(runId: string): Promise<Job<Output>> {
     const row = await this.#row(runId);
+    if (row.status === "failed") return this.#putBack<Output>(row);
     if (isFinalStatus(row.status)) throw finished(runId);
     if (row.status === "diverged") {
       const { clock } = this.#engine.world;
@@ -736,6 +740,14 @@ export class App implements AsyncDisposable {
       this.#engine.ownership.sweepSoon();
     }
     return this.job<Output>(runId);
+  }
+
+  async #putBack<Output>(row: RunRow): Promise<Job<Output>> {
+    const { created, entries, blobs } = await draftRetry(this.#engine, row, this.#principal);
+    const result = await this.#submitStart(created.id, { kind: "create", run: created, entries, blobs });
+    if (!result.ok) return this.#existing<Output>(result.run, created, created.startKey ?? "");
+    this.#engine.ownership.sweepSoon();
+    return this.#job<Output>(created.id, undefined);
   }
 
   /**

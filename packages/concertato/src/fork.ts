@@ -11,7 +11,14 @@ import type { NewBlob, NewRun, RunRow } from "./journal/store.ts";
 import { readEntries } from "./journal/read-recording.ts";
 import { type Agent, agentId } from "./runtime/agent.ts";
 import type { Engine } from "./runtime/engine.ts";
-import type { ByEffect, ForkDescription, ForkElsewhere, ForkMode, StubFunctions } from "./runtime/fork-description.ts";
+import type {
+  ByEffect,
+  ForkDescription,
+  ForkElsewhere,
+  ForkMode,
+  RetriedRun,
+  StubFunctions,
+} from "./runtime/fork-description.ts";
 import { metaText } from "./runtime/operation.ts";
 import { validateNow } from "./runtime/validation.ts";
 import { boundAgent } from "./runtime/work.ts";
@@ -70,6 +77,7 @@ export async function draftFork(
   source: RunRow,
   options: ForkOptions,
   principal: string | undefined,
+  retry?: RetriedRun,
 ): Promise<ForkDraft> {
   const { codec, world } = engine;
   await codec.prepare(source.tenant);
@@ -86,6 +94,7 @@ export async function draftFork(
   const description = {
     ...describe(source, taken.length, options.effects ?? {}, values, Object.keys(functions)),
     ...(options.values === undefined ? {} : { values: options.values }),
+    ...(retry === undefined ? {} : { retry }),
   };
   const meta = firstMeta(first, source, taken.length, options, agent, principal);
   // The time between is nobody's: deadlines of limits are put off by it.

@@ -118,6 +118,10 @@ export const errorCodes = {
     remedy: "Pass a Date, milliseconds since 1970, or an ISO text with its zone.",
   },
   "runtime/too-many-operations": { retryable: false, remedy: "Put endless work into ctx.loop." },
+  "run/retry-refused": {
+    retryable: false,
+    remedy: "Settle what it started or could not undo, then start a new run or fork this one.",
+  },
   "step/circuit-open": {
     retryable: true,
     remedy: "Turn to a backup, or try again when the breaker's rest is over (details.retryAfterMs).",

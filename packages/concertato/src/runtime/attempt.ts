@@ -29,7 +29,8 @@ export class AttemptHandle implements AttemptContext {
    * composed rather than hashed, so that two effects can never share one and a person can read it in a bank statement.
    */
   get idempotencyKey(): string {
-    return `${this.#operation.scope.run.id}/1.0/${this.#operation.path}`;
+    const { run } = this.#operation.scope;
+    return `${run.direction?.keyOwner?.(this.#operation) ?? run.id}/1.0/${this.#operation.path}`;
   }
 
   get runId(): string {

@@ -18,6 +18,8 @@ export interface Direction {
   flag(scope: Scope, owner: string, flag: string): boolean | undefined;
   /** Under which revision of its library code the scope that an operation calls was recorded. */
   revisionOf(operation: Operation): number | undefined;
+  /** The run under whose idempotency keys an effect is done; undefined: its own. */
+  keyOwner?(operation: Operation): string | undefined;
   /** Told of every operation when its body issues it. */
   issued?(operation: Operation): void;
   /** Writes the held end that was recorded first. False when none is held, or the run is not at rest. */

@@ -29,6 +29,18 @@ export interface ForkDescription {
   readonly stubs: { readonly [name: string]: Json };
   /** Names whose stub is a function of the process that forked. */
   readonly functions: readonly string[];
+  /** It is a failed run that was put back: see dead-letter.ts. */
+  readonly retry?: RetriedRun;
+}
+
+/** What a failed run that was put back does again; everything else it takes over. */
+export interface RetriedRun {
+  /** The run whose idempotency keys go on: to the outside world this is one more attempt of it. */
+  readonly keys: string;
+  /** Addresses of the failures that ended it. */
+  readonly anew: readonly string[];
+  /** Addresses of scopes that were undone: all inside is done again, under keys of its own. */
+  readonly undone: readonly string[];
 }
 
 /** Stubs that are functions; they live in one process. */

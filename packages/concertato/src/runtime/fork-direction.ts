@@ -57,11 +57,19 @@ export class ForkDirection implements Direction {
     const mode = this.#modeOf(operation);
     if (mode === undefined) return false;
     if (this.#isStubbed(operation)) return this.#stub(operation);
+    if (this.#isAnew(operation)) return this.#live(operation);
     const recorded = this.#source.recording.operations.get(operation.path);
     if (mode === "recorded" && recorded?.end !== undefined && isSame(operation, recorded))
       return this.#serve(operation, recorded, recorded.end);
+    if (recorded !== undefined && this.#isDoubtful(operation, recorded)) return this.#doubt(operation, recorded);
     if (mode === "live" || this.#elsewhere(operation) === "live") return this.#live(operation);
     return this.#stop(operation, recorded);
+  }
+
+  /** Whose idempotency key an effect goes under; undefined: this run's own. */
+  keyOwner({ path }: Operation): string | undefined {
+    const { retry } = this.#description;
+    return retry === undefined || isUnder(path, retry.undone) ? undefined : retry.keys;
   }
 
   holdsEnd(operation: Operation, failed: boolean, text: string | null, write: EndWriter): boolean {
@@ -103,6 +111,7 @@ export class ForkDirection implements Direction {
     if (operation.verb === "state") return sharedAccess(operation.input as StateAccess, effects);
     // Whoever acts by itself must hold what it acts on.
     const { verb } = operation;
+    if (verb === "claim" && this.#description.retry !== undefined) return "live";
     if (verb === "start" || verb === "send" || verb === "claim") return effects.write;
     if (operation.work !== null) return effects[classOf(operation.work)];
     return operation.wait === null ? undefined : people;
@@ -147,6 +156,26 @@ export class ForkDirection implements Direction {
     if (ended !== undefined) return this.#promise(operation, ended);
     if (!startedBy(recording, operation.name)) return this.#live(operation);
     return this.#stop(operation, recorded);
+  }
+
+  // --- failed runs that were put back -----------------------------------------------------------------------------
+
+  /** What failed is tried again, and what was undone is done again. */
+  #isAnew({ path }: Operation): boolean {
+    const { retry } = this.#description;
+    return retry !== undefined && (retry.anew.includes(path) || isUnder(path, retry.undone));
+  }
+
+  /** It had begun when the run failed, and nobody heard whether it happened. */
+  #isDoubtful({ work }: Operation, recorded: RecordedOperation): boolean {
+    const begun = recorded.end === undefined && this.#description.retry !== undefined;
+    return begun && work?.leaf.effect === "irreversible";
+  }
+
+  #doubt(operation: Operation, recorded: RecordedOperation): false {
+    operation.inputText = recorded.input ?? null;
+    operation.doubtful = true;
+    return this.#live(operation);
   }
 
   // --- state ------------------------------------------------------------------------------------------------------
@@ -233,6 +262,10 @@ export class ForkDirection implements Direction {
     endRun(this.#run, "stopped", JSON.stringify(failure));
     return true;
   }
+}
+
+function isUnder(path: string, scopes: readonly string[]): boolean {
+  return scopes.some((scope) => path.startsWith(`${scope}.`));
 }
 
 function isShared({ owner }: StateAccess): boolean {

@@ -1,5 +1,5 @@
 /** Reads what a fork needs beside its own journal: what was decided when it was made, and what its original recorded. */
-import { entryKinds } from "../journal/entry.ts";
+import { type EntryMeta, entryKinds } from "../journal/entry.ts";
 import { readRecording } from "../journal/read-recording.ts";
 import { openPayload, readBlobs } from "../journal/large-payload.ts";
 import { type RecordedEnd, Recording } from "../journal/recording.ts";
@@ -23,14 +23,36 @@ export async function loadFork(
   row: RunRow,
   entries: readonly ReadEntry[],
 ): Promise<LoadedFork | undefined> {
-  if (entries[0]?.meta?.includes('"fork":') !== true) return undefined;
-  const forked = entries.findLast(({ kind }) => kind === entryKinds.forked);
-  if (forked === undefined || forked.body === null) return undefined;
-  // With large stubs it is a large payload like any other.
-  const blobs = await readBlobs(engine.store, engine.codec, row, [forked]);
-  const description = JSON.parse(openPayload(engine.codec, row, forked, blobs) ?? "null") as ForkDescription;
+  const forked = forkedEntry(entries);
+  if (forked === undefined) return undefined;
+  const description = await descriptionIn(engine, row, forked);
   const { run, until } = description.from;
   return { seq: forked.seq, description, source: await readSource(engine.store, engine.codec, run, until) };
+}
+
+/** What was decided when a run was forked; undefined for one that is no fork. */
+export async function readFork(engine: Engine, row: RunRow): Promise<ForkDescription | undefined> {
+  const entries = await engine.store.entries(row.key, 0, 1);
+  const at = entries[0] === undefined ? undefined : forkOf(entries[0])?.at;
+  if (at === undefined) return undefined;
+  const forked = forkedEntry([...entries, ...(await engine.store.entries(row.key, at, 2))]);
+  return forked && descriptionIn(engine, row, forked);
+}
+
+function forkOf({ meta }: ReadEntry): EntryMeta["fork"] {
+  return meta?.includes('"fork":') === true ? (JSON.parse(meta) as EntryMeta).fork : undefined;
+}
+
+function forkedEntry(entries: readonly ReadEntry[]): ReadEntry | undefined {
+  if (entries[0]?.meta?.includes('"fork":') !== true) return undefined;
+  const forked = entries.findLast(({ kind }) => kind === entryKinds.forked);
+  return forked?.body === null ? undefined : forked;
+}
+
+async function descriptionIn({ store, codec }: Engine, row: RunRow, forked: ReadEntry): Promise<ForkDescription> {
+  // With large stubs it is a large payload like any other.
+  const blobs = await readBlobs(store, codec, row, [forked]);
+  return JSON.parse(openPayload(codec, row, forked, blobs) ?? "null") as ForkDescription;
 }
 
 /** Whether a fork may have changed anything outside by itself. */
