@@ -2,8 +2,8 @@
 import { AgentFailure, ConcertatoError, type FailureRecord } from "./kernel/errors.ts";
 import { decodeJson, encodeJson } from "./kernel/json.ts";
 import { durationMs } from "./kernel/duration.ts";
-import { fingerprint } from "./kernel/derive.ts";
 import { type AnswerReceipt, type AnswerState, personOf, stateInJournal, stateInLine } from "./answers.ts";
+import { fingerprint, numberOf } from "./kernel/derive.ts";
 import { draftRetry } from "./dead-letter.ts";
 import { draftFork, type ForkOptions } from "./fork.ts";
 import {
@@ -27,6 +27,7 @@ import {
   type ChangeResult,
   defaultPriority,
   type InboxSend,
+  type Letter,
   type RunRow,
   type RunStatus,
 } from "./journal/store.ts";
@@ -118,6 +119,11 @@ export interface StartOptions extends Edge {
    * are at work, a more urgent one takes the place of the least urgent, which goes on later.
    */
   readonly priority?: number;
+}
+
+/** How a letter is sent from outside. */
+export interface LetterOptions extends SendOptions {
+  readonly key?: string;
 }
 
 /** An open question, with what is asked. */
@@ -676,20 +682,27 @@ export class App implements AsyncDisposable {
   /**
    * Sends a letter to a channel of a run, which takes it with `ctx.receive`. It is in the run's mailbox when this resolves.
    * @param options.limit so many letters may lie in the channel unread. Default 100
-   * @throws ConcertatoError `mailbox/full` when so many do (send again later), `run/not-found`, `run/already-finished`
+   * @param options.key makes it idempotent: sent again under the same key, by whatever process, it is the same letter; it is
+   * known as long as the run is kept
+   * @throws ConcertatoError `mailbox/full` when so many do (send again later), `mailbox/key-conflict` for a key that was used
+   * for another channel or value, `run/not-found`, `run/already-finished`
    * @example
    * await app.send(job.runId, "orders", { id: "A1" });
    */
-  async send(runId: string, channel: string, value?: unknown, options: SendOptions = {}): Promise<void> {
+  async send(runId: string, channel: string, value?: unknown, options: LetterOptions = {}): Promise<void> {
     const limit = mailLimit(options.limit);
     const text = encodeJson(value, `letter for ${channel}`);
     const { tenant } = await this.#row(runId);
-    const letter = {
+    const { key } = options;
+    const { codec } = this.#engine;
+    const letter: Letter = {
       channel,
-      sender: `mail#${this.#engine.world.id()}`,
-      n: 0,
+      ...(key === undefined
+        ? { sender: `mail#${this.#engine.world.id()}`, n: 0 }
+        : // Hashed by the codec: with a key of the tenant nobody can guess at the content by it.
+          { sender: `mail-key:${key}`, n: numberOf(codec.hash(tenant, `${channel}\n${text ?? ""}`)), keyed: true }),
       at: this.#engine.world.clock.now(),
-      body: text === null ? null : this.#engine.codec.seal(tenant, mailSeal, text),
+      body: text === null ? null : codec.seal(tenant, mailSeal, text),
     };
     const result = await this.#engine.committer.submit({
       kind: "mail",
@@ -700,6 +713,13 @@ export class App implements AsyncDisposable {
       waiter: null,
     });
     if (result.ok) return this.#engine.ownership.sweepSoon();
+    if (result.reason === "conflict") {
+      throw new ConcertatoError({
+        code: "mailbox/key-conflict",
+        message: `The key "${key ?? ""}" was used for another letter to run ${runId}; this one, for channel ${channel}, was not taken. Use a key of its own for each letter, or send the same again.`,
+        details: { runId, channel, key: key ?? "" },
+      });
+    }
     if (result.reason !== "full") throw finished(runId);
     throw new ConcertatoError({
       code: "mailbox/full",

@@ -79,7 +79,14 @@ function undoneScopes({ operations }: Recording, causes: readonly string[]): rea
   return [...operations.keys()]
     .filter((path) => path.endsWith(ending))
     .map((path) => path.slice(0, -ending.length))
-    .filter((scope) => causes.length === 0 || causes.some((path) => path.startsWith(`${scope}.`)));
+    .filter((scope) => causes.length === 0 || causes.some((path) => path.startsWith(`${scope}.`)))
+    .flatMap(generations);
+}
+
+/** A run that began anew took along what it had registered: all of its bodies were undone. */
+function generations(scope: string): readonly string[] {
+  const last = Number(/^0~(\d+)$/.exec(scope)?.[1] ?? 0);
+  return last === 0 ? [scope] : ["0", ...Array.from({ length: last - 1 }, (_, index) => `0~${index + 2}`)];
 }
 
 /** What runs of its own have done is not this run's to take over or to repeat. */

@@ -4,6 +4,7 @@ export type {
   Comparison,
   DrainReport,
   Job,
+  LetterOptions,
   ListOptions,
   Outcome,
   PausedThing,

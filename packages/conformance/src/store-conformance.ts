@@ -699,6 +699,23 @@ export function storeConformance(options: ConformanceOptions): void {
         expect(reason(await commitOne(store, mail("r1", letter(2))))).toBe("finished");
       });
 
+      test("a key is for one letter: the same again counts as done, another under it is refused, also when the run has ended", async () => {
+        const run = await made(store, "r1", { owner: self });
+        const keyed = (n: number, body: string) => letter(n, { sender: "mail-key:k", keyed: true, body });
+        expect(reason(await commitOne(store, mail("r1", keyed(700, `"a"`))))).toBe("applied");
+        for (const time of [1, 2]) {
+          expect(reason(await commitOne(store, mail("r1", keyed(700, `"a"`), 1)))).toBe("applied");
+          // Higher or lower: a fingerprint counts nothing.
+          for (const n of [800, 600])
+            expect(reason(await commitOne(store, mail("r1", keyed(n, `"b"`))))).toBe("conflict");
+          if (time === 1) await listen(run, "in", "in");
+        }
+        expect(await store.inbox(run.key, 10)).toMatchObject([{ sender: "mail-key:k", n: 700, body: `"a"` }]);
+        await commitOne(store, append(await read(store, "r1"), { patch: { status: "completed" } }));
+        expect(reason(await commitOne(store, mail("r1", keyed(700, `"a"`))))).toBe("applied");
+        expect(reason(await commitOne(store, mail("r1", keyed(800, `"b"`))))).toBe("conflict");
+      });
+
       test("without a number every letter is one of its own", async () => {
         const run = await made(store, "r1", { owner: self });
         for (const sender of ["x", "y", "z"]) await commitOne(store, mail("r1", letter(0, { sender })));

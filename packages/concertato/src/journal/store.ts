@@ -106,6 +106,11 @@ export interface Letter {
   readonly sender: string;
   /** Counts up per sender and channel: one that was accepted before counts as done. 0: sent once, by nobody who repeats it. */
   readonly n: number;
+  /**
+   * `sender` is a client's key, used for one letter only, and `n` (from 1) a fingerprint of what is sent: accepted before
+   * with the same `n` counts as done, with another it is refused as `conflict`.
+   */
+  readonly keyed?: true;
   readonly body: string | Uint8Array | null;
   readonly at: number;
 }
@@ -264,7 +269,8 @@ export type Change =
   /** Anybody's message. A row with the same (run, sender, n) counts as done. Refused as `missing` or `finished`. */
   | { readonly kind: "send"; readonly to: string; readonly row: InboxSend }
   /**
-   * Anybody's letter. One whose number was accepted before counts as done, also when the run has ended since. Refused as `missing` (also for a run of another tenant), `finished`, or `full` when `limit` letters
+   * Anybody's letter. One whose number was accepted before counts as done, also when the run has ended since. Refused as
+   * `missing` (also for a run of another tenant), `conflict` (a key that was used for something else), `finished`, or `full` when `limit` letters
    * lie in the channel; then the run `waiter` gets an inbox row of kind `room` once one of them has gone or the run ended.
    */
   | {

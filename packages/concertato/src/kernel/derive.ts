@@ -19,6 +19,11 @@ export function fingerprint(text: string): string {
   return hash53(text, 0).toString(36) + hash53(text, 0x9e3779b9).toString(36);
 }
 
+/** A whole number from 1 on, made of a text: the same for the same text. */
+export function numberOf(text: string): number {
+  return Math.max(1, hash53(text, 0x85ebca6b));
+}
+
 /** The `count`-th random number of a scope, in [0, 1): the same whenever it is asked. */
 export function derivedRandom(seed: string, path: string, count: number): number {
   return hash53(`${seed}|${path}|${count}`, 0x51ed270b) / 2 ** 53;

@@ -42,6 +42,10 @@ export const errorCodes = {
     retryable: false,
     remedy: "Restore the code the run was started with, or raise the agent's version.",
   },
+  "mailbox/key-conflict": {
+    retryable: false,
+    remedy: "Use a key of its own for each letter, or send the same again.",
+  },
   "model/malformed": { retryable: true, remedy: "Check that the server speaks the protocol it is configured for." },
   "model/none": {
     retryable: false,

@@ -293,8 +293,9 @@ export interface Context {
   /**
    * Ends this body here and begins the run anew, with this input and as this agent (default: the same one), its journal
    * so far left behind: for runs that live for ever. The run keeps its id, key, mail, unread signals, named values, held
-   * keys, budget and whoever waits for its end; what else the body had under way is given up, and nothing registered with
-   * `compensate` is undone. Only the run's own body can; never resolves.
+   * keys, budget, what is registered with `compensate`, and whoever waits for its end; what else the body had under way is
+   * given up. What is registered is undone when a later body fails or the run is cancelled, so give work that is done with
+   * to a run of its own (`ctx.start`). Only the run's own body can; never resolves.
    * @throws ConcertatoError `runtime/continue-nested`, `agent/input-invalid`, `policy/grant-denied`
    * @example
    * if (day.orders > 10_000) return ctx.continueAs({ date: tomorrow });

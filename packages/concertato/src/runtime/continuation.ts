@@ -1,7 +1,8 @@
 /**
  * `ctx.continueAs`: a run begins anew, with another input or as another agent, and leaves its past behind: one entry that a
  * replay reads instead of everything before it. The run keeps its id, and with it its key, its mail, its inbox, its named
- * values, the keys that its body holds, who waits for its end, and what is left of its budget.
+ * values, the keys that its body holds, who waits for its end, what is registered to be undone, and what is left of its
+ * budget.
  *
  *   body calls continueAs ──▶ [continued entry committed] ──▶ dropped from memory and loaded again: the new body begins
  *
@@ -9,6 +10,7 @@
  */
 import { ConcertatoError } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
+import type { CompensationChain } from "../journal/entry.ts";
 import { type Agent, agentId } from "./agent.ts";
 import { cancelScope } from "./cancellation.ts";
 import { usageOf } from "./ledger.ts";
@@ -46,8 +48,11 @@ export function continuationOf(scope: Scope, input: unknown, agent: Agent | unde
   return { agent: target, inputText: encodeJson(validateNow(boundAgent(target).input, input, what), what) };
 }
 
-/** Writes the entry with which the run begins anew; what goes on in the old body is given up. */
-export function continueRun(run: LiveRun, { agent, inputText }: Continuation): void {
+/**
+ * Writes the entry with which the run begins anew; what goes on in the old body is given up.
+ * @param chain what is registered to be undone: the run has not succeeded yet, so it stays registered
+ */
+export function continueRun(run: LiveRun, { agent, inputText }: Continuation, chain: CompensationChain): void {
   const { root } = run;
   // Its keys go along; those that nested bodies hold are freed with them.
   run.keeps.push(...(root.held?.values() ?? []));
@@ -66,6 +71,7 @@ export function continueRun(run: LiveRun, { agent, inputText }: Continuation): v
       count: run.generation + 1,
       ...(limits === undefined ? {} : { limits }),
       ...usageOf(run.ledger?.root),
+      ...(chain.count === 0 ? {} : { undo: chain }),
       ...marksOf(run),
     }),
     text: inputText,

@@ -236,7 +236,7 @@ function readContinued(reading: Reading): void {
   root.held = null;
   root.flags = null;
   root.told = false;
-  root.undo = null;
+  root.undo = meta.undo === undefined ? null : afterEntry(meta.undo, entry.seq);
   run.buffer.clear();
   run.generation = meta.count ?? run.generation + 1;
   root.base = `${root.path}~${run.generation}`;

@@ -90,7 +90,7 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
     if (failed && chain.count > 0) return beginCompensation(run.engine, scope, failedStatus(text), text, chain);
     if (undoesWithin(scope)) return defer(scope, failed, text);
   }
-  if (operation === null && run.continuation !== null) return continueRun(run, run.continuation);
+  if (operation === null && run.continuation !== null) return continueRun(run, run.continuation, chain);
   cancelScope(scope);
   if (operation === null) return endRun(run, failed ? failedStatus(text) : "completed", text);
   if (run.direction !== null && isHeld(scope, operation, failed, text, chain)) return;

@@ -20,8 +20,15 @@ export class MemoryMailbox {
   readonly #waiters = new Map<string, Set<string>>();
 
   /** It was taken before: whoever sends it again need not know what became of it, or of the run. */
-  accepted({ sender, n }: Letter): boolean {
-    return n > 0 && n <= (this.#accepted.get(sender) ?? 0);
+  accepted({ sender, n, keyed }: Letter): boolean {
+    const known = this.#accepted.get(sender) ?? 0;
+    return n > 0 && (keyed === true ? n === known : n <= known);
+  }
+
+  /** Its key was used for another letter. */
+  conflicts({ sender, n, keyed }: Letter): boolean {
+    const known = this.#accepted.get(sender);
+    return keyed === true && known !== undefined && known !== n;
   }
 
   /** False when the channel holds `limit` letters; `waiter` is told when there is room. */

@@ -296,6 +296,7 @@ export class MemoryStore implements Store {
   #offer({ to, tenant, letter, limit, waiter }: Mail): ChangeResult {
     const held = this.#byId.get(to);
     if (!held || held.row.tenant !== tenant) return refused("missing");
+    if (held.mailbox?.conflicts(letter) === true) return refused("conflict");
     if (isFinal(held.row.status)) return held.mailbox?.accepted(letter) === true ? applied : refused("finished");
     held.mailbox ??= new MemoryMailbox();
     return held.mailbox.offer(letter, limit, waiter, this.#effects(held)) ? applied : refused("full");

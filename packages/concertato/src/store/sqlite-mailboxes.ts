@@ -21,9 +21,16 @@ export class Mailboxes {
   }
 
   /** It was taken before: whoever sends it again need not know what became of it, or of the run. */
-  accepted(run: number, { sender, n }: Letter): boolean {
+  accepted(run: number, { sender, n, keyed }: Letter): boolean {
     const [accepted] = n > 0 ? rows<readonly [number]>(this.#sql.accepted, run, sender) : [];
-    return accepted !== undefined && n <= accepted[0];
+    return accepted !== undefined && (keyed === true ? n === accepted[0] : n <= accepted[0]);
+  }
+
+  /** Its key was used for another letter. */
+  conflicts(run: number, { sender, n, keyed }: Letter): boolean {
+    if (keyed !== true) return false;
+    const [accepted] = rows<readonly [number]>(this.#sql.accepted, run, sender);
+    return accepted !== undefined && accepted[0] !== n;
   }
 
   /** False when the channel holds `limit` letters; `waiter` is told when there is room. */

@@ -415,6 +415,7 @@ export class ChangeWriter {
   #mail({ to, tenant, letter, limit, waiter }: Mail): ChangeResult {
     const [target] = rows<readonly [key: number, status: number, tenant: string]>(this.#sql.mailTarget, to);
     if (target === undefined || target[2] !== tenant) return refused("missing");
+    if (this.#mailboxes.conflicts(target[0], letter)) return refused("conflict");
     if (target[1] >= firstFinal)
       return this.#mailboxes.accepted(target[0], letter) ? applied(target[0]) : refused("finished");
     return this.#mailboxes.offer(target[0], letter, limit, waiter) ? applied(target[0]) : refused("full");

@@ -1,7 +1,7 @@
 /** `ctx.continueAs`: a run begins anew under its id, and its past is not read any more. */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, human, workflow } from "../../src/index.ts";
+import { type Agent, human, tool, workflow } from "../../src/index.ts";
 import { onBothStores } from "./both-stores.ts";
 import { failure, Lab } from "./lab.ts";
 
@@ -192,5 +192,121 @@ onBothStores("generations", (place) => {
     });
     expect(await process.app.job(runId).result()).toBe(78);
     expect(new Set(deeds).size).toBe(12);
+  });
+});
+
+describe("what is registered to be undone", () => {
+  function trip(deeds: string[], end: (n: number) => "again" | "fail" | "done" | "wait") {
+    const deed = (name: string) =>
+      tool({
+        name,
+        description: "",
+        effect: "write",
+        input: z.string(),
+        execute: (what) => void deeds.push(`${name} ${what}`),
+      });
+    const [book, unbook] = [deed("book"), deed("unbook")];
+    const inner = workflow({ name: "inner", input: z.string(), uses: [book, unbook] }, async (what, ctx) => {
+      await ctx.compensate(unbook, what);
+      await ctx.run(book, what);
+    });
+    return workflow({ name: "trip", input: z.number(), uses: [inner, book, unbook] }, async (n, ctx) => {
+      await ctx.compensate(unbook, `seat ${n}`);
+      await ctx.run(book, `seat ${n}`);
+      await ctx.run(inner, `meal ${n}`);
+      const then = end(n);
+      if (then === "again") return ctx.continueAs(n + 1);
+      if (then === "fail") throw new Error("in vain");
+      if (then === "wait") await ctx.waitFor("end");
+    });
+  }
+  const undone = ["meal 3", "seat 3", "meal 2", "seat 2", "meal 1", "seat 1"].map((what) => `unbook ${what}`);
+
+  test("stays registered over generations: all is undone when the last body fails, last first", async () => {
+    const deeds: string[] = [];
+    const lab = new Lab();
+    const { job } = await lab.begin(
+      trip(deeds, (n) => (n < 3 ? "again" : "fail")),
+      1,
+    );
+    expect(await job.outcome()).toMatchObject({ failure: { details: { compensation: { of: 6, undone: 6 } } } });
+    expect(deeds.slice(6)).toEqual(undone);
+  });
+
+  test("and over a crash after every entry", async () => {
+    for (let crash = 1; crash < 60; crash++) {
+      const deeds: string[] = [];
+      const body = trip(deeds, (n) => (n < 3 ? "again" : "fail"));
+      const lab = new Lab();
+      const life = await lab.open([body], { crashAfter: crash });
+      const job = await life.app.start(body, 1).catch(() => undefined);
+      await lab.world.settle();
+      const over = !life.dead;
+      life.crash();
+      const { app } = await lab.open([body]);
+      await lab.world.advance(1_000);
+      const [run] = await app.runs();
+      expect(run).toMatchObject({ status: "failed", undone: { done: 6, of: 6 } });
+      // A write whose end was not recorded is done again under its key; nothing else is, and the order holds.
+      expect([...new Set(deeds)].slice(6)).toEqual(undone);
+      expect(deeds.length).toBeLessThanOrEqual(13);
+      if (job === undefined || over) return;
+    }
+    throw new Error("It never ran through.");
+  });
+
+  test("is undone when the run is cancelled, and forgotten when it completes", async () => {
+    for (const cancelled of [true, false]) {
+      const deeds: string[] = [];
+      const lab = new Lab();
+      const { life, job } = await lab.begin(
+        trip(deeds, (n) => (n < 3 ? "again" : "wait")),
+        1,
+      );
+      expect(deeds).toHaveLength(6);
+      if (cancelled) await life.app.cancel(job.runId);
+      else await life.app.signal(job.runId, "end");
+      await lab.world.settle();
+      expect((await job.outcome()).status).toBe(cancelled ? "cancelled" : "completed");
+      expect(deeds.slice(6)).toEqual(cancelled ? undone : []);
+    }
+  });
+
+  test("of a branch that was still open is undone with the rest", async () => {
+    const deeds: string[] = [];
+    const unbook = tool({
+      name: "unbook",
+      description: "",
+      effect: "write",
+      input: z.string(),
+      execute: (what) => void deeds.push(what),
+    });
+    const open = workflow({ name: "open", uses: [unbook] }, async (_input, ctx) => {
+      await ctx.compensate(unbook, "half-way");
+      await ctx.waitFor("never");
+    });
+    const body = workflow({ name: "body", input: z.number(), uses: [open, unbook] }, async (n, ctx) => {
+      if (n === 2) throw new Error("in vain");
+      void ctx.run(open);
+      await ctx.sleep(10);
+      return ctx.continueAs(2);
+    });
+    const lab = new Lab();
+    await lab.begin(body, 1);
+    await lab.world.advance(20);
+    expect(deeds).toEqual(["half-way"]);
+  });
+
+  test("is all done again, as new effects, when the failed run is put back", async () => {
+    const deeds: string[] = [];
+    let failing = true;
+    const body = trip(deeds, (n) => (n < 3 ? "again" : failing ? "fail" : "done"));
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, 1);
+    failing = false;
+    const again = await life.app.retry(job.runId);
+    await lab.world.settle();
+    expect((await again.outcome()).status).toBe("completed");
+    expect(deeds.slice(12)).toEqual(deeds.slice(0, 6));
   });
 });

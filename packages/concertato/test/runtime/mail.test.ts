@@ -43,6 +43,38 @@ onBothStores("letters", (place) => {
     expect(world.reports).toEqual([]);
   });
 
+  test("under a key are one letter, whichever process sends them and whoever dies in between", async () => {
+    const first = await place().open(cast);
+    const job = await first.app.start(collector, 2);
+    const client = await place().client();
+    const letter = () => ({ id: 1 });
+    await Promise.all([
+      first.app.send(job.runId, "in", letter(), { key: "a" }),
+      client.send(job.runId, "in", letter(), { key: "a" }),
+    ]);
+    // It was committed, and its sender died before it heard so.
+    await first.crash();
+    await client.send(job.runId, "in", letter(), { key: "a" });
+    expect((await failure(client.send(job.runId, "in", { id: 2 }, { key: "a" }))).code).toBe("mailbox/key-conflict");
+    expect((await failure(client.send(job.runId, "other", letter(), { key: "a" }))).code).toBe("mailbox/key-conflict");
+    await place().open(cast);
+    await place().world.advance(1_000);
+    await client.send(job.runId, "in", letter(), { key: "a" });
+    expect((await place().row(job.runId)).status).not.toBe("completed");
+    await client.send(job.runId, "in", "second", { key: "b" });
+    await place().until("both came", async () => (await place().row(job.runId)).status === "completed");
+    expect(await client.job(job.runId).result()).toEqual([{ id: 1 }, "second"]);
+    // Known for as long as the run is.
+    await client.send(job.runId, "in", letter(), { key: "a" });
+    expect((await failure(client.send(job.runId, "in", 3, { key: "c" }))).code).toBe("run/already-finished");
+    // A signal's key is another thing.
+    const other = await client.start(collector, 1);
+    await client.signal(other.runId, "in", 0, { key: "a" });
+    await client.send(other.runId, "in", "mine", { key: "a" });
+    await place().until("it came", async () => (await place().row(other.runId)).status === "completed");
+    expect(await client.job(other.runId).result()).toEqual(["mine"]);
+  });
+
   test("more than the mailbox holds make their sender wait until there is room", async () => {
     const late = workflow({ name: "late", uses: [collector] }, async (_input, ctx) => {
       await ctx.waitFor("go");
