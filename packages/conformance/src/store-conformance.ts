@@ -886,6 +886,52 @@ export function storeConformance(options: ConformanceOptions): void {
         expect(await grants("r1")).toEqual(["0.k", "0.again"]);
       });
 
+      const refusals = async (id: string): Promise<readonly string[]> => {
+        const rows = await store.inbox((await read(store, id)).key, 10);
+        return rows.filter(({ kind, n }) => kind === "grant" && n === 0).map(({ name: path }) => path);
+      };
+      const askAt = (id: string, key: string, path: string): Promise<void> =>
+        hold(id, { asks: [{ key, path, lease: null }] });
+
+      test("what another branch of the holder's run waits for closes no circle", async () => {
+        await three();
+        await askAt("r1", "a", "0.0/x/0");
+        await ask("r2", "b");
+        await askAt("r1", "b", "0.0/y/0");
+        await ask("r2", "a");
+        expect([await refusals("r1"), await refusals("r2")]).toEqual([[], []]);
+        await hold("r1", { releases: ["0.0/x/0"] });
+        expect(await grants("r2")).toEqual(["0.b", "0.a"]);
+      });
+
+      test("what the holder's branch calls, and waits for there, does", async () => {
+        await three();
+        await askAt("r1", "a", "0.1");
+        await ask("r2", "b");
+        await askAt("r1", "b", "0.2/x/1.0");
+        await ask("r2", "a");
+        expect(await refusals("r2")).toEqual(["0.a"]);
+      });
+
+      test("branches of one run that wait for each other in a circle are found", async () => {
+        await three();
+        await askAt("r1", "a", "0.0/x/0");
+        await askAt("r1", "b", "0.0/y/0");
+        await askAt("r1", "b", "0.0/x/1");
+        await askAt("r1", "a", "0.0/y/1");
+        expect(await refusals("r1")).toEqual(["0.0/y/1"]);
+      });
+
+      test("a key that is kept for the next body waits for all that this body asks for", async () => {
+        await three();
+        await askAt("r1", "a", "0.0");
+        await hold("r1", { keeps: ["0.0"] });
+        await ask("r2", "b");
+        await askAt("r1", "b", "0~2.0");
+        await ask("r2", "a");
+        expect(await refusals("r2")).toEqual(["0.a"]);
+      });
+
       test("a kept key stays the run's, and its next ask takes it over with the same token", async () => {
         await three();
         await ask("r1", "k");

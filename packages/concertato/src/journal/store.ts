@@ -245,7 +245,7 @@ export type Change =
       /**
        * Keys asked for and released. A key has one holder; the others wait in the order of asking. Whoever gets it is told
        * by an inbox row (kind `grant`) in the same transaction; tokens of one key only grow. An ask that would close a circle
-       * of waiting runs is refused by such a row too. A run that ends holds and asks for nothing any more.
+       * of waits (judged by branches, `circleOf`) is refused by such a row too. A run that ends holds and asks for nothing any more.
        */
       readonly holds?: HoldChange;
       /** What its attempts used of caps: counted with the entries that tell it, so no crash loses or repeats it. */

@@ -42,6 +42,7 @@ import type {
   WaitOptions,
 } from "./context.ts";
 import { limitsOf } from "./edge.ts";
+import { releaseUnder } from "./holding.ts";
 import { keepEdge } from "./hand-over.ts";
 import { accountOf } from "./ledger.ts";
 import { loopLimits } from "./loop-progress.ts";
@@ -578,6 +579,8 @@ export class BodyContext implements Context {
             onEnd(name, value, failed, decide);
             // The others go on without it; what it had begun is nobody's any more.
             if (failed && !decided) giveUp(branch, prefix);
+            // What it had claimed is free with its end: others may wait for it who hold what a later branch needs.
+            else if (!decided) releaseUnder(scope, prefix);
           } else scope.run.engine.failForeign(scope, foreignEnd(scope, `branch ${name}`));
         });
       }

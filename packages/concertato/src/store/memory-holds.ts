@@ -2,6 +2,7 @@
  * Who holds which key, and who waits for it, in memory: one holder per tenant and key, the others in the order they came.
  */
 import type { HoldAsk, HoldCycle, InboxSend } from "../journal/store.ts";
+import { circleOf } from "../journal/wait-for-graph.ts";
 
 interface Hold {
   readonly id: number;
@@ -105,29 +106,20 @@ export class MemoryHolds {
     this.#deliver(first.run, granted(first, now));
   }
 
-  /** Runs that would wait for each other in a circle if this one waited. */
+  /** Whether waiting for this one, which is in no queue yet, would never end. */
   #cycleFrom(asked: Hold): HoldCycle | null {
-    const seen = new Set<string>();
-    const walk = (hold: Hold, behind: HoldCycle): HoldCycle | null => {
-      const queue = this.#queues.get(hold.place) ?? [];
-      // Branches of one run wait for each other, and others behind them, without harm.
-      if (queue[0]?.run === hold.run) return null;
-      for (const before of queue) {
-        if (before === hold) break;
-        if (before.run === hold.run) continue;
-        const cycle = [...behind, { run: hold.run, key: hold.key, holder: before.run }];
-        if (before.run === asked.run) return cycle;
-        if (seen.has(before.run)) continue;
-        seen.add(before.run);
-        for (const next of this.#byRun.get(before.run) ?? []) {
-          const found = next.granted ? null : walk(next, cycle);
-          if (found !== null) return found;
-        }
-      }
-      return null;
-    };
-    return walk(asked, []);
+    const circle = circleOf(asked, {
+      before: (ask) => before(ask, this.#queues.get(ask.place) ?? []),
+      ofRun: ({ run }) => (run === asked.run ? [...(this.#byRun.get(run) ?? []), asked] : (this.#byRun.get(run) ?? [])),
+    });
+    return circle && circle.map(({ ask, holder }) => ({ run: ask.run, key: ask.key, holder: holder.run }));
   }
+}
+
+/** Those before it in its queue; all where it is not in it. */
+function before(ask: Hold, queue: readonly Hold[]): readonly Hold[] {
+  const at = queue.indexOf(ask);
+  return at < 0 ? queue : queue.slice(0, at);
 }
 
 /** The row that tells a run that a key is its own; `n` is the token. */

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { HoldAsk, HoldCycle, InboxSend } from "../journal/store.ts";
+import { circleOf, type HoldNode } from "../journal/wait-for-graph.ts";
 import { deadlocked, granted } from "./memory-holds.ts";
 import { rows } from "./sqlite-rows.ts";
 
@@ -25,6 +26,11 @@ type HoldCells = readonly [
   tenant: string,
   key: string,
 ];
+
+interface Node extends HoldNode {
+  readonly run: number;
+  readonly tenant: string;
+}
 
 export class Holds {
   readonly #sql: ReturnType<typeof prepareAll>;
@@ -52,7 +58,7 @@ export class Holds {
     const inserted = this.#sql.insert.run(tenant, key, run, path, lease);
     if (inserted.changes === 0) return;
     const id = Number(inserted.lastInsertRowid);
-    const cycle = this.#cycleFrom(id, run, place);
+    const cycle = this.#cycleFrom(id);
     if (cycle === null) return this.#grantFirst(place, now);
     this.#sql.remove.run(id);
     this.#deliver(run, deadlocked({ id, path }, cycle, now));
@@ -93,33 +99,27 @@ export class Holds {
     return rows<HoldCells>(this.#sql.queue, tenant, key);
   }
 
-  /** Runs that would wait for each other in a circle if this one waited. */
-  #cycleFrom(asked: number, run: number, place: Place): HoldCycle | null {
-    const seen = new Set<number>();
-    const walk = (id: number, waiting: number, at: Place, behind: HoldCycle): HoldCycle | null => {
-      const queue = this.#queue(at);
-      // Branches of one run wait for each other, and others behind them, without harm.
-      if (queue[0]?.[1] === waiting) return null;
-      for (const [before, holder] of queue) {
-        if (before === id) break;
-        if (holder === waiting) continue;
-        const cycle = [...behind, { run: this.#idOf(waiting), key: at.key, holder: this.#idOf(holder) }];
-        if (holder === run) return cycle;
-        if (seen.has(holder)) continue;
-        seen.add(holder);
-        for (const [next, , , isGranted, , , tenant, key] of rows<HoldCells>(this.#sql.byRun, holder)) {
-          const found = isGranted === 1 ? null : walk(next, holder, { tenant, key }, cycle);
-          if (found !== null) return found;
-        }
-      }
-      return null;
-    };
-    return walk(asked, run, place, []);
+  /** Whether waiting for this one, which is in its queue already, would never end. */
+  #cycleFrom(id: number): HoldCycle | null {
+    const [asked] = rows<HoldCells>(this.#sql.byId, id).map(nodeOf);
+    if (asked === undefined) return null;
+    const circle = circleOf(asked, {
+      before: (ask) => rows<HoldCells>(this.#sql.before, ask.tenant, ask.key, ask.id).map(nodeOf),
+      ofRun: ({ run }) => rows<HoldCells>(this.#sql.byRun, run).map(nodeOf),
+    });
+    return (
+      circle &&
+      circle.map(({ ask, holder }) => ({ run: this.#idOf(ask.run), key: ask.key, holder: this.#idOf(holder.run) }))
+    );
   }
 
   #idOf(run: number): string {
     return rows<readonly [string]>(this.#sql.idOf, run)[0]?.[0] ?? "";
   }
+}
+
+function nodeOf([id, run, path, isGranted, , , tenant, key]: HoldCells): Node {
+  return { id, run, path, granted: isGranted === 1, tenant, key };
 }
 
 /** Earliest end of a lease that somebody waits for; what `Store.nextLease` answers. */
@@ -143,6 +143,8 @@ function prepareAll(db: DatabaseSync) {
     ),
     queue: query(`select ${columns} from hold where tenant = ? and key = ? order by id`),
     byRun: query(`select ${columns} from hold where run = ? order by id`),
+    byId: query(`select ${columns} from hold where id = ?`),
+    before: query(`select ${columns} from hold where tenant = ? and key = ? and id < ? order by id`),
     byPath: query(`select ${columns} from hold where run = ? and path = ?`),
     over: query(
       `select ${columns} from hold h where until <= ? and exists

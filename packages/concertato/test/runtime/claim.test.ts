@@ -1,7 +1,7 @@
 /** `ctx.claim`: one run at a time holds a key, over processes and crashes; nobody waits in a circle. */
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, type AgentFailure, done, next, workflow } from "../../src/index.ts";
+import { type Agent, type AgentFailure, type Context, done, next, workflow } from "../../src/index.ts";
 import { onBothStores } from "./both-stores.ts";
 import { failure } from "./lab.ts";
 
@@ -169,6 +169,92 @@ onBothStores("a claim", (place) => {
     const job = await app.start(body, undefined);
     await place().until("it is done", async () => (await place().row(job.runId)).status === "completed");
     expect(await job.result()).toBeGreaterThanOrEqual(30);
+  });
+
+  const claims = (name: string, keys: readonly string[], hold: number) =>
+    workflow({ name }, async (_input, ctx) => {
+      for (const key of keys) {
+        await ctx.claim(key);
+        await ctx.sleep(hold);
+      }
+      return keys;
+    });
+
+  test("of two branches that do not wait for each other are not refused, though their runs wait for each other", async () => {
+    const both = workflow({ name: "both" }, (_input, ctx) =>
+      ctx.all({
+        x: async (b) => {
+          await b.claim("a");
+          await b.sleep(200);
+          return "x";
+        },
+        y: async (b) => {
+          await b.sleep(50);
+          await b.claim("b");
+          return "y";
+        },
+      }),
+    );
+    const other = claims("other", ["b", "a"], 100);
+    const { app } = await place().open([both, other]);
+    const [one, two] = [await app.start(both, undefined), await app.start(other, undefined)];
+    await place().until("both are done", async () => {
+      const rows = await Promise.all([one, two].map(({ runId }) => place().row(runId)));
+      return rows.every(({ status }) => status === "completed" || status === "failed");
+    });
+    expect(await one.outcome()).toEqual({ status: "completed", output: { x: "x", y: "y" } });
+    expect(await two.outcome()).toEqual({ status: "completed", output: ["b", "a"] });
+  });
+
+  test("of a body that waits for what it calls are refused where that closes a circle, over two processes", async () => {
+    const inner = claims("inner", ["b"], 10);
+    const outer = workflow({ name: "outer", uses: [inner] }, async (_input, ctx) => {
+      await ctx.claim("a");
+      await ctx.sleep(100);
+      return ctx.run(inner);
+    });
+    const other = claims("other", ["b", "a"], 100);
+    const [first, second] = [await place().open([outer, inner, other]), await place().open([outer, inner, other])];
+    const jobs = [await first.app.start(outer, undefined), await second.app.start(other, undefined)];
+    await place().until("both have ended", async () => {
+      const rows = await Promise.all(jobs.map(({ runId }) => place().row(runId)));
+      return rows.every(({ status }) => status === "completed" || status === "failed");
+    });
+    const ends = await Promise.all(jobs.map((job) => job.outcome()));
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(["completed", "failed"]);
+    expect(ends.find(({ status }) => status === "failed")).toMatchObject({ failure: { code: "claim/deadlock" } });
+  });
+
+  test("of branches of one run that wait for each other for ever are refused", async () => {
+    const branch = (b: Context, keys: readonly [string, string]) =>
+      b
+        .claim(keys[0])
+        .then(() => b.sleep(50))
+        .then(() => b.claim(keys[1]))
+        .then(() => keys.join(""));
+    const body = workflow({ name: "body" }, (_input, ctx) =>
+      ctx.settle({ x: (b) => branch(b, ["a", "b"]), y: (b) => branch(b, ["b", "a"]) }),
+    );
+    const { app } = await place().open([body]);
+    const job = await app.start(body, undefined);
+    await place().until("it has ended", async () => (await place().row(job.runId)).status === "completed");
+    const ends = Object.values((await job.result()) as Record<string, { status: string; code?: string }>);
+    expect(ends.map(({ status }) => status).toSorted()).toEqual(["completed", "failed"]);
+    expect(ends.find(({ status }) => status === "failed")?.code).toBe("claim/deadlock");
+  });
+
+  test("of concurrent parts of one body, which no address tells apart, are not refused", async () => {
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      const part = async (key: string) => {
+        const claim = await ctx.claim(key);
+        await ctx.sleep(50);
+        await claim.release();
+      };
+      await Promise.all([part("a"), part("b"), part("a"), part("b")]);
+    });
+    const { app } = await place().open([body]);
+    const job = await app.start(body, undefined);
+    await place().until("it has ended", async () => (await place().row(job.runId)).status === "completed");
   });
 
   test("keeps what it protects whole, whichever of several processes dies when", async () => {
