@@ -78,6 +78,7 @@ async function twice(
     attempt: attempt.attempt,
     signal: new AbortController().signal,
     usage,
+    costLimited: false,
     heard: false,
     say: usage,
     service: usage,

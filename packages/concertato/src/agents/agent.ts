@@ -32,6 +32,7 @@ import {
 import { callModel, type ModelAnswer, type ModelRequest } from "./model-call.ts";
 import { type ModelChoice, modelsOf } from "./models.ts";
 import { assertName } from "./name.ts";
+import { assertPriced } from "./price-book.ts";
 import { type Answers, answersOf } from "./structured-output.ts";
 import { textSchema } from "./text-schema.ts";
 import { isMistake, Toolbox } from "./tool-calls.ts";
@@ -239,6 +240,7 @@ class Thinker {
   async #ask(choice: ModelChoice, request: ModelRequest, attempt: AttemptContext): Promise<ModelAnswer> {
     const models = modelsOf(attempt);
     const model = await models.resolve(choice, this.#options.name);
+    if (attempt.costLimited) assertPriced(models.prices, model, this.#options.name);
     return callModel(model, request, attempt, models.prices);
   }
 

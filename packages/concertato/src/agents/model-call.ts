@@ -47,15 +47,20 @@ export async function callModel(
     throw ConcertatoError.is(error) ? error : modelError(name, error);
   }
   const { usage } = whole;
-  if (usage !== undefined) {
-    const count = {
-      input: usage.inputTokens.total,
-      cachedInput: usage.inputTokens.cacheRead,
-      output: usage.outputTokens.total,
-    };
-    attempt.usage(pricedUsage(prices, model.provider, model.modelId, count));
-  }
+  const count = {
+    input: usage?.inputTokens.total,
+    cachedInput: usage?.inputTokens.cacheRead,
+    output: usage?.outputTokens.total,
+  };
+  const unknown = count.input === undefined || count.output === undefined;
+  const exchanged =
+    unknown && attempt.costLimited ? { asked: bytesOf(request), answered: bytesOf(whole.content) } : undefined;
+  if (usage !== undefined || exchanged !== undefined) attempt.usage(pricedUsage(prices, model, count, exchanged));
   return answered(name, whole);
+}
+
+function bytesOf(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
 }
 
 function answered(name: string, { content, finishReason, warnings }: WholeAnswer): ModelAnswer {

@@ -77,6 +77,11 @@ export const errorCodes = {
     remedy: "Let the turns reach something new or end the loop, or raise stall.",
   },
   "policy/no-progress": { retryable: false, remedy: "Let a turn change the state or end the loop, or raise stall." },
+  "policy/price-unknown": {
+    retryable: false,
+    remedy:
+      "Give the model's price with open(file, { prices }), limit tokens or turns instead, or name a model with a price.",
+  },
   "policy/raise-refused": {
     retryable: false,
     remedy: "Raise by what the budgets around it have left, or raise those first.",

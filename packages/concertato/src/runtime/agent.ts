@@ -30,6 +30,11 @@ export interface AttemptContext {
    * @throws ConcertatoError `policy/usage-invalid` for a negative or fractional count, or another currency than USD
    */
   readonly usage: (used: AttemptUsage) => void;
+  /**
+   * A budget or cap in dollars holds here. What such an attempt costs counts only when it is told, so work whose cost nobody
+   * would know should refuse before it begins.
+   */
+  readonly costLimited: boolean;
   /** Somebody listens to what is said while it is said; saying it when nobody does costs nothing but the trouble. */
   readonly heard: boolean;
   /** Says something to whoever listens to the run now. It is not recorded: what counts is the output. */

@@ -3,7 +3,7 @@ import { ConcertatoError } from "../kernel/errors.ts";
 import { billionthsOf } from "../kernel/money.ts";
 import { Spent } from "../journal/usage.ts";
 import type { AttemptContext, AttemptUsage, SayingKind } from "./agent.ts";
-import { report } from "./ledger.ts";
+import { limitsCost, report } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import type { TimerEntry } from "./timer-heap.ts";
 
@@ -57,6 +57,11 @@ export class AttemptHandle implements AttemptContext {
     // Nobody would record it: the operation has its result, or was given up.
     if (!this.#operation.live) return;
     report(this.#operation, told);
+  }
+
+  get costLimited(): boolean {
+    const { scope } = this.#operation;
+    return limitsCost(this.#operation) || scope.run.engine.caps.limits(scope.run);
   }
 
   get heard(): boolean {

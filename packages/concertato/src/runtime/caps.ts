@@ -61,6 +61,11 @@ export class Caps {
 
   // --- attempts ---------------------------------------------------------------------------------------------------
 
+  /** A cap holds for the run. */
+  limits(run: LiveRun): boolean {
+    return this.active && this.#scopesOf(run).length > 0;
+  }
+
   /** Reserves what an attempt may use. False when it may not begin: it is begun when it may, or its run has ended. */
   enter(operation: Operation): boolean {
     const { run } = operation.scope;

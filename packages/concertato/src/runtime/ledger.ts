@@ -53,6 +53,14 @@ export function accountFor(operation: Operation): Account {
   return run.ledger?.own.get(operation) ?? accountOf(run, innermost(operation));
 }
 
+/** A budget in dollars holds for an operation. */
+export function limitsCost(operation: Operation): boolean {
+  if (operation.scope.run.ledger?.limited !== true) return false;
+  return accountFor(operation)
+    .budgets()
+    .some(({ limits }) => limits.usd !== undefined);
+}
+
 /**
  * The account whose sum an operation's entry tells: of the scope or map that it is. The turn of a loop tells the sum of its
  * whole scope, so that it does not matter whether a replay knew the loop when it read the first turn.

@@ -174,7 +174,9 @@ export class TestApp implements AsyncDisposable {
 
   async #alive(): Promise<{ readonly app: App; readonly engine: Engine }> {
     if (this.#life !== null) return this.#life;
-    const { models, prices, tools } = this.#options;
+    const { models, tools } = this.#options;
+    // A script sends no bill, unless the test says so.
+    const prices = { "script/script": { input: 0, output: 0 }, ...this.#options.prices };
     const engine = new Engine({
       store: this.#store,
       world: this.world,

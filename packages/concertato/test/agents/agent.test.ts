@@ -293,6 +293,49 @@ test("a budget in money stops before the call that it cannot pay", async () => {
   expect(model.asked).toHaveLength(3);
 });
 
+test("under a limit in dollars a model without a price is refused before it is asked; every remedy that the error names helps", async () => {
+  const model = script(...Array.from({ length: 8 }, () => reply("hello")));
+  await using app = await open();
+  const limited = { budget: { usd: 0.25 } };
+  const asks = workflow({ name: "asks", uses: [billing(model)] }, (_input, ctx) => ctx.run(billing(model), "x"));
+  const ends = [
+    await (await app.start(billing(model, limited), "x")).outcome(),
+    await (await app.start(asks, undefined, limited)).outcome(),
+  ];
+  for (const end of ends) expect(end).toMatchObject({ status: "failed", failure: { code: "policy/price-unknown" } });
+  expect(JSON.stringify(ends[0])).toMatch(/script\/script.*prices.*tokens or turns.*a model that has a price/);
+  expect(model.asked).toHaveLength(0);
+  // A cap is a limit, too.
+  await app.setCap({ agent: "billing", usd: 1, per: "day" });
+  const capped = await (await app.start(billing(model), "x")).outcome();
+  expect(capped).toMatchObject({ failure: { code: "policy/price-unknown" } });
+  await app.setCap({ agent: "billing", usd: null, per: "day" });
+  expect(model.asked).toHaveLength(0);
+  // The price, also that of none; tokens in place of dollars.
+  await using priced = await open(undefined, { prices: { script: { input: 0, output: 0 } } });
+  expect(await (await priced.start(billing(model, limited), "x")).result()).toBe("hello");
+  expect(await (await app.start(billing(model, { budget: { tokens: 1_000 } }), "x")).result()).toBe("hello");
+});
+
+test("under a limit in dollars tokens that the provider does not tell are estimated, never free", async () => {
+  const silent = script(...Array.from({ length: 9 }, () => call(findOrder, { id: "A-1" })));
+  const unknown = { total: undefined, noCache: undefined, cacheRead: undefined, cacheWrite: undefined };
+  const answer = silent.doGenerate.bind(silent);
+  silent.doGenerate = async (options) => ({
+    ...(await answer(options)),
+    usage: { inputTokens: unknown, outputTokens: { total: undefined, text: undefined, reasoning: undefined } },
+  });
+  await using app = await open(undefined, { prices: { "script/script": { input: 1_000, output: 1_000 } } });
+  const job = await app.start(billing(silent, { budget: { usd: 2 } }), "x");
+  expect(await job.outcome()).toMatchObject({ status: "stopped", failure: { code: "policy/budget-exceeded" } });
+  expect(silent.asked.length).toBeLessThan(9);
+  // Without one, what it cost stays unknown.
+  const free = await app.start(billing(silent), "x");
+  const usage = async () => (await app.find(free.runId))?.usage;
+  await free.outcome();
+  expect((await usage())?.cost).toBeUndefined();
+});
+
 test("a schema that cannot be told to a model is refused where the agent is defined", () => {
   const opaque = {
     "~standard": { version: 1, vendor: "home-made", validate: (value: unknown) => ({ value }) },
