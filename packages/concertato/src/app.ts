@@ -825,15 +825,20 @@ export class App implements AsyncDisposable {
   async pause(target: PausedThing, options: { readonly by?: string } = {}): Promise<void> {
     const by = options.by ?? this.#principal ?? "someone";
     const since = this.#engine.world.clock.now();
-    await this.#steer({ kind: "pause", target: await this.#pauseTarget(target), pause: { by, since } });
+    const [paused, row] = await this.#pauseTarget(target);
+    const told = row?.paused === null ? this.#tell(row, "paused", by) : [];
+    await this.#steer({ kind: "pause", target: paused, pause: { by, since } }, told);
   }
 
   /**
    * Lets a paused run or agent go on, in any process. One that is not paused stays as it is; pauses do not add up.
+   * @param options.by who resumes; in the run's journal. Default: the app's principal
    * @throws ConcertatoError `run/not-found`, `run/already-finished`, `agent/name`
    */
-  async resume(target: PausedThing): Promise<void> {
-    await this.#steer({ kind: "resume", target: await this.#pauseTarget(target) });
+  async resume(target: PausedThing, options: { readonly by?: string } = {}): Promise<void> {
+    const [paused, row] = await this.#pauseTarget(target);
+    const told = row === undefined || row.paused === null ? [] : this.#tell(row, "resumed", options.by);
+    await this.#steer({ kind: "resume", target: paused }, told);
   }
 
   /**
@@ -900,19 +905,31 @@ export class App implements AsyncDisposable {
     return this.#engine.store.pauses();
   }
 
-  async #pauseTarget(target: PausedThing): Promise<PauseTarget> {
+  /** What is steered, with its row where that is a run. */
+  async #pauseTarget(target: PausedThing): Promise<readonly [target: PauseTarget, row?: RunRow]> {
     this.#open();
     if ("agent" in target) {
       const [name = "", version] = target.agent.split("@");
       assertName("agent", version === undefined || /^\d+$/.test(version) ? name : target.agent);
-      return { agent: target.agent };
+      return [{ agent: target.agent }];
     }
-    await this.#row(target.runId);
-    return { run: target.runId };
+    const row = await this.#row(target.runId);
+    return [{ run: target.runId }, row];
   }
 
-  async #steer(change: Extract<Change, { kind: "pause" | "resume" }>): Promise<void> {
-    const result = await this.#engine.committer.submit(change);
+  /** Word of what is done to a run, for its journal. */
+  #tell(row: RunRow, name: "paused" | "resumed" | "prioritised", by: string | undefined, more: object = {}): Change[] {
+    const who = by ?? this.#principal ?? "someone";
+    const at = this.#engine.world.clock.now();
+    const body = this.#seal(row, { by: who, at, ...more }, name);
+    return [{ kind: "send", to: row.id, row: { sender: this.#senderOf(who), n: 1, kind: "steered", name, body, at } }];
+  }
+
+  /** The word goes first and in the same turn, so that both stand in one transaction, or neither does. */
+  async #steer(change: Extract<Change, { kind: "pause" | "resume" }>, told: readonly Change[]): Promise<void> {
+    const { committer } = this.#engine;
+    const [result] = await Promise.all([...told, change].map((each) => committer.submit(each)).reverse());
+    if (result === undefined) return;
     if (!result.ok) throw finished("run" in change.target ? change.target.run : "");
     this.#engine.ownership.sweepSoon();
   }
@@ -921,12 +938,16 @@ export class App implements AsyncDisposable {
    * Gives a run another priority. It counts from its next turn on: among runs that wait, among attempts that wait for a
    * slot, and when a more urgent run needs a place.
    * @param priority 0 to 9
+   * @param options.by who changes it; in the run's journal. Default: the app's principal
    * @throws ConcertatoError `run/priority`, `run/not-found`, `run/already-finished`
    */
-  async prioritise(runId: string, priority: number): Promise<void> {
+  async prioritise(runId: string, priority: number, options: { readonly by?: string } = {}): Promise<void> {
     checkedPriority(priority);
-    await this.#row(runId);
-    const result = await this.#engine.committer.submit({ kind: "prioritise", to: runId, priority });
+    const row = await this.#row(runId);
+    const { committer } = this.#engine;
+    const told = row.priority === priority ? [] : this.#tell(row, "prioritised", options.by, { priority });
+    const changes: readonly Change[] = [...told, { kind: "prioritise", to: runId, priority }];
+    const [result = { ok: true }] = await Promise.all(changes.map((change) => committer.submit(change)).reverse());
     if (!result.ok) throw finished(runId);
     this.#engine.ownership.sweepSoon();
   }

@@ -23,6 +23,7 @@
  *   continueAs                     continued (the run begins anew; a replay reads nothing before it but entry 1)
  *   compensate                     compensation-registered
  *   any of them, lost a race       op-cancelled
+ *   none: somebody paused it, resumed it or changed its priority    steered
  *   a failing scope, a cancelled run with something registered: compensating, [scope-started, inner entries], scope-ended
  *
  * `patched` is no operation: it takes no number, so that code can ask for it where a journal has nothing. Its `op` is
@@ -60,6 +61,7 @@ export const entryKinds = {
   compensating: 29,
   "send-opened": 20,
   continued: 21,
+  steered: 30,
 } as const;
 
 export type EntryKind = keyof typeof entryKinds;

@@ -42,7 +42,7 @@ type Draft = { -readonly [K in keyof RecordedOperation]: RecordedOperation[K] };
 const asks: ReadonlySet<EntryKind> = new Set(["scope-started", "intent", "wait-opened", "in-doubt", "send-opened"]);
 
 /** Kinds that concern an operation or scope and are none: a replay without them asks for the same. */
-const asides: ReadonlySet<EntryKind> = new Set(["patched", "budget-exhausted", "budget-raised", "at-risk"]);
+const asides: ReadonlySet<EntryKind> = new Set(["patched", "budget-exhausted", "budget-raised", "at-risk", "steered"]);
 
 /** Kinds that end an operation. */
 const ends: ReadonlySet<EntryKind> = new Set(["result", "scope-ended", "child-started"]);

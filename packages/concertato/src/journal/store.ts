@@ -90,9 +90,10 @@ export interface InboxSend {
   /**
    * `mail`: a letter that a receive asked for. `room`: a channel that was full has room again. `grant`: a key that was
    * asked for, by the path `name`, is the run's, and `n` is its token; or, with a body (a HoldCycle as JSON, never sealed),
-   * waiting for it would never end. `budget`: a raise of the budget at the path `name`.
+   * waiting for it would never end. `budget`: a raise of the budget at the path `name`. `steered`: word that somebody paused,
+   * resumed or prioritised it (`name`), for its journal; what counts is the row of the run.
    */
-  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room" | "grant" | "budget";
+  readonly kind: "signal" | "child-ended" | "cancel" | "mail" | "room" | "grant" | "budget" | "steered";
   /** Name of the signal, or the operation's address. */
   readonly name: string;
   readonly body: string | Uint8Array | null;

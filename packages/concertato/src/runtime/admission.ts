@@ -81,6 +81,10 @@ function admitRow(engine: Engine, run: LiveRun, row: InboxRow): boolean {
   }
   run.admitted.set(row.sender, row.n);
   consume(engine, run, row);
+  if (row.kind === "steered") {
+    noteSteered(engine, run, row);
+    return true;
+  }
   if (admitBudget(engine, run, row)) return true;
   const text = row.body === null ? null : engine.codec.open(run.tenant, run.id, row.body);
   // With what comes back of a slice, which counts from here on whoever waits for that run's end.
@@ -111,6 +115,15 @@ function admitLetter(engine: Engine, run: LiveRun, row: InboxRow): boolean {
     run.listens.push(row.name);
   }
   return true;
+}
+
+/** For whoever reads the journal; nothing is decided by it. */
+function noteSteered(engine: Engine, run: LiveRun, { name, body, sender, n }: InboxRow): void {
+  run.write("steered", run.root, {
+    name,
+    meta: JSON.stringify({ from: [sender, n] }),
+    text: body === null ? null : engine.codec.open(run.tenant, run.id, body),
+  });
 }
 
 /** Takes back what a run that ended did not use. */

@@ -434,6 +434,8 @@ export class Ownership {
       const run = this.#engine.runs.get(poked.key);
       if (run === undefined) continue;
       if (poked.paused) {
+        // Who paused it stands in its inbox; left there, it is admitted when the run goes on.
+        await admitInbox(this.#engine, run);
         depart(this.#engine, run, paused);
         continue;
       }

@@ -151,6 +151,7 @@ function applyEntry(engine: Engine, run: LiveRun, entry: ReadEntry, covers: numb
       if (entry.seq > run.inherited) run.divergedText = clear(reading);
       return;
     case "forked":
+    case "steered":
     case "run-ended":
       return;
   }

@@ -39,6 +39,7 @@ export const inboxCodes: Readonly<Record<InboxSend["kind"], number>> = {
   room: 5,
   grant: 6,
   budget: 9,
+  steered: 10,
 };
 
 const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
@@ -52,6 +53,7 @@ const inboxNames: readonly (InboxSend["kind"] | undefined)[] = [
   undefined,
   undefined,
   "budget",
+  "steered",
 ];
 
 /** Columns of `entry e`, in the order of `EntryCells`. */

@@ -149,7 +149,7 @@ function beginAnew(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, 
 function fold(entry: Entry, scopes: Map<number, Draft>, nodes: Map<string, Draft>, root: Draft): void {
   const { kind, meta } = entry;
   if (kind === "run-started" || kind === "signal" || kind === "diverged") return;
-  if (kind === "patched" || kind === "forked") return;
+  if (kind === "patched" || kind === "forked" || kind === "steered") return;
   if (kind === "continued") return beginAnew(entry, scopes, nodes, root);
   if (kind === "run-ended") {
     noteUsage(root, entry);

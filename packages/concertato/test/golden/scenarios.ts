@@ -331,4 +331,20 @@ export const scenarios: readonly Scenario[] = [
       return runId;
     },
   },
+  {
+    name: "steered",
+    agents: [diverging(false) as Agent],
+    play: async ({ app, settle }) => {
+      const { runId } = await app().start(diverging(false), 0);
+      await settle();
+      await app().prioritise(runId, 8, { by: "ann" });
+      await app().pause({ runId }, { by: "ann" });
+      await settle();
+      await app().resume({ runId }, { by: "bob" });
+      await settle();
+      await app().answer(runId, "0.1", { yes: true });
+      await settle();
+      return runId;
+    },
+  },
 ];

@@ -49,6 +49,43 @@ onBothStores("a paused run", (place) => {
     expect((await one.app.find(job.runId))?.paused).toBeUndefined();
   });
 
+  test("says in its journal who steered it, once, whichever process did and whoever dies in between", async () => {
+    const { begun, work, release } = stepping();
+    const one = await place().open([work]);
+    const client = await place().client();
+    const job = await client.start(work, "a");
+    await place().until("begun", () => begun.length === 1);
+    await client.prioritise(job.runId, 8, { by: "ann" });
+    await client.prioritise(job.runId, 8, { by: "again" });
+    const events = async () => {
+      const entries = await Array.fromAsync(client.job(job.runId).events({ live: false }));
+      return entries.filter(({ kind }) => kind === "steered").map(({ name, body }) => ({ name, ...(body as object) }));
+    };
+    await place().until("a live run tells at once", async () => (await events()).length === 1);
+    await client.pause({ runId: job.runId }, { by: "ada" });
+    await client.pause({ runId: job.runId }, { by: "too late" });
+    await one.crash();
+    await place().open([work]);
+    await place().world.advance(1_000);
+    await client.prioritise(job.runId, 2);
+    await client.resume({ runId: job.runId }, { by: "bob" });
+    await client.resume({ runId: job.runId }, { by: "not paused" });
+    await place().until("it is in doubt", async () => (await client.waiting()).length === 1);
+    const [question] = await client.waiting();
+    await client.answer(job.runId, question?.waitId ?? "", { happened: true });
+    await place().until("the second step", () => begun.includes("a two"));
+    release("a two");
+    await place().until("done", async () => (await place().row(job.runId)).status === "completed");
+    expect(await events()).toMatchObject([
+      { name: "prioritised", by: "ann", priority: 8 },
+      { name: "paused", by: "ada" },
+      { name: "prioritised", by: "client", priority: 2 },
+      { name: "resumed", by: "bob" },
+    ]);
+    const [worker] = [await place().open([work])];
+    expect(await worker.app.replay(job.runId)).toMatchObject({ status: "same" });
+  });
+
   test("keeps its deadlines and messages, which count when it is resumed", async () => {
     const asked = human({ name: "asked", output: z.string() });
     const desk = workflow({ name: "desk", uses: [asked] }, (_input, ctx) =>
