@@ -61,6 +61,13 @@ const changed =
 const created = (change: Change, run: (run: NewRun) => NewRun): Change =>
   change.kind === "create" ? { ...change, run: run(change.run) } : change;
 
+/** The same asks under other paths. */
+function asking(change: Change, pathOf: (path: string) => string): Change {
+  if (change.kind !== "append" || change.holds === undefined) return change;
+  const asks = change.holds.asks.map((ask) => ({ ...ask, path: ask.path.includes("/") ? pathOf(ask.path) : ask.path }));
+  return { ...change, holds: { ...change.holds, asks } };
+}
+
 const faults: readonly { readonly rule: string; readonly breaks: (store: MemoryStore) => Partial<Store> }[] = [
   {
     rule: "only the owner of the present epoch appends",
@@ -145,6 +152,22 @@ const faults: readonly { readonly rule: string; readonly breaks: (store: MemoryS
         return store.prune(rest);
       },
     }),
+  },
+  {
+    rule: "another letter under a key is refused",
+    breaks: changed((change) => {
+      if (change.kind !== "mail" || change.letter.keyed !== true) return change;
+      const { keyed: _keyed, ...letter } = change.letter;
+      return { ...change, letter };
+    }),
+  },
+  {
+    rule: "what another branch waits for closes no circle",
+    breaks: changed((change) => asking(change, (path) => path.replace(/\/[xy]\/.*/, "") + path.length)),
+  },
+  {
+    rule: "circles of one run are found by branches",
+    breaks: changed((change) => asking(change, (path) => `0.${path.replaceAll(/[./]/g, "-")}`)),
   },
   {
     rule: "large payloads are kept",

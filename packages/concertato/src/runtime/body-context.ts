@@ -239,7 +239,8 @@ export class BodyContext implements Context {
     // Read before the number is taken: a call that throws must leave no operation behind.
     const retry = checkedRetry(options.retry);
     const timeoutMs = options.timeout === undefined ? undefined : durationMs(options.timeout);
-    const breaker = circuitPolicy(`${this.#scope.agentId}/${name}`, options.breaker);
+    const breaker =
+      options.breaker === undefined ? undefined : circuitPolicy(`${this.#scope.agentId}/${name}`, options.breaker);
     const operation = this.#issue("step", name, "");
     if (operation === null) return never();
     const { probe, reserve } = options;
