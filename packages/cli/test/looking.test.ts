@@ -140,7 +140,9 @@ test("signal, send and prioritise reach a run; what they sent is used", async ()
     { runId, signal: "parcel", value: { kg: 3 } },
   ]);
   expect(await cli("signal", runId, "parcel", '{"kg":4}', "--once", "p1")).toMatchObject({ code: 0 });
-  expect(await cli("send", runId, "letters", '"hello"')).toMatchObject({ code: 0 });
+  for (const code of [0, 0])
+    expect(await cli("send", runId, "letters", '"hello"', "--once", "l1")).toMatchObject({ code });
+  expect(await cli("send", runId, "letters", '"other"', "--once", "l1")).not.toMatchObject({ code: 0 });
   expect(await cli("prioritise", runId, "8")).toMatchObject({ code: 0 });
   expect(await cli("prioritise", runId, "10")).toMatchObject({ code: 1 });
   expect((await cli("show", runId)).out).toContain("priority 8");

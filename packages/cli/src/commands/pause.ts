@@ -22,8 +22,9 @@ export function addPausing(program: Command, shell: Shell): void {
     .argument("[run]", "the run's id, or its beginning or end")
     .description("let what was paused go on")
     .option(...agentOption)
-    .action((run: string | undefined, { agent }: { agent?: string }) =>
-      shell.inApp((context) => resumeThing(context, { run, agent })),
+    .option("--by <name>", "who resumes it", userName())
+    .action((run: string | undefined, { agent, by }: { agent?: string; by: string }) =>
+      shell.inApp((context) => resumeThing(context, { run, agent }, by)),
     );
 }
 
@@ -45,10 +46,10 @@ async function pauseThing(context: CommandContext, choice: PauseChoice, by: stri
   display.out(`  ${command(`resume ${wordsOf(target)}`)}`);
 }
 
-async function resumeThing(context: CommandContext, choice: PauseChoice): Promise<void> {
+async function resumeThing(context: CommandContext, choice: PauseChoice, by: string): Promise<void> {
   const { app, display, json } = context;
   const target = await targetOf(context, choice);
-  await app.resume(target);
+  await app.resume(target, { by });
   if (json) return display.out(JSON.stringify({ ...target, paused: false }));
   display.out(`${display.paint("good", display.marks.done)} ${nameOf(target)} goes on.`);
 }

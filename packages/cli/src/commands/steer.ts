@@ -1,7 +1,7 @@
 /** `concertato signal | send | prioritise`: word to a run from outside. Durable when the command ends. */
 import type { Command } from "commander";
 import { findRun } from "../find-run.ts";
-import { type CommandContext, parsedJson, type Shell, wholeNumber } from "../shell.ts";
+import { type CommandContext, parsedJson, type Shell, userName, wholeNumber } from "../shell.ts";
 
 const runArgument = ["<run>", "the run's id, or its beginning or end"] as const;
 
@@ -23,9 +23,10 @@ export function addSteering(program: Command, shell: Shell): void {
     .argument("<channel>", "the channel, as the code receives from it")
     .argument("[json]", "the letter, as JSON")
     .description("send a letter to a channel of a run's mailbox")
-    .addHelpText("after", `\nExample:\n  concertato send 9x2k4ab1 orders '{"id":"A-17"}'`)
-    .action((run: string, channel: string, json: string | undefined) =>
-      shell.inApp((context) => sendLetter(context, run, channel, json)),
+    .option("--once <key>", "the same letter under the same key is delivered once, however often it is sent")
+    .addHelpText("after", `\nExample:\n  concertato send 9x2k4ab1 orders '{"id":"A-17"}' --once order-A-17`)
+    .action((run: string, channel: string, json: string | undefined, options: { once?: string }) =>
+      shell.inApp((context) => sendLetter(context, run, channel, json, options.once)),
     );
   program
     .command("prioritise")
@@ -33,8 +34,9 @@ export function addSteering(program: Command, shell: Shell): void {
     .argument(...runArgument)
     .argument("<n>", "0 (whenever there is time) to 9 (before everything else)")
     .description("give a run another priority")
-    .action((run: string, priority: string) =>
-      shell.inApp((context) => prioritise(context, run, wholeNumber("The priority", priority, 0))),
+    .option("--by <name>", "who changes it", userName())
+    .action((run: string, priority: string, { by }: { by: string }) =>
+      shell.inApp((context) => prioritise(context, run, wholeNumber("The priority", priority, 0), by)),
     );
 }
 
@@ -56,16 +58,17 @@ async function sendLetter(
   typed: string,
   channel: string,
   json: string | undefined,
+  once: string | undefined,
 ): Promise<void> {
   const value = valueOf(json);
   const { runId } = await findRun(context, typed);
-  await context.app.send(runId, channel, value);
+  await context.app.send(runId, channel, value, once === undefined ? {} : { key: once });
   report(context, { runId, channel, value: value ?? null }, `The letter lies in channel ${channel} of run ${runId}.`);
 }
 
-async function prioritise(context: CommandContext, typed: string, priority: number): Promise<void> {
+async function prioritise(context: CommandContext, typed: string, priority: number, by: string): Promise<void> {
   const { runId } = await findRun(context, typed);
-  await context.app.prioritise(runId, priority);
+  await context.app.prioritise(runId, priority, { by });
   report(context, { runId, priority }, `Run ${runId} has priority ${priority}.`);
 }
 
