@@ -23,12 +23,16 @@ async function main(args: readonly string[]): Promise<number> {
     case "run": {
       const { json, quiet, plain } = parsed.options;
       const typedIn = parsed.options.inbox === standardInput;
-      if (terminal.interactive && !json && !quiet && !plain && !typedIn) return sitAtIt(args, parsed.options);
+      const panes = terminal.interactive && !json && !quiet && !plain && !typedIn && parsed.options.chaos === undefined;
+      if (panes) return sitAtIt(args, parsed.options);
       const live = json || quiet ? silent(terminal) : terminal;
       live.line(
         `\n  ${terminal.paint("strong", "Larkfield support desk")} ${terminal.paint("quiet", `${terminal.marks.dot} a team of agents answers an inbox`)}`,
       );
-      return work(parsed.options, live, json ? silent(terminal) : terminal);
+      const closing = json ? silent(terminal) : terminal;
+      return parsed.options.chaos === undefined
+        ? work(parsed.options, live, closing)
+        : chaos(parsed.options, parsed.options.chaos, closing);
     }
   }
 }
@@ -52,14 +56,28 @@ async function sitAtIt(args: readonly string[], options: DeskOptions): Promise<n
   return summary.totals.waiting > 0 && options.exit ? 3 : 0;
 }
 
-async function work(
-  options: Parameters<typeof import("./run-desk.ts").runDesk>[0],
-  live: Terminal,
-  closing: Terminal,
-): Promise<number> {
+async function chaos(options: DeskOptions, kills: number, terminal: Terminal): Promise<number> {
+  const { runChaos } = await import("./chaos/chaos.ts");
+  const tell = (event: object): void => void (options.json && process.stdout.write(`${JSON.stringify(event)}\n`));
+  return guarded(terminal, async () => ((await runChaos(options, kills, { terminal, tell })) ? 0 : 1));
+}
+
+/** The exit code of some work; a fault is said in one line. */
+async function guarded(terminal: Terminal, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (error) {
+    console.error(
+      `\n  ${terminal.paint("bad", terminal.marks.bad)} ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return 1;
+  }
+}
+
+async function work(options: DeskOptions, live: Terminal, closing: Terminal): Promise<number> {
   const { runDesk } = await import("./run-desk.ts");
   const write = (value: object): void => void (options.json && process.stdout.write(`${JSON.stringify(value)}\n`));
-  try {
+  return guarded(closing, async () => {
     const end = await runDesk(options, {
       terminal: live,
       closing,
@@ -68,10 +86,5 @@ async function work(
     });
     if (end === "failed") return 1;
     return end === "waiting" && options.exit ? 3 : 0;
-  } catch (error) {
-    console.error(
-      `\n  ${closing.paint("bad", closing.marks.bad)} ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return 1;
-  }
+  });
 }

@@ -12,6 +12,8 @@ export interface DeskOptions {
   readonly limit: number | undefined;
   /** So many messages are worked on at once. */
   readonly concurrency: number;
+  /** So often is the working process killed; undefined: not at all. */
+  readonly chaos: number | undefined;
   /** Ask nobody: end when all that can be done is done, with an exit code of its own when a person is asked. */
   readonly exit: boolean;
   readonly fresh: boolean;
@@ -36,6 +38,8 @@ Usage: npm start [-- options]
   --concurrency N  work on N at once            (default 16; who waits for a person is not counted)
   --routing HOW  by meaning, or by keywords     (default meaning, with a local model)
   --exit         ask nobody; end when all that can be done is done
+  --chaos N      kill the working process N times at random moments, start it again, and
+                 prove by bank and mails that nothing is lost or repeated (default 10)
   --fresh        forget what was done and start again
   --json         one JSON object per line, for programs
   --quiet        only the summary
@@ -66,7 +70,7 @@ export type Parsed =
 export function parseOptions(args: readonly string[], directory: string): Parsed {
   try {
     const { values } = parseArgs({
-      args: [...args],
+      args: args.map(withNumber),
       options: {
         data: { type: "string", default: join(".concertato", "support-desk") },
         inbox: { type: "string" },
@@ -74,6 +78,7 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
         limit: { type: "string" },
         concurrency: { type: "string", default: "16" },
         exit: { type: "boolean", default: false },
+        chaos: { type: "string" },
         fresh: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         quiet: { type: "boolean", default: false },
@@ -89,11 +94,21 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
     const inbox = inboxOf(values.inbox, directory);
     const concurrency = wholeNumber("--concurrency", values.concurrency);
     const limit = values.limit === undefined ? undefined : wholeNumber("--limit", values.limit);
+    const chaos = values.chaos === undefined ? undefined : wholeNumber("--chaos", values.chaos);
     const data = resolve(directory, values.data);
-    return { kind: "run", options: { ...values, routing, limit, concurrency, data, inbox } };
+    if (chaos !== undefined && inbox === standardInput)
+      return { kind: "wrong", reason: "--chaos reads the inbox again and again: pass a file with --inbox." };
+    return { kind: "run", options: { ...values, routing, limit, concurrency, chaos, data, inbox } };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }
+}
+
+const usualKills = 10;
+
+/** `--chaos` may come without its number. */
+function withNumber(arg: string, index: number, args: readonly string[]): string {
+  return arg === "--chaos" && !/^\d+$/.test(args[index + 1] ?? "") ? `--chaos=${usualKills}` : arg;
 }
 
 /** What `--inbox -` means: the messages come through the pipe. */

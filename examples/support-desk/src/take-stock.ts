@@ -107,6 +107,10 @@ function outcomeLine(line: SummaryLine): object {
     route: route?.kind,
     areas: route?.plan,
     specialists: answer?.works.map(({ specialist }) => specialist),
+    warned: (route?.warnings.length ?? 0) > 0,
+    refunds: answer?.works.flatMap(({ settlement }) =>
+      settlement.kind === "refunded" ? [settlement.receipt.paymentId] : [],
+    ),
     tickets: answer?.works.flatMap(({ ticket }) => ticket ?? []),
     mail: answer?.mail.messageId,
   };

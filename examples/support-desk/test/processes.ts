@@ -13,7 +13,7 @@ import { isAlive, until } from "./until.ts";
 const deskProgram = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const cliProgram = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url));
 /** A small inbox and no model: the tests that kill start many desks. What a test passes comes later and counts. */
-const eight = fileURLToPath(new URL("inboxes/eight.jsonl", import.meta.url));
+export const eight = fileURLToPath(new URL("inboxes/eight.jsonl", import.meta.url));
 const nodeFlags = ["--conditions=concertato-source", "--disable-warning=ExperimentalWarning"];
 
 export interface Ended {

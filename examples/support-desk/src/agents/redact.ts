@@ -45,6 +45,11 @@ export function redactWords(words: Wording): Redacted {
   return { subject: clean(words.subject), body: clean(words.body), hidden };
 }
 
+/** The personal data in a text, as it stands there. */
+export function personalDataIn(text: string): readonly string[] {
+  return patterns.flatMap(({ find, accept }) => [...text.matchAll(find)].map(([match]) => match).filter(accept));
+}
+
 export const redact = tool({
   name: "redact",
   description: "Replaces personal data in a message by tokens",

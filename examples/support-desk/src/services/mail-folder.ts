@@ -7,6 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeWords } from "postal-mime";
 
 export interface StoredMail {
   readonly file: string;
@@ -43,11 +44,21 @@ export async function openMailFolder(directory: string, now: () => Date = () => 
   return { ...readMailFolder(directory), store: (mail) => store(directory, mail, now()) };
 }
 
-/** The Message-ID header of a mail, or null. Folded headers are unfolded first. */
+/** The Message-ID header of a mail, or null. */
 export function messageIdOf(mail: Buffer): string | null {
+  return /^message-id:\s*(<[^>\s]+>)/im.exec(headersOf(mail))?.[1] ?? null;
+}
+
+/** The id of the message that a mail of the desk answers, or null. */
+export function answersOf(mail: Buffer): string | null {
+  const found = /^x-answers:(.*)$/im.exec(headersOf(mail))?.[1]?.trim();
+  return found === undefined ? null : decodeWords(found);
+}
+
+/** Folded headers are unfolded first. */
+function headersOf(mail: Buffer): string {
   const [headers = ""] = mail.toString("latin1").split(/\r?\n\r?\n/, 1);
-  const match = /^message-id:\s*(<[^>\s]+>)/im.exec(headers.replaceAll(/\r?\n[ \t]+/g, " "));
-  return match?.[1] ?? null;
+  return headers.replaceAll(/\r?\n[ \t]+/g, " ");
 }
 
 /**
