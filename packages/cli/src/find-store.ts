@@ -44,6 +44,15 @@ export async function workStore(choice: StoreChoice): Promise<WorkStore> {
   return { file, key: keyFor(file, choice) };
 }
 
+/** The file that commands would work on; undefined when there is none, or several. */
+export async function chosenFile(choice: StoreChoice): Promise<string | undefined> {
+  try {
+    return namedFile(choice) ?? (await onlyFile(choice));
+  } catch {
+    return undefined;
+  }
+}
+
 async function onlyFile(choice: StoreChoice): Promise<string | undefined> {
   const stores = await storesUnder(join(choice.directory, ".concertato"), choice);
   if (stores.length > 1) throw await tooMany(stores, choice.directory);

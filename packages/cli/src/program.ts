@@ -1,6 +1,6 @@
 /** The program: its name, the options that all commands share, and the commands in their groups. */
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { type Argument, Command } from "commander";
 import { exitCodes } from "./cli-error.ts";
 import { addAnswering } from "./commands/answer.ts";
 import { addBackup } from "./commands/backup.ts";
@@ -8,11 +8,14 @@ import { addCancel } from "./commands/cancel.ts";
 import { addCaps } from "./commands/caps.ts";
 import { addCheck } from "./commands/check.ts";
 import { addCompare } from "./commands/compare.ts";
+import { addCompletion } from "./commands/completion.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addEvents } from "./commands/events.ts";
 import { addExplain } from "./commands/explain.ts";
 import { addFork } from "./commands/fork.ts";
 import { addInbox } from "./commands/inbox.ts";
 import { addList } from "./commands/ls.ts";
+import { addModels } from "./commands/models.ts";
 import { addPausing } from "./commands/pause.ts";
 import { addPrune } from "./commands/prune.ts";
 import { addReplay } from "./commands/replay.ts";
@@ -34,6 +37,7 @@ const groups: readonly (readonly [heading: string, commands: readonly Add[]])[] 
   ["Answer:", [addInbox, addAnswering]],
   ["Steer:", [addSteering, addCancel, addRetry, addFork, addPausing]],
   ["Keep:", [addCheck, addBackup, addPrune, addTransfer, addReplay]],
+  ["Here:", [addDoctor, addModels, addCompletion]],
 ];
 
 /** @param json errors of usage are told as JSON */
@@ -60,6 +64,8 @@ export function buildProgram(world: CliWorld, json: boolean): Command {
     })
     .configureHelp({
       showGlobalOptions: true,
+      // Options are told by the help on a command.
+      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(argumentWords)].join(" "),
       styleTitle: (text) => paint("strong", text),
       styleCommandText: (text) => paint("accent", text),
       styleSubcommandText: (text) => paint("accent", text),
@@ -69,15 +75,22 @@ export function buildProgram(world: CliWorld, json: boolean): Command {
     .addHelpText(
       "after",
       `
-A run may be named by the beginning or the end of its id. Help on a command: ${world.invokedAs} help COMMAND
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or nothing waits for that, 4 stopped by a limit,
-5 waits for a person, 130 interrupted.`,
+A run may be named by the beginning or the end of its id.
+Help on a command: ${world.invokedAs} help COMMAND
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or question,
+            4 stopped by a limit, 5 waits for a person, 130 interrupted.`,
     );
   for (const [heading, commands] of groups) {
     program.commandsGroup(heading);
     for (const add of commands) add(program, shell);
   }
   return program;
+}
+
+/** `<run>`, `[input]`, `<file...>`. */
+function argumentWords(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 /** What commander says of a wrong command line, as `--json` tells errors. */

@@ -21,10 +21,11 @@ const patienceMs = 300;
 export async function localServers(
   ollamaHost: string | undefined = process.env["OLLAMA_HOST"],
   ports: readonly number[] = usualPorts,
+  withinMs: number = patienceMs,
 ): Promise<readonly LocalServer[]> {
   const urls = ports.map((port) => `http://127.0.0.1:${port}/v1`);
   if (ollamaHost !== undefined && ollamaHost !== "") urls.unshift(baseOf(ollamaHost));
-  const found = await Promise.all([...new Set(urls)].map(ask));
+  const found = await Promise.all([...new Set(urls)].map((url) => ask(url, withinMs)));
   return found.filter((server) => server !== undefined);
 }
 
@@ -37,9 +38,9 @@ function baseOf(host: string): string {
   return `${url.origin}/v1`;
 }
 
-async function ask(url: string): Promise<LocalServer | undefined> {
+async function ask(url: string, withinMs: number): Promise<LocalServer | undefined> {
   try {
-    const response = await fetch(`${url}/models`, { signal: AbortSignal.timeout(patienceMs) });
+    const response = await fetch(`${url}/models`, { signal: AbortSignal.timeout(withinMs) });
     if (!response.ok) return undefined;
     const list = (await response.json()) as { readonly data?: readonly { readonly id?: unknown }[] | null };
     const models = (list.data ?? []).map(({ id }) => id).filter((id) => typeof id === "string");

@@ -1,4 +1,5 @@
 /** Models by name: `openai/gpt-5-mini`, `ollama/qwen3`, or the address of a server: `http://127.0.0.1:8080/v1#model`. */
+import { createRequire } from "node:module";
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { ConcertatoError } from "./kernel/errors.ts";
 
@@ -35,6 +36,38 @@ const providers: Readonly<Record<string, Provider>> = {
     load: () => compatible("ollama", "http://127.0.0.1:11434/v1"),
   },
 };
+
+/** A provider whose models can be named. */
+export interface ProviderReport {
+  /** What stands before the slash. */
+  readonly name: string;
+  readonly package: string;
+  /** The package can be loaded from here. */
+  readonly installed: boolean;
+  /** The environment variable with its key; null where none is needed. */
+  readonly key: string | null;
+  /** The variable is set. It is read only when a model of this provider is named. */
+  readonly keySet: boolean;
+}
+
+export function providerReports(): readonly ProviderReport[] {
+  return Object.entries(providers).map(([name, provider]) => ({
+    name,
+    package: provider.package,
+    installed: isInstalled(provider.package),
+    key: provider.key ?? null,
+    keySet: provider.key !== undefined && (process.env[provider.key] ?? "") !== "",
+  }));
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** @throws ConcertatoError `model/unknown` for a name nobody knows, a package that is not installed or a key that is missing */
 export async function namedModel(name: string): Promise<LanguageModelV4> {

@@ -10,7 +10,7 @@ export function addCancel(program: Command, shell: Shell): void {
   program
     .command("cancel")
     .argument("<run>", "the run's id, or its beginning or end")
-    .description("cancel a run: what it registered to be undone is undone")
+    .description("cancel a run and undo what it registered")
     .option("--reason <text>", "why, kept with the run")
     .option("--now", "end it at once: what it has done is not undone")
     .addHelpText("after", '\nExample:\n  concertato cancel 9x2k4ab1 --reason "ordered twice"')

@@ -21,7 +21,7 @@ export function addFork(program: Command, shell: Shell): void {
   program
     .command("fork")
     .argument("<run>", "the run's id, or its beginning or end")
-    .description("start a new run that begins as another did; what is recorded is not done again")
+    .description("start a run that begins as another did, doing nothing twice")
     .option("--at <n>", "the last entry to take over (default: only the start)")
     .option("--input <json>", "another input, from the start")
     .option("--state <json>", "another state, at the beginning of a loop's turn")

@@ -20,7 +20,7 @@ const peoples = ["answer", "in-doubt", "budget"] as const;
 export function addInbox(program: Command, shell: Shell): void {
   program
     .command("inbox")
-    .description("list what waits for people: who is asked, since when, until when, the exact arguments")
+    .description("list what waits for people, with the exact arguments")
     .option("--mine <name>", "only what is asked of this person or role")
     .option("--agent <name>", "only what runs of this agent ask")
     .option("--tenant <name>", "only what runs of this tenant ask")

@@ -9,7 +9,7 @@ import { Screen } from "../views/screen.ts";
 import { type Column, tableLines } from "../views/table.ts";
 import { ageWords, clockWords, markOf, shortId, toneOf } from "../views/words.ts";
 
-const statuses: readonly RunStatus[] = [
+export const statuses: readonly RunStatus[] = [
   ...(["queued", "running", "waiting", "diverged"] as const),
   ...(["completed", "failed", "cancelled", "stopped"] as const),
 ];

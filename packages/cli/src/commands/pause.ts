@@ -10,7 +10,7 @@ export function addPausing(program: Command, shell: Shell): void {
   program
     .command("pause")
     .argument("[run]", "the run's id, or its beginning or end")
-    .description("let a run, or an agent everywhere, begin nothing new")
+    .description("let a run, or an agent, begin nothing new")
     .option(...agentOption)
     .option("--by <name>", "who pauses it", userName())
     .addHelpText("after", "\nExamples:\n  concertato pause 9x2k4ab1\n  concertato pause --agent refunds@2")

@@ -16,7 +16,7 @@ const statuses: readonly FinalStatus[] = ["completed", "failed", "cancelled", "s
 export function addPrune(program: Command, shell: Shell): void {
   program
     .command("prune")
-    .description("delete finished runs that are old enough, and give their space back")
+    .description("delete old finished runs and give their space back")
     .requiredOption("--older-than <age>", "only runs that ended so long ago: 12h, 30d")
     .option("--status <statuses>", `only runs that ended so: ${statuses.join(", ")}; several with commas`)
     .option("--agent <name>", "only runs of this agent")

@@ -19,7 +19,7 @@ export function addReplay(program: Command, shell: Shell): void {
     .argument("[run]", "the run's id, or its beginning or end; all that are under way when left out")
     .requiredOption("--code <file>", "the file that exports the agents to try")
     .option("--agent <name>", "only runs of this agent")
-    .description("try code on what is recorded; does nothing, and fails where the two part")
+    .description("try code on what is recorded, doing nothing")
     .addHelpText("after", "\nExample, before a deployment:\n  concertato replay --code src/agents.ts")
     .action((run: string | undefined, options: ReplayCommand) =>
       shell.inApp((context) => replayRuns(context, run, options, shell.world.directory)),

@@ -29,7 +29,7 @@ export function addRun(program: Command, shell: Shell): void {
     .command("run")
     .argument("<file>", "a TypeScript or JavaScript file that exports an agent")
     .argument("[input]", "its input: JSON, text, or - for standard input")
-    .description("run an agent here and show what happens; in memory, durable with --store")
+    .description("run an agent here and show what happens")
     .option("--agent <name>", "which, where the file exports several (default: its default export)")
     .option("--input <file>", "the input from a file; - for standard input")
     .option("--key <key>", "with --store: the same key with the same input finds the same run")

@@ -13,7 +13,7 @@ export function addShow(program: Command, shell: Shell): void {
   program
     .command("show")
     .argument("<run>", "the run's id, or its beginning or end")
-    .description("show what a run did, step by step, and what it waits for")
+    .description("show what a run did and what it waits for")
     .option("--full", "whole inputs and outputs")
     .addHelpText(
       "after",

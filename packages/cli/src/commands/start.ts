@@ -20,7 +20,7 @@ export function addStart(program: Command, shell: Shell): void {
     .command("start")
     .argument("<file>", "a TypeScript or JavaScript file that exports an agent")
     .argument("[input]", "its input: JSON, text, or - for standard input")
-    .description("start a durable run and print its id; a process at work on the store runs it")
+    .description("start a durable run and print its id")
     .option("--agent <name>", "which, where the file exports several (default: its default export)")
     .option("--input <file>", "the input from a file; - for standard input")
     .option("--key <key>", "the same key with the same input finds the same run")

@@ -11,7 +11,7 @@ export function addSteering(program: Command, shell: Shell): void {
     .argument(...runArgument)
     .argument("<name>", "the signal's name, as the code waits for it")
     .argument("[json]", "a value that goes along, as JSON")
-    .description("send a signal; it is kept until the run waits for it")
+    .description("send a signal, kept until the run waits for it")
     .option("--once <key>", "the same key is delivered once, however often it is sent")
     .addHelpText("after", `\nExample:\n  concertato signal 9x2k4ab1 parcel '{"tracking":"A-17"}' --once parcel-A-17`)
     .action((run: string, name: string, json: string | undefined, options: { once?: string }) =>
@@ -22,7 +22,7 @@ export function addSteering(program: Command, shell: Shell): void {
     .argument(...runArgument)
     .argument("<channel>", "the channel, as the code receives from it")
     .argument("[json]", "the letter, as JSON")
-    .description("send a letter to a channel of a run's mailbox")
+    .description("send a letter to a channel of a run")
     .option("--once <key>", "the same letter under the same key is delivered once, however often it is sent")
     .addHelpText("after", `\nExample:\n  concertato send 9x2k4ab1 orders '{"id":"A-17"}' --once order-A-17`)
     .action((run: string, channel: string, json: string | undefined, options: { once?: string }) =>

@@ -13,7 +13,7 @@ export function addTransfer(program: Command, shell: Shell): void {
     .command("export")
     .argument("<run>", "the run's id, or its beginning or end")
     .argument("[file]", "a file that does not exist yet (default: standard output)")
-    .description("write a run as lines of JSON, payloads in clear")
+    .description("write a run as lines of JSON")
     .addHelpText("after", "\nExample:\n  concertato export 9x2k4ab1 run.jsonl")
     .action((run: string, file: string | undefined) =>
       shell.inApp((context) => exportRun(context, run, file, shell.world.directory)),

@@ -24,7 +24,7 @@ export function addWork(program: Command, shell: Shell): void {
   const command = program
     .command("work")
     .argument("<file...>", "TypeScript or JavaScript files that export the agents")
-    .description("run the agents of files on a store, until Ctrl-C or SIGTERM")
+    .description("be a process that runs agents on a store")
     .option("--until-idle", "end when every run has ended or waits for something from outside")
     .option("--within <time>", "how long work under way may take to end when it is told to stop", "10s")
     .option("--max-active <n>", "runs at work at once")

@@ -22,6 +22,19 @@ export function fitted(text: string, columns: number, ellipsis: string): string 
   return room < 0 ? "" : kept.trimEnd() + ellipsis;
 }
 
+/** Text broken between words into lines of at most so many columns; a word that is longer has a line of its own. */
+export function wrapped(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && stringWidth(`${line} ${word}`) > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
 /** The line, filled up with spaces to so many columns. */
 export function padded(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - stringWidth(text)));
