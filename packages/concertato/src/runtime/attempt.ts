@@ -7,6 +7,15 @@ import { limitsCost, report } from "./ledger.ts";
 import type { Operation } from "./operation.ts";
 import type { TimerEntry } from "./timer-heap.ts";
 
+/**
+ * Names the effect for the outside world: run, generation and fork, path. The same over attempts and restarts; it is
+ * composed rather than hashed, so that two effects can never share one and a person can read it in a bank statement.
+ */
+export function idempotencyKeyOf(operation: Operation): string {
+  const { run } = operation.scope;
+  return `${run.direction?.keyOwner?.(operation) ?? run.id}/1.0/${operation.path}`;
+}
+
 export class AttemptHandle implements AttemptContext {
   readonly attempt: number;
   readonly #operation: Operation;
@@ -24,13 +33,8 @@ export class AttemptHandle implements AttemptContext {
     operation.running = this;
   }
 
-  /**
-   * Names the effect for the outside world: run, generation and fork, path. The same over attempts and restarts; it is
-   * composed rather than hashed, so that two effects can never share one and a person can read it in a bank statement.
-   */
   get idempotencyKey(): string {
-    const { run } = this.#operation.scope;
-    return `${run.direction?.keyOwner?.(this.#operation) ?? run.id}/1.0/${this.#operation.path}`;
+    return idempotencyKeyOf(this.#operation);
   }
 
   get runId(): string {

@@ -28,6 +28,7 @@ import { depart, leaveWhenDone, noWorker } from "./departure.ts";
 import { CircuitBreakers } from "./circuit-breakers.ts";
 import { Committer } from "./committer.ts";
 import { Container } from "./container.ts";
+import { EffectsUnderWay } from "./effects-under-way.ts";
 import { comesNext, deliverTurn } from "./delivery.ts";
 import type { StubFunctions } from "./fork-description.ts";
 import { releaseUnder } from "./holding.ts";
@@ -100,6 +101,7 @@ export class Engine {
   readonly hearers: Set<(saying: Saying) => void> = new Set();
   /** What the app offers to attempts, by name. */
   readonly services: ReadonlyMap<string, unknown>;
+  readonly effects: EffectsUnderWay = new EffectsUnderWay();
   /** Writes to named values that wait for each other, by value: the first is under way. */
   readonly stateLanes: Map<string, Operation[]> = new Map();
   /** The scope whose delivery is being drained: the only one whose body may call ctx. */

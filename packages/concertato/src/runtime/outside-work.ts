@@ -6,6 +6,7 @@
  *                                  ▲                 ├──retry──▶ attempt-failed ──deadline──┐
  *                                  └─────────────────┼─────────────────────────────────────┘
  *   loaded with an intent and no result ──▶ in doubt ┴──probe or person──▶ result, or the intent again
+ *   (or, where that attempt is under way in this process, its end)
  */
 import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson, encodeJson } from "../kernel/json.ts";
@@ -14,7 +15,7 @@ import { handedOver } from "./hand-over.ts";
 import { limitWork, usageMeta } from "./ledger.ts";
 import { reserve, reserveAnyway } from "./spending.ts";
 import { stopBudget } from "./stopped.ts";
-import { AttemptHandle } from "./attempt.ts";
+import { AttemptHandle, idempotencyKeyOf } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { innermost, type Operation } from "./operation.ts";
 import { askedWaitMs, retryWaitMs } from "./retry-policy.ts";
@@ -23,7 +24,7 @@ import { ensureStarted, finish, finishText, lastResult } from "./results.ts";
 export function launchWork(engine: Engine, operation: Operation): void {
   const { work } = operation;
   if (work === null || operation.inDoubt || operation.timer !== null) return;
-  if (operation.doubtful) return resolveDoubt(engine, operation);
+  if (operation.doubtful) return takeUpDoubt(engine, operation);
   if (operation.state !== "issued") return;
   operation.state = "pending";
   if (!bindInput(engine, operation)) return;
@@ -177,12 +178,8 @@ export function startAttempt(engine: Engine, operation: Operation): void {
   if (work === null || !operation.live || run.dead || engine.stopped) return;
   operation.state = "pending";
   operation.attempt++;
-  run.attempts++;
-  const attempt = new AttemptHandle(operation);
-  attempt.started = engine.world.clock.monotonic();
   const { leaf } = work;
-  const timeoutMs = attemptTimeMs(engine, operation, leaf.timeoutMs);
-  if (timeoutMs !== undefined) armTimeout(engine, operation, attempt, timeoutMs);
+  const attempt = underWay(engine, operation, leaf.timeoutMs);
   let value: unknown;
   try {
     value = leaf.execute(operation.input as never, attempt);
@@ -191,10 +188,21 @@ export function startAttempt(engine: Engine, operation: Operation): void {
   }
   if (!isThenable(value)) return attemptEnded(engine, operation, attempt, false, value);
   engine.launched = true;
-  value.then(
+  const end = leaf.effect === "irreversible" ? engine.effects.note(attempt.idempotencyKey, value) : value;
+  end.then(
     (output) => attemptEnded(engine, operation, attempt, false, output),
     (error: unknown) => attemptEnded(engine, operation, attempt, true, error),
   );
+}
+
+/** Counts the operation's attempt from now on, for as long as one may take. */
+function underWay(engine: Engine, operation: Operation, ofAgent: number | undefined): AttemptHandle {
+  operation.scope.run.attempts++;
+  const attempt = new AttemptHandle(operation);
+  attempt.started = engine.world.clock.monotonic();
+  const timeoutMs = attemptTimeMs(engine, operation, ofAgent);
+  if (timeoutMs !== undefined) armTimeout(engine, operation, attempt, timeoutMs);
+  return attempt;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -356,6 +364,30 @@ function restoreInput(operation: Operation): void {
   if (operation.verb !== "run" || operation.inputText === null) return;
   operation.input = decodeJson(operation.inputText);
   operation.parsed = true;
+}
+
+/**
+ * Loaded with an intent and without a result. Where the effect is still under way in this process, what it gives counts;
+ * what it throws does not, for it was told to stop: then it is in doubt as after a crash. It has as long as an attempt has.
+ */
+function takeUpDoubt(engine: Engine, operation: Operation): void {
+  const { work, scope } = operation;
+  const { run } = scope;
+  const end = work?.leaf.effect === "irreversible" ? engine.effects.of(idempotencyKeyOf(operation)) : undefined;
+  if (end === undefined) return resolveDoubt(engine, operation);
+  operation.doubtful = false;
+  operation.state = "pending";
+  const attempt = underWay(engine, operation, work?.leaf.timeoutMs);
+  engine.launched = true;
+  end.then(
+    (output) => attemptEnded(engine, operation, attempt, false, output),
+    () => {
+      if (!attempt.end() || engine.stopped || run.dead) return;
+      run.attempts--;
+      if (operation.state === "pending") resolveDoubt(engine, operation);
+      engine.settled(run);
+    },
+  );
 }
 
 /**

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type ProbeAnswer, tool, workflow } from "../../src/index.ts";
-import { type Gate, gate, Lab } from "./lab.ts";
+import { altered, away, type Gate, gate, Lab } from "./lab.ts";
 
 type Answer = ProbeAnswer<string>;
 
@@ -226,5 +226,85 @@ describe("in place", () => {
     await lab.world.settle();
     expect(await lab.app.job(job.runId).result()).toBe("probed");
     expect(begun).toBe(1);
+  });
+});
+
+/**
+ * The store did not answer for another entry of the run, so the run is read again, in the process that lives; the payment
+ * was under way all the time, and the outside says of it that it did not happen, because it has not yet.
+ */
+describe("in a process that lives on", () => {
+  async function reread(pay: { readonly probe: boolean; readonly timeout?: string }) {
+    const lab = new Lab();
+    const landing = gate<string>();
+    const other = gate();
+    let failing = false;
+    const store = altered(lab.store, {
+      commit: (changes, durability) => {
+        if (!failing) return lab.store.commit(changes, durability);
+        failing = false;
+        throw away();
+      },
+    });
+    const seen = { begun: 0, probes: 0 };
+    const probe = async (): Promise<Answer> => {
+      seen.probes++;
+      return { kind: "did-not-happen" };
+    };
+    const body = workflow({ name: "body" }, async (_input, ctx) => {
+      const { receipt } = await ctx.all({
+        receipt: (inner) =>
+          inner.step("pay", () => (++seen.begun === 1 ? landing.promise : "paid again"), {
+            ...(pay.probe ? { probe } : {}),
+            ...(pay.timeout === undefined ? {} : { timeout: pay.timeout }),
+          }),
+        other: (inner) => inner.step("other", () => other.promise, { effect: "read" }),
+      });
+      return receipt;
+    });
+    const { app } = await lab.open([body], { store });
+    const job = await app.start(body, 0);
+    await lab.world.settle();
+    failing = true;
+    other.open();
+    await lab.world.advance(1_000);
+    expect(failing).toBe(false);
+    return { lab, job, landing, seen };
+  }
+
+  test.each([true, false])(
+    "an attempt under way is waited for, and what it gives counts (probe: %s)",
+    async (probe) => {
+      const { lab, job, landing, seen } = await reread({ probe });
+      expect(seen).toEqual({ begun: 1, probes: 0 });
+      landing.open("paid");
+      await lab.world.settle();
+      expect(await job.outcome()).toEqual({ status: "completed", output: "paid" });
+      expect(seen).toEqual({ begun: 1, probes: 0 });
+    },
+  );
+
+  test("an attempt under way that fails, told to stop, has its probe asked", async () => {
+    const { lab, job, landing, seen } = await reread({ probe: true });
+    landing.fail(new Error("told to stop"));
+    await lab.world.settle();
+    expect(await job.outcome()).toEqual({ status: "completed", output: "paid again" });
+    expect(seen).toEqual({ begun: 2, probes: 1 });
+  });
+
+  test("an attempt under way that fails, told to stop, is a question to a person without a probe", async () => {
+    const { lab, job, landing, seen } = await reread({ probe: false });
+    landing.fail(new Error("told to stop"));
+    await lab.world.settle();
+    expect(await lab.waits(job.runId)).toMatchObject([{ kind: "in-doubt", name: "pay" }]);
+    expect(seen).toEqual({ begun: 1, probes: 0 });
+  });
+
+  test("an attempt under way is waited for no longer than an attempt may take", async () => {
+    const { lab, job, seen } = await reread({ probe: false, timeout: "5s" });
+    expect(await lab.waits(job.runId)).toEqual([]);
+    await lab.world.advance(5_000);
+    expect(await lab.waits(job.runId)).toMatchObject([{ kind: "in-doubt", name: "pay" }]);
+    expect(seen).toEqual({ begun: 1, probes: 0 });
   });
 });
