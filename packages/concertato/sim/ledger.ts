@@ -53,6 +53,12 @@ export function ledgerOf(attempt: AttemptContext): Ledger {
   return ledger;
 }
 
+/** How the outside behaves. */
+export interface Chances {
+  readonly refusals: number;
+  readonly late: number;
+}
+
 /** One process's way to the outside. */
 export class Ledger {
   readonly #effects: Effects;
@@ -60,12 +66,15 @@ export class Ledger {
   readonly #process: Process;
   /** Chance that an effect is refused by the outside before it happens. */
   readonly refusals: number;
+  /** Chance that a payment takes place a while after it was begun, and a probe in between says that it has not. */
+  readonly #late: number;
 
-  constructor(effects: Effects, schedule: Schedule, process: Process, refusals: number) {
+  constructor(effects: Effects, schedule: Schedule, process: Process, chances: Chances) {
     this.#effects = effects;
     this.#schedule = schedule;
     this.#process = process;
-    this.refusals = refusals;
+    this.refusals = chances.refusals;
+    this.#late = chances.late;
   }
 
   async read(id: number): Promise<number> {
@@ -92,7 +101,10 @@ export class Ledger {
     return this.effect("write", id, attempt, 0.4);
   }
 
-  /** Takes place when it is called (or is refused), and answers later, if the caller still lives. */
+  /**
+   * Takes place (or is refused) when it is called, or a payment on its way, and answers later. A caller that dies while a
+   * payment is on its way has not paid.
+   */
   async effect(
     kind: EffectRecord["kind"],
     id: number,
@@ -103,6 +115,8 @@ export class Ledger {
     const known = this.#effects.byKey.get(attempt.idempotencyKey);
     const record = known ?? { kind, runId: attempt.runId, path: attempt.path, happened: 0, output: id * 2 };
     if (known === undefined) this.#effects.byKey.set(attempt.idempotencyKey, record);
+    const pays = kind === "pay" || kind === "blind";
+    if (pays && this.#late > 0 && this.#schedule.random.chance(this.#late)) await this.#way();
     if (!refused) record.happened++;
     await this.#take();
     if (refused) throw new Error("refused");
@@ -149,6 +163,12 @@ export class Ledger {
     return record !== undefined && record.happened > 0
       ? { kind: "happened", output: record.output }
       : { kind: "did-not-happen" };
+  }
+
+  /** Longer than a process takes to read a run again. */
+  #way(): Promise<void> {
+    const { random } = this.#schedule;
+    return new Promise((resolve) => this.#schedule.after(random.next() * 300, this.#process, resolve));
   }
 
   /** Work takes time; some of it none at all. */

@@ -5,7 +5,7 @@ import { ConcertatoError } from "../src/kernel/errors.ts";
 import type { Agent } from "../src/runtime/agent.ts";
 import { Engine } from "../src/runtime/engine.ts";
 import { type Disk, FaultStore } from "./fault-store.ts";
-import { type Effects, Ledger, ledgerService } from "./ledger.ts";
+import { type Chances, type Effects, Ledger, ledgerService } from "./ledger.ts";
 import { treeAgent } from "./programs.ts";
 import type { Process, Schedule } from "./schedule.ts";
 
@@ -15,7 +15,7 @@ export interface NodeSetup {
   readonly disk: Disk;
   readonly effects: Effects;
   readonly warmBytes: number;
-  readonly refusals: number;
+  readonly chances: Chances;
   readonly maxActive: number;
   readonly pollMs: number;
   readonly largeFrom: number;
@@ -72,7 +72,7 @@ export class Node {
   }
 
   start(): void {
-    const { schedule, disk, effects, warmBytes, refusals, maxActive, pollMs, largeFrom, onReport } = this.#setup;
+    const { schedule, disk, effects, warmBytes, chances, maxActive, pollMs, largeFrom, onReport } = this.#setup;
     const process: Process = { name: `${this.name}.${++this.#lives}`, alive: true, pausedUntil: 0, skew: this.skew };
     const store = new FaultStore(disk, process);
     const world = schedule.world(process, (error) => {
@@ -82,7 +82,7 @@ export class Node {
       store,
       world,
       codec: clearCodec,
-      services: new Map([[ledgerService, new Ledger(effects, schedule, process, refusals)]]),
+      services: new Map([[ledgerService, new Ledger(effects, schedule, process, chances)]]),
       warmBytes,
       maxActive,
       largeFrom,

@@ -567,4 +567,17 @@ export const plants: readonly Plant[] = [
     generation: 7,
     edits: [{ file: "runtime/ownership.ts", find: "        else this.unknown(run, error);\n", replace: "" }],
   },
+  {
+    name: "doubt-too-soon",
+    rule: "an effect that is still under way in its process is not in doubt",
+    seed: 188,
+    generation: 8,
+    edits: [
+      {
+        file: "runtime/outside-work.ts",
+        find: "  if (end === undefined) return resolveDoubt(engine, operation);",
+        replace: "  if (end === undefined || run.key > 0) return resolveDoubt(engine, operation);",
+      },
+    ],
+  },
 ];

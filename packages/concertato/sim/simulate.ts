@@ -121,7 +121,7 @@ class Simulation {
       disk: this.#disk,
       effects: this.#effects,
       warmBytes: random.pick(apart ? [0, 1_000, 2_000, 4_000, 1_000_000] : [0, 2_000, 1_000_000]),
-      refusals: random.pick([0, 0.2]),
+      chances: { refusals: random.pick([0, 0.2]), late: generation < 8 ? 0 : random.pick([0, 0.8]) },
       maxActive: generation < 4 ? 1_000 : random.pick([1, 2, 1_000, 1_000]),
       pollMs: generation < 7 ? 100 : random.pick([100, 200, 400]),
       largeFrom: generation < 4 ? 32_768 : random.pick([100, 400, 32_768]),
