@@ -21,8 +21,8 @@ export class AttemptHandle implements AttemptContext {
   readonly #operation: Operation;
   #controller: AbortController | null = null;
   #ended = false;
-  /** Characters said so far, by kind. */
-  readonly #said: Record<SayingKind, number> = { text: 0, reasoning: 0 };
+  /** Characters said so far, by kind; null before the first. */
+  #said: Record<SayingKind, number> | null = null;
   timer: TimerEntry | null = null;
   /** By the monotonic clock, in ms. */
   started = 0;
@@ -78,6 +78,7 @@ export class AttemptHandle implements AttemptContext {
   }
 
   #pass(text: string, kind: SayingKind): void {
+    this.#said ??= { text: 0, reasoning: 0 };
     const at = this.#said[kind];
     this.#said[kind] += text.length;
     if (!this.heard) return;
