@@ -1,14 +1,16 @@
-/** The rules of the small agents, without a runtime: redaction, duplicates, drafts, the validator, the panel. */
+/** The rules of the small agents: redaction, duplicates, drafts, the validator, the panel. */
+import { run, tool } from "concertato";
 import { expect, test } from "vitest";
 import { duplicatesIn } from "../src/agents/find-payment.ts";
 import { letterFor } from "../src/agents/compose-mail.ts";
 import { planFor, revise } from "../src/agents/planner.ts";
 import { voteByKeywords } from "../src/agents/keywords.ts";
-import { counted } from "../src/agents/panel.ts";
+import { threeVoices, verdictOf } from "../src/agents/panel.ts";
 import { redactWords } from "../src/agents/redact.ts";
 import { messageIdFor } from "../src/agents/send-mail.ts";
 import { type DraftForReview, reviewDraft } from "../src/agents/validator.ts";
 import { say } from "../src/agents/say.ts";
+import { vote, type Vote } from "../src/messages.ts";
 import { amountsIn, euros } from "../src/money.ts";
 import type { Payment } from "../src/services/bank.ts";
 import { policy } from "../src/services/policy.ts";
@@ -120,12 +122,15 @@ test("the policy has numbered clauses for every area", () => {
   expect(policy.get("2.2")).toBe("Refunds above 50.00 EUR need the yes of the manager.");
 });
 
-test("two of three decide in the panel, and who disagrees is kept; three opinions decide nothing", () => {
-  const says = (member: string, area: "cash" | "fees" | "cards" | null) => ({ member, area, why: "" });
+test("two of three decide in the panel, and who disagrees is kept; three opinions decide nothing", async () => {
+  const says = (member: string, area: Vote["area"]): Vote => ({ member, area, why: "" });
+  const voice = (given: Vote) =>
+    tool({ name: given.member, description: "", effect: "pure", output: vote, execute: () => given });
+  const decided = async (...votes: readonly Vote[]) => verdictOf(await run(threeVoices(votes.map(voice)), undefined));
   const [one, two, three] = [says("meaning", "cash"), says("keywords", "fees"), says("history", "cash")];
-  expect(counted([one, two, three])).toEqual({ area: "cash", votes: [one, two, three], dissent: [two] });
-  expect(counted([one, two, says("history", "cards")])).toMatchObject({ area: null, dissent: [] });
-  expect(counted([one, says("keywords", null), says("history", null)]).area).toBeNull();
+  expect(await decided(one, two, three)).toEqual({ area: "cash", votes: [one, two, three], dissent: [two] });
+  expect(await decided(one, two, says("history", "cards"))).toMatchObject({ area: null, dissent: [] });
+  expect((await decided(one, says("keywords", null), says("history", null))).area).toBeNull();
 });
 
 test("keywords vote for the area with the greatest weight and abstain on a tie", () => {

@@ -1,5 +1,6 @@
 /** What the words alone say about the area of a message: the second voice of the panel. Pure. */
 import { tool } from "concertato";
+import { z } from "zod";
 import { type AreaName, type Vote, vote, wording, type Wording } from "../messages.ts";
 
 interface Rule {
@@ -46,10 +47,10 @@ export function voteByKeywords({ subject, body }: Wording): Vote {
 export const keywords = tool({
   name: "keywords",
   description: "Votes on the area of a message by its words",
-  input: wording,
+  input: z.object({ words: wording }),
   output: vote,
   effect: "pure",
-  execute: voteByKeywords,
+  execute: ({ words }) => voteByKeywords(words),
 });
 
 /** Every area with a match, the greatest weight first. */

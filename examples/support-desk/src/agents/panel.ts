@@ -1,51 +1,76 @@
 /**
  * Settles a doubtful routing with three voices: meaning, keywords, and what the customer wrote about before. Two of
- * three decide; who disagrees is kept. Without a majority people read the message.
+ * three decide; who disagrees is kept, and who cannot answer abstains. Without a majority people read the message.
  */
-import { workflow } from "concertato";
+import { type Agent, type Ballot, consensus, type Consensus, tool, vote as majority, workflow } from "concertato";
 import { z } from "zod";
-import { candidate, areaName, type Verdict, verdict, type Vote, wording } from "../messages.ts";
+import { candidate, areaName, verdict, type Verdict, vote, type Vote, wording } from "../messages.ts";
 import type { Bank, Contact } from "../services/bank.ts";
 import { findContacts } from "./find-records.ts";
 import { keywords } from "./keywords.ts";
 
-export const panel = (bank: Bank) => {
+const question = z.object({ words: wording, customerId: z.string(), candidates: z.array(candidate) });
+
+const meaning = tool({
+  name: "meaning",
+  description: "Votes on the area of a message by what is nearest to it",
+  input: question.pick({ candidates: true }),
+  output: vote,
+  effect: "pure",
+  execute: ({ candidates: [best] }): Vote => ({
+    member: "meaning",
+    area: best?.area ?? null,
+    why: best === undefined ? "nothing is near" : `like “${best.nearest}” (${best.similarity})`,
+  }),
+});
+
+const history = (bank: Bank) => {
   const find = findContacts(bank);
+  return workflow(
+    {
+      name: "history",
+      version: 1,
+      description: "Votes on the area of a message by what its sender wrote about before",
+      input: question.pick({ customerId: true }),
+      output: vote,
+      uses: [find],
+    },
+    async ({ customerId }, ctx) => voteByHistory(await ctx.run(find, { customerId })),
+  );
+};
+
+/** All voices are heard, so that a report shows who disagreed. */
+export const threeVoices = <Question>(agents: readonly Agent<Question, Vote>[]) =>
+  consensus({
+    name: "three-voices",
+    description: "Votes on who takes a doubtful message",
+    agents,
+    choice: ({ area }) => area,
+    decide: majority({ quorum: 2, hearAll: true }),
+  });
+
+export const panel = (bank: Bank) => {
+  const voices = threeVoices<z.infer<typeof question>>([meaning, keywords, history(bank)]);
   return workflow(
     {
       name: "panel",
       version: 1,
       description: "Settles who takes a doubtful message",
-      input: z.object({ words: wording, customerId: z.string(), candidates: z.array(candidate) }),
+      input: question,
       output: verdict,
-      uses: [keywords, find],
+      uses: [voices],
     },
-    async ({ words, customerId, candidates }, ctx): Promise<Verdict> => {
-      const { byWords, contacts } = await ctx.all({
-        byWords: (branch) => branch.run(keywords, words),
-        contacts: (branch) => branch.run(find, { customerId }),
-      });
-      const [best] = candidates;
-      const byMeaning: Vote = {
-        member: "meaning",
-        area: best?.area ?? null,
-        why: best === undefined ? "nothing is near" : `like “${best.nearest}” (${best.similarity})`,
-      };
-      return counted([byMeaning, byWords, voteByHistory(contacts)]);
-    },
+    async (asked, ctx) => verdictOf(await ctx.run(voices, asked)),
   );
 };
 
 /** Pure. */
-export function counted(votes: readonly Vote[]): Verdict {
-  const area =
-    votes.find((one) => one.area !== null && votes.filter((other) => other.area === one.area).length >= 2)?.area ??
-    null;
-  return {
-    area,
-    votes: [...votes],
-    dissent: area === null ? [] : votes.filter((one) => one.area !== null && one.area !== area),
-  };
+export function verdictOf({ decision, ballots, dissent }: Consensus<Vote>): Verdict {
+  return { area: decision?.area ?? null, votes: ballots.map(voteOf), dissent: dissent.map(voteOf) };
+}
+
+function voteOf({ agent, output, reason }: Ballot<Vote>): Vote {
+  return output ?? { member: agent, area: null, why: reason?.message ?? "did not answer" };
 }
 
 function voteByHistory([latest]: readonly Contact[]): Vote {

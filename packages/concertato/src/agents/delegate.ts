@@ -6,6 +6,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Agent } from "../runtime/agent.ts";
 import { type Edge, grantName } from "../runtime/edge.ts";
 import { assertName } from "./name.ts";
+import { unparsed } from "./unparsed-schema.ts";
 
 export interface DelegateOptions<Pass extends StandardSchemaV1 | undefined> extends Edge {
   /** What crosses: an object schema of a library that drops unknown fields drops them here. Default: the agent's own input. */
@@ -36,14 +37,13 @@ export function delegate<Input, Output, const Pass extends StandardSchemaV1 | un
     version: target.version,
     description,
     owner: target.owner,
-    input: pass ?? target.input,
+    input: pass ?? unparsed(target.input),
     output: undefined,
     capabilities: target.capabilities,
     examples: target.examples,
     // A model that chooses it chooses what it leads to.
     grantedAs: isTool(target as Agent) ? grantName(target as Agent) : target.grantedAs,
     uses: [target as Agent],
-    // What the schema made of the input is what the target is given; its own schema checks it again.
     body: { type: "code", run: (input, ctx) => ctx.run(target as Agent<unknown, unknown>, input, edge) },
   };
   // The target's own schema stands behind the output, and the schema of `pass` behind the input.

@@ -55,6 +55,7 @@ export const errorCodes = {
   "model/truncated": { retryable: false, remedy: "Raise maxOutputTokens, or ask for less." },
   "model/unavailable": { retryable: true, remedy: "Wait, or name a further model to fall back on." },
   "model/unknown": { retryable: false, remedy: "Name a known provider, install its package, and set its key." },
+  "pattern/invalid": { retryable: false, remedy: "Give it at least one agent, and a quorum that they can reach." },
   "policy/budget-exceeded": {
     retryable: false,
     remedy: 'Give it a larger budget, or onExhausted "ask" so that a person can raise it.',
