@@ -580,4 +580,17 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: "undone-for-another-reason",
+    rule: "a replay finds a scope that was undone failed for the recorded reason, in forks too",
+    seed: 180,
+    generation: 7,
+    edits: [
+      {
+        file: "runtime/replay-direction.ts",
+        find: "    if (recorded === undefined || recorded.text === text) return text;\n",
+        replace: "    if (recorded !== undefined || recorded === undefined) return text;\n",
+      },
+    ],
+  },
 ];

@@ -5,9 +5,10 @@ import { Client, type Commission } from "./client.ts";
 import { Disk } from "./fault-store.ts";
 import { Effects } from "./ledger.ts";
 import { Node } from "./node.ts";
-import { randomProgram } from "./programs.ts";
+import { randomProgram, treeAgent } from "./programs.ts";
 import type { RunRow } from "../src/journal/store.ts";
 import { Random } from "./random.ts";
+import { differentReplays } from "./replay-check.ts";
 import { Schedule } from "./schedule.ts";
 import { presentGeneration } from "./vocabulary.ts";
 
@@ -37,6 +38,8 @@ const restMs = 5_000;
 /** A seed is worth its name with so many events; calm ones are given more to do. */
 const leastEvents = 150;
 const leastCrashes = 2;
+/** Of so many seeds one is replayed, run by run: that costs a third of a seed. */
+const replayedOf = 4;
 /** A seed that has gone through so many has something in it that never rests. */
 const mostEvents = 50_000;
 
@@ -159,6 +162,16 @@ class Simulation {
     while (this.#schedule.now < stormMs) if (!(await this.#schedule.step())) break;
     await this.#calm();
     this.#checkers.atEnd(this.#client, this.#effects);
+    if (this.#seed % replayedOf === 0) await this.#replay();
+  }
+
+  /** With the code of now: a journal says which flags of it were passed. */
+  async #replay(): Promise<void> {
+    const tree = treeAgent(this.#deployed.revision);
+    for (const { runId, status, firstDivergence, failure } of await differentReplays(this.#disk.truth, tree)) {
+      const what = failure?.message ?? JSON.stringify(firstDivergence);
+      this.#checkers.violate("replay", `run ${runId} ${status}: ${what}`);
+    }
   }
 
   #note(what: string): void {

@@ -51,6 +51,8 @@ export class Recording {
   readonly operations: ReadonlyMap<string, RecordedOperation>;
   /** What each turn of a loop ended with, by `path#turn`. */
   readonly turns: ReadonlyMap<string, RecordedEnd>;
+  /** Why each scope failed in which something was undone then, by its path. */
+  readonly undone: ReadonlyMap<string, RecordedEnd>;
   /** How the run's own body ended; undefined while it had not, and when the run was ended from outside. */
   readonly end: RecordedEnd | undefined;
   readonly #flags: ReadonlySet<string>;
@@ -64,6 +66,7 @@ export class Recording {
     for (const entry of entries) fold.add(entry);
     this.operations = fold.operations;
     this.turns = fold.turns;
+    this.undone = fold.undone;
     this.end = fold.end;
     this.#flags = fold.flags;
   }
@@ -77,6 +80,7 @@ export class Recording {
 class Fold {
   readonly operations = new Map<string, Draft>();
   readonly turns = new Map<string, RecordedEnd>();
+  readonly undone = new Map<string, RecordedEnd>();
   end: RecordedEnd | undefined;
   readonly flags = new Set<string>();
   readonly #entries: readonly StoredEntry[];
@@ -102,6 +106,7 @@ class Fold {
     if (kind === "continued") this.#scopes.set(entry.seq, `0~${meta.count ?? 2}`);
     const scope = this.#scopes.get(entry.scope);
     if (scope === undefined) return;
+    if (kind === "compensating") this.undone.set(scope, this.#ended(entry, meta));
     if (kind === "patched") this.flags.add(`${scope}\n${entry.op}\n${entry.name}`);
     if (asides.has(kind) || entry.op === "") return;
     const path = `${scope}.${entry.op}`;

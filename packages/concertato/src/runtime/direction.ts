@@ -14,6 +14,11 @@ export interface Direction {
   holdsEnd(operation: Operation, failed: boolean, text: string | null, write: EndWriter): boolean;
   /** The same for the end of a loop's turn. */
   holdsTurn(loop: LoopState, state: StoredState, write: (state: StoredState) => void): boolean;
+  /**
+   * Why a scope failed, where the recording has it: asked when what it registered is about to be undone, after which it
+   * ends with this failure.
+   */
+  failureOf?(scope: Scope, text: string | null): string | null;
   /** What `ctx.patched` answers, where the recording decides it. `owner` is the loop's turn that asks. */
   flag(scope: Scope, owner: string, flag: string): boolean | undefined;
   /** Under which revision of its library code the scope that an operation calls was recorded. */

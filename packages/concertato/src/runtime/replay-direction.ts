@@ -108,6 +108,13 @@ export class ReplayDirection implements Direction {
     return true;
   }
 
+  failureOf(scope: Scope, text: string | null): string | null {
+    const recorded = this.#recording.undone.get(scope.base);
+    if (recorded === undefined || recorded.text === text) return text;
+    this.#warn(scope.base, recorded.seq, "output");
+    return recorded.text;
+  }
+
   /** As a replay passes by: true where it is recorded. */
   flag(scope: Scope, owner: string, flag: string): boolean {
     return this.#recording.hasFlag(scope.base, owner, flag);

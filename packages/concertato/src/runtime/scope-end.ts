@@ -87,7 +87,7 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
   let chain = emptyChain;
   if (run.compensates && undone === null) {
     chain = chainOf(scope);
-    if (failed && chain.count > 0) return beginCompensation(run.engine, scope, failedStatus(text), text, chain);
+    if (failed && chain.count > 0) return undoScope(scope, text, chain);
     if (undoesWithin(scope)) return defer(scope, failed, text);
   }
   if (operation === null && run.continuation !== null) return continueRun(run, run.continuation, chain);
@@ -95,6 +95,13 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
   if (operation === null) return endRun(run, failed ? failedStatus(text) : "completed", text);
   if (run.direction !== null && isHeld(scope, operation, failed, text, chain)) return;
   endNested(scope, operation, failed, text, chain);
+}
+
+/** It has failed: what is registered in it is undone, and then it ends with its failure. */
+function undoScope(scope: Scope, text: string | null, chain: CompensationChain): void {
+  const { engine, direction } = scope.run;
+  const failure = direction?.failureOf === undefined ? text : direction.failureOf(scope, text);
+  beginCompensation(engine, scope, failedStatus(failure), failure, chain);
 }
 
 function isHeld(

@@ -148,6 +148,27 @@ describe("a replay with the same code", () => {
     expect(await lab.app.replay(fork.runId)).toMatchObject({ status: "same", warnings: [] });
   });
 
+  test("of forks in which something was undone says same, though the failure names the run it happened in", async () => {
+    const take = tool({ name: "take", description: "", effect: "write", execute: () => undefined });
+    const inVain = workflow({ name: "in-vain", uses: [take] }, async (_input, ctx) => {
+      await ctx.compensate(take);
+      throw new Error(`in vain in ${ctx.runId}`);
+    });
+    const caught = workflow({ name: "caught", uses: [inVain] }, (_input, ctx) =>
+      ctx.run(inVain, 0).catch((error: unknown) => String((error as Error).message)),
+    );
+    for (const body of [caught, inVain]) {
+      const lab = new Lab();
+      const { life, job } = await lab.begin(body as Agent<unknown>, 0);
+      for (let at = 1; at <= lab.row(job.runId).seq; at++) {
+        const fork = await life.app.fork(job.runId, { at });
+        await lab.world.settle();
+        expect((await fork.outcome()).status).toBe(body === caught ? "completed" : "failed");
+        expect(await life.app.replay(fork.runId)).toMatchObject({ status: "same" });
+      }
+    }
+  });
+
   test("of runs that failed, were cancelled or are tools says same", async () => {
     const lab = new Lab();
     await lab.open([]);
