@@ -456,7 +456,7 @@ export const plants: readonly Plant[] = [
     edits: [
       {
         file: "runtime/cancelled-run.ts",
-        find: "    if (fork !== undefined && !actsOutside(fork)) run.compensates = false;\n",
+        find: "    if (fork !== undefined && !actsOutside(fork.description)) run.compensates = false;\n",
         replace: "",
       },
     ],

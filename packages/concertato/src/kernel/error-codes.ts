@@ -31,6 +31,10 @@ export const errorCodes = {
   "codec/too-large": { retryable: false, remedy: "Store large payloads outside and pass a reference." },
   "codec/unstorable": { retryable: false, remedy: "Return plain JSON values." },
   "fork/invalid": { retryable: false, remedy: "Fork at an entry that the run has, with what fits that entry." },
+  "fork/key-not-held": {
+    retryable: false,
+    remedy: "Fork before the claim, so that the fork asks for the key itself, or take over what is recorded.",
+  },
   "fork/nothing-recorded": {
     retryable: false,
     remedy: "Give the fork a stub for that tool, or allow its effect to happen anew.",

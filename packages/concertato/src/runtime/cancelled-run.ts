@@ -14,7 +14,8 @@ import type { Engine } from "./engine.ts";
 import { isAway } from "./store-away.ts";
 import type { LiveRun } from "./live-run.ts";
 import { metaText } from "./operation.ts";
-import { actsOutside, loadFork } from "./load-fork.ts";
+import { actsOutside } from "./fork-description.ts";
+import { loadFork } from "./load-fork.ts";
 import { loadRun, resumeRun } from "./recovery.ts";
 import { endRunWith } from "./scope-end.ts";
 
@@ -64,7 +65,7 @@ export async function loadCancelled(
     const fork = await loadFork(engine, row, entries);
     const run = loadRun(engine, row, entries, await readBlobs(store, codec, row, entries), fork?.seq);
     // What a fork took over was done by its original, and is not the fork's to undo.
-    if (fork !== undefined && !actsOutside(fork)) run.compensates = false;
+    if (fork !== undefined && !actsOutside(fork.description)) run.compensates = false;
     return run;
   } catch (error) {
     if (isAway(error) || ConcertatoError.is(error, "codec/key-missing")) throw error;

@@ -43,5 +43,10 @@ export interface RetriedRun {
   readonly undone: readonly string[];
 }
 
+/** Whether a fork may change anything outside by itself. */
+export function actsOutside({ effects, elsewhere }: ForkDescription): boolean {
+  return [effects.write, effects.irreversible, elsewhere.write, elsewhere.irreversible].includes("live");
+}
+
 /** Stubs that are functions; they live in one process. */
 export type StubFunctions = { readonly [name: string]: (input: unknown) => unknown };

@@ -11,7 +11,14 @@ import { type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { encodeJson } from "../kernel/json.ts";
 import type { RecordedEnd, RecordedOperation, Recording } from "../journal/recording.ts";
 import type { Direction, EndWriter } from "./direction.ts";
-import type { ByEffect, ForkDescription, ForkMode, StubFunctions } from "./fork-description.ts";
+import {
+  actsOutside,
+  type ByEffect,
+  type ForkDescription,
+  type ForkMode,
+  type StubFunctions,
+} from "./fork-description.ts";
+import { claimNotHeld } from "./holding.ts";
 import type { LiveRun } from "./live-run.ts";
 import type { LoopState } from "./loop-operation.ts";
 import type { StoredState } from "./loop-state.ts";
@@ -62,7 +69,7 @@ export class ForkDirection implements Direction {
     if (mode === "recorded" && recorded?.end !== undefined && isSame(operation, recorded))
       return this.#serve(operation, recorded, recorded.end);
     if (recorded !== undefined && this.#isDoubtful(operation, recorded)) return this.#doubt(operation, recorded);
-    if (mode === "live" || this.#elsewhere(operation) === "live") return this.#live(operation);
+    if (mode === "live" || this.#elsewhere(operation) === "live") return this.#anew(operation);
     return this.#stop(operation, recorded);
   }
 
@@ -109,10 +116,11 @@ export class ForkDirection implements Direction {
     const { effects, people, time } = this.#description;
     if (operation.verb === "sleep" || operation.verb === "until") return time;
     if (operation.verb === "state") return sharedAccess(operation.input as StateAccess, effects);
-    // Whoever acts by itself must hold what it acts on.
     const { verb } = operation;
-    if (verb === "claim" && this.#description.retry !== undefined) return "live";
-    if (verb === "start" || verb === "send" || verb === "claim") return effects.write;
+    // Whoever acts by itself must hold what it acts on.
+    if (verb === "claim")
+      return this.#description.retry !== undefined || actsOutside(this.#description) ? "live" : effects.write;
+    if (verb === "start" || verb === "send") return effects.write;
     if (operation.work !== null) return effects[classOf(operation.work)];
     return operation.wait === null ? undefined : people;
   }
@@ -122,6 +130,19 @@ export class ForkDirection implements Direction {
     if (operation.verb === "start" || operation.verb === "send") return elsewhere.write;
     if (operation.verb === "state") return sharedAccess(operation.input as StateAccess, elsewhere) ?? "live";
     return operation.work === null ? "live" : elsewhere[classOf(operation.work)];
+  }
+
+  /** It may happen anew, unless the original held a key for it that the fork does not hold. */
+  #anew(operation: Operation): boolean {
+    const claim = changesSomething(operation) ? claimNotHeld(operation) : undefined;
+    if (claim === undefined) return this.#live(operation);
+    const { run } = this.#description.from;
+    const seq = this.#source.recording.operations.get(claim.path)?.seq ?? 1;
+    return this.#stopBefore(operation, {
+      code: "fork/key-not-held",
+      why: `the key "${claim.key}" under which it would act was granted to ${run} (claimed at ${claim.path}, entry ${seq}), not to the fork`,
+      remedy: `Fork again at entry ${seq - 1} or before, so that the fork asks for the key itself, or take over what ${run} recorded`,
+    });
   }
 
   /** Something happens anew, and it happens now: reads and sleeps when they end, as a race may have given them up before. */
@@ -250,11 +271,19 @@ export class ForkDirection implements Direction {
 
   #stop(operation: Operation, recorded: RecordedOperation | undefined): true {
     const { from } = this.#description;
-    const what = `${operation.verb} ${operation.agent === "" ? operation.name : operation.agent}`.trim();
-    const why = reasonOf(operation, recorded);
-    const failure: FailureRecord = {
+    return this.#stopBefore(operation, {
       code: "fork/nothing-recorded",
-      message: `Run ${this.#run.id}, a fork of ${from.run}, stopped before "${what}" at ${operation.path}: ${why} in ${from.run}, and doing it anew was not allowed. Fork again with a stub for ${operation.name}, or with effects live.`,
+      why: `${reasonOf(operation, recorded)} in ${from.run}, and doing it anew was not allowed`,
+      remedy: `Fork again with a stub for ${operation.name}, or with effects live`,
+    });
+  }
+
+  #stopBefore(operation: Operation, { code, why, remedy }: StopReason): true {
+    const { from } = this.#description;
+    const what = `${operation.verb} ${operation.agent === "" ? operation.name : operation.agent}`.trim();
+    const failure: FailureRecord = {
+      code,
+      message: `Run ${this.#run.id}, a fork of ${from.run}, stopped before "${what}" at ${operation.path}: ${why}. ${remedy}.`,
       path: operation.path,
       retryable: false,
       details: { runId: this.#run.id, forkedFrom: from.run, path: operation.path, operation: what },
@@ -266,6 +295,19 @@ export class ForkDirection implements Direction {
 
 function isUnder(path: string, scopes: readonly string[]): boolean {
   return scopes.some((scope) => path.startsWith(`${scope}.`));
+}
+
+/** Why a fork stops before an operation, and what whoever forked can do. */
+interface StopReason {
+  readonly code: "fork/nothing-recorded" | "fork/key-not-held";
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/** Others see what it does: outside, in another run, in shared state. */
+function changesSomething({ verb, work, input }: Operation): boolean {
+  if (verb === "state") return isShared(input as StateAccess) && (input as StateAccess).kind !== "get";
+  return verb === "start" || verb === "send" || (work !== null && classOf(work) !== "read");
 }
 
 function isShared({ owner }: StateAccess): boolean {

@@ -17,6 +17,26 @@ export function noteHeld(operation: Operation): void {
   scope.held.set(operation.key, operation.path);
 }
 
+/** The key was granted to the run that this one was forked from. */
+export function noteGrantedElsewhere({ scope: { run }, path, name }: Operation): void {
+  run.grantedElsewhere = new Map([...run.grantedElsewhere, [path, name]]);
+}
+
+/**
+ * A claim whose key this operation would act under without holding it: of its own branch, turn or body, or of one around
+ * it. Undefined when there is none.
+ */
+export function claimNotHeld(operation: Operation): { readonly path: string; readonly key: string } | undefined {
+  const { grantedElsewhere } = operation.scope.run;
+  if (grantedElsewhere.size === 0) return undefined;
+  for (let at: Operation | null = operation; at !== null; at = at.scope.operation)
+    for (const [claim, path] of at.scope.held ?? []) {
+      const key = grantedElsewhere.get(path);
+      if (key !== undefined && at.key.startsWith(claim.slice(0, claim.lastIndexOf("/") + 1))) return { path, key };
+    }
+  return undefined;
+}
+
 /** Frees what was claimed under a prefix of the scope: a branch or turn is over. All of it for the empty prefix. */
 export function releaseUnder(scope: Scope, prefix: string): void {
   if (scope.held === null || scope.run.dead || scope.run.finished) return;

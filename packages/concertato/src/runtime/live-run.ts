@@ -68,6 +68,9 @@ const noPasses: ReadonlySet<Pass> = new Set();
 /** Most runs never undo anything. */
 const none: ReadonlySet<Scope> = new Set();
 
+/** Most runs are no forks. */
+const noKeys: ReadonlyMap<string, string> = new Map();
+
 export class LiveRun {
   readonly engine: Engine;
   readonly key: number;
@@ -182,6 +185,8 @@ export class LiveRun {
   pinnedAt: number | null = null;
   /** A fork took over entries up to this one: what they began was begun by another run. */
   inherited = 0;
+  /** Keys that were granted to the run it was forked from, by the paths of their claims: the fork holds none of them. */
+  grantedElsewhere: ReadonlyMap<string, string> = noKeys;
   /** Entries up to this one were written on another store. */
   imported = 0;
   /** Rough size in memory, for the warm cache. */

@@ -55,11 +55,6 @@ async function descriptionIn({ store, codec }: Engine, row: RunRow, forked: Read
   return JSON.parse(openPayload(codec, row, forked, blobs) ?? "null") as ForkDescription;
 }
 
-/** Whether a fork may have changed anything outside by itself. */
-export function actsOutside({ description: { effects, elsewhere } }: LoadedFork): boolean {
-  return [effects.write, effects.irreversible, elsewhere.write, elsewhere.irreversible].includes("live");
-}
-
 /** Makes a loaded run decide as a fork. */
 export function directFork(run: LiveRun, { description, source }: LoadedFork): void {
   run.direction = new ForkDirection(run, description, source, run.engine.stubs.get(run.id));

@@ -19,7 +19,7 @@ import { Container } from "./container.ts";
 import type { Engine } from "./engine.ts";
 import { itemOperation, resumeMap } from "./map-execution.ts";
 import { retryNow } from "./outside-work.ts";
-import { noteHeld } from "./holding.ts";
+import { noteGrantedElsewhere, noteHeld } from "./holding.ts";
 import { offerLetter, restoreSending, sendEnded } from "./mail-sending.ts";
 import { itemText } from "./results.ts";
 import { channelOf, timerFired, waitTimedOut } from "./waits.ts";
@@ -284,6 +284,7 @@ function readEnd(reading: Reading, text: string | null): void {
   if (meta.signal !== undefined) dropBuffered(run, meta.signal);
   if (operation.sending !== null) sendEnded(reading.engine, operation);
   if (operation.verb === "claim" && meta.failed !== true) noteHeld(operation);
+  if (operation.verb === "claim" && entry.seq <= run.inherited) noteGrantedElsewhere(operation);
   if (meta.claim !== undefined) reading.scope.held?.delete(meta.claim);
   if (meta.from !== undefined || meta.signal !== undefined) Container.pin(innermost(operation));
   run.pending.delete(operation);

@@ -628,6 +628,106 @@ describe("values of ctx.state", () => {
   });
 });
 
+describe("keys", () => {
+  const acted: string[] = [];
+  const act = tool({
+    name: "act",
+    description: "",
+    effect: "write",
+    input: z.string(),
+    execute: (what, { runId }) => void acted.push(`${runId} ${what}`),
+  });
+  const inner = workflow({ name: "inner", input: z.string(), uses: [act] }, (what, ctx) => ctx.run(act, what));
+  const held = workflow({ name: "held", uses: [act, inner] }, async (_input, ctx) => {
+    await ctx.run(act, "before");
+    const claim = await ctx.claim("k");
+    await ctx.waitFor("go");
+    await ctx.run(inner, "under");
+    await claim.release();
+    await ctx.run(act, "after");
+    return claim.token;
+  });
+  const seqOf = (lab: Lab, runId: string, kind: string, name: string) =>
+    lab.journal(runId).find((entry) => entry.kind === kind && entry.name === name)?.seq ?? 0;
+  const allLive = { write: "live", people: "live" } as const;
+
+  test("that were granted to the original are not the fork's: it stops before it acts under one, and says where to fork instead", async () => {
+    const lab = new Lab();
+    const { job } = await lab.begin(held, 0);
+    const asked = seqOf(lab, job.runId, "wait-opened", "k");
+    for (const effects of [allLive, { people: "live", elsewhere: "live" }] as const) {
+      acted.length = 0;
+      const fork = await forked(lab, job.runId, { at: lab.row(job.runId).seq, effects });
+      await lab.app.signal(fork.runId, "go", 1);
+      await lab.world.settle();
+      expect(await fork.outcome()).toMatchObject({
+        status: "stopped",
+        failure: { code: "fork/key-not-held", message: expect.stringContaining(`Fork again at entry ${asked - 1}`) },
+      });
+      expect(acted).toEqual([]);
+    }
+    // One that changes nothing outside goes on as before.
+    await lab.app.signal(job.runId, "go", 1);
+    await lab.world.settle();
+    const careful = await forked(lab, job.runId, { at: asked + 1 });
+    expect(await careful.result()).toBe(await job.result());
+  });
+
+  test.each([
+    ["writes live", { write: "live" }],
+    ["what differs live", { elsewhere: "live" }],
+  ] as const)(
+    "are asked for by a fork that was taken before the claim, with %s: it waits for the original, and has a token of its own",
+    async (_what, effects) => {
+      const lab = new Lab();
+      const { job } = await lab.begin(held, 0);
+      acted.length = 0;
+      const at = seqOf(lab, job.runId, "wait-opened", "k") - 1;
+      const fork = await forked(lab, job.runId, { at, effects: { ...effects, people: "live" } });
+      expect(await lab.waits(fork.runId)).toMatchObject([{ kind: "claim", name: "k" }]);
+      await lab.app.signal(job.runId, "go", 1);
+      await lab.world.settle();
+      expect(await lab.waits(fork.runId)).toMatchObject([{ kind: "signal", name: "go" }]);
+      await lab.app.signal(fork.runId, "go", 2);
+      await lab.world.settle();
+      expect(await fork.result()).toBeGreaterThan((await job.result()) as number);
+      expect(acted.filter((line) => line.startsWith(fork.runId))).toEqual([
+        `${fork.runId} under`,
+        `${fork.runId} after`,
+      ]);
+    },
+  );
+
+  test("bind what stands under them alone: not what comes after their release, nor another branch, nor what follows a branch", async () => {
+    const lab = new Lab();
+    const body = workflow({ name: "branches", uses: [act] }, async (_input, ctx) => {
+      const first = await ctx.claim("first");
+      await first.release();
+      await ctx.all({
+        one: async (b) => {
+          await b.claim("k");
+          await b.waitFor("one");
+        },
+        other: async (b) => {
+          await b.waitFor("other");
+          await b.run(act, "other");
+        },
+      });
+      await ctx.waitFor("go");
+      await ctx.run(act, "after");
+    });
+    const { job } = await lab.begin(body, 0);
+    acted.length = 0;
+    const fork = await forked(lab, job.runId, { at: lab.row(job.runId).seq, effects: allLive });
+    for (const name of ["other", "one", "go"]) {
+      await lab.app.signal(fork.runId, name, 1);
+      await lab.world.settle();
+    }
+    expect((await fork.outcome()).status).toBe("completed");
+    expect(acted).toEqual([`${fork.runId} other`, `${fork.runId} after`]);
+  });
+});
+
 test("a deadline of a run is put off for its fork by the time in between", async () => {
   const waits = workflow({ name: "waits" }, (_input, ctx) => ctx.waitFor("go"));
   const lab = new Lab();
