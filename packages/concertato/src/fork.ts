@@ -132,6 +132,7 @@ export async function draftFork(
     parent: null,
     at: world.clock.now(),
     priority: source.priority,
+    forkOf: source.id,
   };
   return { created, entries, blobs: await writer.blobs(), functions };
 }

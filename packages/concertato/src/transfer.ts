@@ -195,6 +195,7 @@ class ImportWriter {
         parent: run.parent,
         at: run.createdAt,
         priority: run.priority,
+        ...(meta.fork === undefined ? {} : { forkOf: meta.fork.run }),
         ...(isFinalStatus(run.status) ? { end: { status: run.status, note: run.note, at: run.updatedAt } } : {}),
       },
       entries: [{ ...first, meta: metaText(meta) }, ...others],

@@ -2021,6 +2021,20 @@ export function storeConformance(options: ConformanceOptions): void {
         expect((await store.prune(query())).runs).toBe(2);
       });
 
+      test("leaves a run that an open one was forked from, and what that run started, until the fork has ended", async () => {
+        const owner = await store.join();
+        await finished("source", 100);
+        await finished("started", 100, { parent: "source" });
+        await finished("ended-fork", 100, { forkOf: "source" });
+        await finished("other", 100);
+        const fork = await made(store, "fork", { at: 200, owner, forkOf: "source" });
+        expect((await store.prune(query())).runs).toBe(2);
+        expect(await left()).toEqual(["source", "started", "fork"]);
+        await commitOne(store, append(fork, { patch: { status: "stopped", at: 300 } }));
+        expect((await store.prune(query())).runs).toBe(2);
+        expect(await left()).toEqual(["fork"]);
+      });
+
       test("goes in pages, from the oldest on, and stops where told", async () => {
         for (let index = 1; index <= 7; index++) await finished(`r${index}`, 100 + index);
         const stay = await read(store, "r6");

@@ -145,6 +145,20 @@ const faults: readonly { readonly rule: string; readonly breaks: (store: MemoryS
     breaks: (store) => ({ prune: (query: PruneQuery) => store.prune({ ...query, endedBefore: 1e15 }) }),
   },
   {
+    rule: "what an open fork was taken from is not deleted",
+    breaks: (store) => ({
+      commit: (changes, durability) =>
+        store.commit(
+          changes.map((change) => {
+            if (change.kind !== "create") return change;
+            const { forkOf: _forkOf, ...run } = change.run;
+            return { ...change, run };
+          }),
+          durability,
+        ),
+    }),
+  },
+  {
     rule: "other agents' runs are not deleted",
     breaks: (store) => ({
       prune: (query: PruneQuery) => {

@@ -175,6 +175,8 @@ export interface NewRun {
   readonly end?: { readonly status: FinalStatus; readonly note: string | null; readonly at: number };
   /** The end of its parent does not concern it. */
   readonly detached?: boolean;
+  /** Id of the run it was forked from: that one, and what that one started, are kept as long as this run is open. */
+  readonly forkOf?: string;
 }
 
 /** A process that runs agents, as the store knows it. */
@@ -514,7 +516,8 @@ export interface Store {
 
   /**
    * Deletes a page of finished runs, each with all that is its own: entries, messages, large payloads that no other run
-   * refers to. Never a run that is not final, never one whose parent is not. Its id and start key are free again.
+   * refers to. Never a run that is not final, never one whose parent is not, nor one that an open run was forked from (or a
+   * child of that one). Its id and start key are free again.
    */
   prune(query: PruneQuery): Awaitable<PrunePage>;
   /** Gives some of the space of deleted runs back, in a few milliseconds. True while there is more to give back. */

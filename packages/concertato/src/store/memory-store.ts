@@ -53,6 +53,8 @@ interface MemoryRun {
   /** Hashes of the large payloads it refers to. */
   readonly blobs: Set<string>;
   mailbox: MemoryMailbox | null;
+  /** Id of the run it was forked from. */
+  readonly forkOf: string | undefined;
 }
 
 const refused = (reason: Refusal): ChangeResult => ({ ok: false, reason });
@@ -200,7 +202,15 @@ export class MemoryStore implements Store {
       needs: null,
       paused: null,
     };
-    const held: MemoryRun = { row, entries: [], refs: [], inbox: [], blobs: new Set(), mailbox: null };
+    const held: MemoryRun = {
+      row,
+      entries: [],
+      refs: [],
+      inbox: [],
+      blobs: new Set(),
+      mailbox: null,
+      forkOf: run.forkOf,
+    };
     const firstRef = this.#write(held, entries);
     this.#runs.set(key, held);
     this.#byId.set(run.id, held);
@@ -620,16 +630,25 @@ export class MemoryStore implements Store {
 
   prune(query: PruneQuery): PrunePage {
     let deleted = 0;
+    const forked = this.#forkedByOpen();
     for (const [key, { row }] of this.#runs) {
       if (key <= query.after || row.status !== query.status || row.updatedAt >= query.endedBefore) continue;
       if (query.keepFrom !== undefined && key >= query.keepFrom) continue;
       if (query.tenant !== undefined && row.tenant !== query.tenant) continue;
       if (query.agent !== undefined && !row.agent.startsWith(`${query.agent}@`)) continue;
-      if (this.#hasOpenParent(row)) continue;
+      if (this.#hasOpenParent(row) || forked.has(row.id) || forked.has(row.parent ?? "")) continue;
       this.#delete(row);
       if (++deleted >= query.limit) return { runs: deleted, next: key };
     }
     return { runs: deleted, next: null };
+  }
+
+  /** Ids of runs that open ones were forked from. */
+  #forkedByOpen(): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (const { row, forkOf } of this.#runs.values())
+      if (forkOf !== undefined && !isFinal(row.status)) found.add(forkOf);
+    return found;
   }
 
   #hasOpenParent({ parent }: RunRow): boolean {

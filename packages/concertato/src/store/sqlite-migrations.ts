@@ -24,6 +24,7 @@ import {
   childIndex,
   deletedRunTable,
   dueIndexes,
+  forkIndex,
   holdTable,
   mailTables,
   stateTable,
@@ -61,10 +62,21 @@ const steps: readonly Step[] = [
       capTables,
     ],
   },
+  {
+    to: 3,
+    statements: [
+      `alter table run add column fork_of text`,
+      // Forks of before say where they come from in their first entry alone.
+      `update run set fork_of = f.source
+         from (select run, json_extract(meta, '$.fork.run') as source from entry where seq = 1 and meta like '%"fork":%') f
+         where f.run = run.key`,
+      forkIndex,
+    ],
+  },
 ];
 
 /** Version of the tables, kept as `user_version`. A file with a larger one is refused. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 /** Told of every statement before it runs. */
 export type StatementHook = (statement: string) => void;

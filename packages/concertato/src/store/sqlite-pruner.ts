@@ -12,7 +12,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PrunePage, PruneQuery } from "../journal/store.ts";
 import { firstFinal, rows, statusCodes } from "./sqlite-rows.ts";
 
-/** Rows looked at for one page. Most of them are deleted; a few may belong to others or have an open parent. */
+/** Rows looked at for one page. Most of them are deleted; a few may belong to others, or be needed by a parent or a fork. */
 const lookAhead = 200;
 
 /** Rows deleted in one slice. */
@@ -34,7 +34,7 @@ type Candidate = readonly [
   head: number,
   tenant: string,
   agent: string,
-  openParent: number,
+  needed: number,
 ];
 
 export class Pruner {
@@ -67,11 +67,11 @@ export class Pruner {
   #page(query: PruneQuery): { readonly keys: readonly (readonly [key: number, head: number])[]; next: number | null } {
     const keys: [number, number][] = [];
     const found = rows<Candidate>(this.#sql.candidates, statusCodes[query.status], query.after, lookAhead);
-    for (const [key, createdAt, updatedAt, head, tenant, agent, openParent] of found) {
+    for (const [key, createdAt, updatedAt, head, tenant, agent, needed] of found) {
       // Keys are given in the order of creation: nothing behind this one has ended before.
       if (createdAt >= query.endedBefore || (query.keepFrom !== undefined && key >= query.keepFrom))
         return { keys, next: null };
-      if (updatedAt >= query.endedBefore || openParent === 1) continue;
+      if (updatedAt >= query.endedBefore || needed === 1) continue;
       if (query.tenant !== undefined && tenant !== query.tenant) continue;
       if (query.agent !== undefined && agent !== query.agent) continue;
       keys.push([key, head]);
@@ -145,6 +145,8 @@ function prepareAll(db: DatabaseSync) {
     candidates: query(
       `select r.key, r.created_at, r.updated_at, r.head, r.tenant, (select name from agent where id = r.agent),
          exists (select 1 from run p where p.id = r.parent and p.status < ${firstFinal})
+           or exists (select 1 from run f where f.fork_of = r.id and f.status < ${firstFinal})
+           or exists (select 1 from run f where f.fork_of = r.parent and f.status < ${firstFinal})
        from run r where r.status = ? and r.key > ? order by r.key limit ?`,
     ),
     remember: statement(`insert into deleted_run (run, head) values (?, ?)`),

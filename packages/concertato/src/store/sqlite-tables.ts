@@ -139,6 +139,11 @@ export const childIndex: string = `
 create index run_child on run (parent) where detached = 0 and parent is not null;
 `;
 
+/** What an open fork reads is not deleted: the run it was forked from. Since schema 3. */
+export const forkIndex: string = `
+create index run_fork on run (fork_of) where fork_of is not null;
+`;
+
 /**
  * Runs that were deleted and whose entries still lie there: they go in slices, from the last one back. Since schema 2.
  */
@@ -211,13 +216,13 @@ create table run (
   detached integer not null default 0, -- the end of its parent does not concern it
   paused text,                         -- JSON: by, since
   needs integer not null default 0,    -- agent.id that its next owner must have too, 0 for none
-  linked integer not null default 0    -- it has rows in the tables of mail, holds and state, which go when it ends
+  linked integer not null default 0,   -- it has rows in the tables of mail, holds and state, which go when it ends
+  fork_of text                         -- id of the run it was forked from
 ) strict;
 create unique index run_start_key on run (tenant, start_key) where start_key is not null;
 ${dueIndexes}create index run_owned on run (owner, wake) where owner is not null;
 create index run_status on run (status);
-${childIndex}
-create table entry (
+${childIndex}${forkIndex}create table entry (
   ref integer primary key,
   prev integer not null,               -- ref of the run's previous entry, 0 for the first
   jump integer,

@@ -315,6 +315,7 @@ export class ChangeWriter {
       run.parent,
       run.priority ?? defaultPriority,
       Number(run.detached === true),
+      run.forkOf ?? null,
     );
     if (inserted.changes === 0) return undefined;
     const key = Number(inserted.lastInsertRowid);
@@ -526,9 +527,9 @@ function prepareAll(db: DatabaseSync) {
     // The head is the reference that the last entry is about to get: the first takes the largest plus one.
     insertRun: statement(
       `insert into run (seq, head, epoch, status, owner, wake, parked, cancelling, agent, created_at, updated_at,
-         id, tenant, start_key, input_hash, parent, priority, detached)
+         id, tenant, start_key, input_hash, parent, priority, detached, fork_of)
        values (?1, case ?1 when 0 then 0 else (select coalesce(max(ref), 0) from entry) + ?1 end,
-         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
        on conflict do nothing`,
     ),
 
