@@ -8,6 +8,7 @@ import type {
   ChangeResult,
   Durability,
   InboxRow,
+  Letter,
   OwnerRow,
   PokedRun,
   PrunePage,
@@ -265,6 +266,10 @@ export class FaultStore implements Store {
 
   blobs(run: number, hashes: readonly string[]): Promise<ReadonlyMap<string, string | Uint8Array>> {
     return this.#read((store) => store.blobs(run, hashes));
+  }
+
+  letters(run: number): Promise<readonly Letter[]> {
+    return this.#read((store) => store.letters(run));
   }
 
   inbox(run: number, limit: number): Promise<readonly InboxRow[]> {

@@ -61,6 +61,7 @@ export type {
   AgentPause,
   Awaitable,
   BackupDone,
+  Belongings,
   Change,
   ChangeResult,
   Durability,

@@ -6,16 +6,25 @@
  *   {"format":"concertato/run","v":1,"run":{"id":…,"agent":…,"tenant":…,"status":…,…}}
  *   {"seq":1,"kind":"run-started","scope":1,"op":"","name":…,"at":…,"meta":{…},"body":…}
  *   {"seq":2,"kind":"result",…,"body":…,"input":…} or "inputOf":SEQ, the entry whose body is the input
+ *
+ * After the entries of a run that is open come, where it has any, its named values, and the letters and messages that it
+ * has not read:
+ *
+ *   {"state":"seats","body":7}
+ *   {"letter":{"channel":…,"sender":…,"n":1,"at":…},"body":…}
+ *   {"message":{"kind":"signal","name":…,"sender":…,"n":1,"at":…},"body":…}
  */
 import { fingerprint } from "./kernel/derive.ts";
 import { ConcertatoError } from "./kernel/errors.ts";
 import { type EntryKind, type EntryMeta, entryKindName, entryKinds, type StoredEntry } from "./journal/entry.ts";
 import { byReference, openPayload, readBlobs, sealBlob } from "./journal/large-payload.ts";
 import { inputReference, referredSeq } from "./journal/read-entry.ts";
-import type { Change, NewBlob, RunRow, RunStatus } from "./journal/store.ts";
+import type { Change, InboxSend, Letter, NewBlob, RunRow, RunStatus, StateWrite, Store } from "./journal/store.ts";
 import { isFinalStatus } from "./run-summary.ts";
 import type { Engine } from "./runtime/engine.ts";
+import { mailSeal } from "./runtime/mail-sending.ts";
 import { metaText } from "./runtime/operation.ts";
+import { stateOwner, stateSeal } from "./runtime/state-access.ts";
 
 type Create = Extract<Change, { kind: "create" }>;
 
@@ -54,11 +63,27 @@ interface Line {
   readonly inputOf?: number;
 }
 
+/** A line after the entries. */
+type Belonging =
+  | { readonly state: string; readonly body?: unknown }
+  | { readonly letter: Omit<Letter, "body">; readonly body?: unknown }
+  | { readonly message: Omit<InboxSend, "body">; readonly body?: unknown };
+
 const page = 200;
 
+/** Messages of a run that are read. */
+const mostMessages = 100_000;
+
+/** Kinds of messages that a run takes along. Keys and room are of the store where it asked for them. */
+const taken: ReadonlySet<InboxSend["kind"]> = new Set(["signal", "child-ended", "budget"]);
+
+/** How often a run that is at work meanwhile is looked at again. */
+const mostLooks = 10;
+
 /** The lines of a run, without line breaks. */
-export async function* exportRun(engine: Engine, row: RunRow): AsyncGenerator<string, void, undefined> {
+export async function* exportRun(engine: Engine, found: RunRow): AsyncGenerator<string, void, undefined> {
   const { store, codec } = engine;
+  const { row, belongings } = await atOneMoment(engine, found);
   const { id, agent, tenant, status, startKey: key, inputHash, parent, priority, createdAt, updatedAt, note } = row;
   const run = { id, agent, tenant, status, key, inputHash, parent, priority, createdAt, updatedAt, note };
   yield JSON.stringify({ format, v: 1, run } satisfies Header);
@@ -69,6 +94,57 @@ export async function* exportRun(engine: Engine, row: RunRow): AsyncGenerator<st
     for (const stored of entries) yield JSON.stringify(lineOf(row, stored, openPayload(codec, row, stored, blobs)));
     after += entries.length;
   }
+  for (const belonging of belongings) yield JSON.stringify(belonging);
+}
+
+/** A run and what belongs to it, as they were at one moment: of one that is at work, the last that was looked at. */
+async function atOneMoment(
+  engine: Engine,
+  found: RunRow,
+): Promise<{ readonly row: RunRow; readonly belongings: readonly Belonging[] }> {
+  await engine.codec.prepare(found.tenant);
+  let row = found;
+  for (let look = 1; ; look++) {
+    if (isFinalStatus(row.status)) return { row, belongings: [] };
+    const belongings = await belongingsOf(engine, row);
+    const now = await engine.store.runByKey(row.key);
+    if (now === undefined || now.seq === row.seq || look === mostLooks) return { row, belongings };
+    row = now;
+  }
+}
+
+async function belongingsOf({ store, codec }: Engine, row: RunRow): Promise<readonly Belonging[]> {
+  const belongings: Belonging[] = [];
+  const bodyOf = (body: string | Uint8Array | null, seal: string): { readonly body?: unknown } =>
+    body === null ? {} : { body: JSON.parse(codec.open(row.tenant, seal, body)) as unknown };
+  const owner = stateOwner(row, false);
+  for (const state of await stateNames(store, row)) {
+    const value = await store.readState(owner, state);
+    if (value !== undefined) belongings.push({ state, ...bodyOf(value.body, stateSeal) });
+  }
+  const messages = await store.inbox(row.key, mostMessages);
+  // Letters that were handed over and not admitted: receives ask anew where the run goes on.
+  for (const { kind, name, sender, n, at, body } of messages)
+    if (kind === "mail") belongings.push({ letter: { channel: name, sender, n, at }, ...bodyOf(body, mailSeal) });
+  for (const { body, ...letter } of await store.letters(row.key))
+    belongings.push({ letter, ...bodyOf(body, mailSeal) });
+  for (const { kind, name, sender, n, at, body } of messages)
+    if (taken.has(kind)) belongings.push({ message: { kind, name, sender, n, at }, ...bodyOf(body, row.id) });
+  return belongings;
+}
+
+/** Names of the values that a run has used, as its journal tells. */
+async function stateNames(store: Store, row: RunRow): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  for (let after = 0; after < row.seq; ) {
+    const entries = await store.entries(row.key, after, Math.min(page, row.seq - after));
+    if (entries.length === 0) break;
+    // "set seats": what it did, and to which.
+    for (const { name, meta } of entries)
+      if (meta?.includes('"verb":"state"') === true) names.add(name.slice(name.indexOf(" ") + 1));
+    after += entries.length;
+  }
+  return names;
 }
 
 function lineOf(row: RunRow, { seq, kind, scope, op, name, at, meta }: StoredEntry, text: string | null): Line {
@@ -138,6 +214,9 @@ class ImportWriter {
   readonly #id: string;
   readonly #entries: StoredEntry[] = [];
   readonly #blobs: NewBlob[] = [];
+  readonly #states: StateWrite[] = [];
+  readonly #letters: Letter[] = [];
+  readonly #messages: InboxSend[] = [];
   #inputText = "";
 
   constructor(engine: Engine, tenant: string, id: string) {
@@ -147,7 +226,26 @@ class ImportWriter {
   }
 
   add(text: string): void {
-    const line = parsed(text) as Line;
+    const line = parsed(text) as Line | Belonging;
+    if ("seq" in line) this.#addEntry(line);
+    else this.#addBelonging(line);
+  }
+
+  #addBelonging(line: Belonging): void {
+    const sealed = (seal: string) =>
+      line.body === undefined ? null : this.#engine.codec.seal(this.#tenant, seal, JSON.stringify(line.body));
+    const owner = stateOwner({ id: this.#id, tenant: this.#tenant }, false);
+    if ("state" in line) this.#states.push({ owner, name: line.state, body: sealed(stateSeal), expected: null });
+    else if ("letter" in line) this.#letters.push({ ...line.letter, body: sealed(mailSeal) });
+    else if ("message" in line && taken.has(line.message.kind))
+      this.#messages.push({ ...line.message, body: sealed(this.#id) });
+    else
+      throw invalid(
+        `a line of it is neither an entry nor anything else that a run has: ${JSON.stringify(line).slice(0, 80)}`,
+      );
+  }
+
+  #addEntry(line: Line): void {
     const kind: number | undefined = entryKinds[line.kind];
     const seq = this.#entries.length + 1;
     if (line.seq !== seq) throw invalid(`entry ${line.seq} stands where ${seq} is due`);
@@ -200,6 +298,7 @@ class ImportWriter {
       },
       entries: [{ ...first, meta: metaText(meta) }, ...others],
       blobs: this.#blobs,
+      ...(ended ? {} : { brings: { states: this.#states, letters: this.#letters, messages: this.#messages } }),
     };
   }
 }

@@ -4,6 +4,7 @@
  */
 import type {
   Awaitable,
+  Belongings,
   Cap,
   CapAsk,
   CapSpend,
@@ -630,6 +631,43 @@ export function storeConformance(options: ConformanceOptions): void {
         if (!result.ok) throw new Error(result.reason);
         return read(store, run.id);
       };
+
+      test("letters that lie there are seen, those of a channel in their order, and none that was handed over", async () => {
+        const run = await made(store, "r1", { owner: self });
+        const lying = [letter(1), letter(2), letter(1, { channel: "other", sender: "run_a>other", body: null })];
+        for (const one of lying) await commitOne(store, mail("r1", one));
+        const seen = await store.letters(run.key);
+        expect(seen.filter(({ channel }) => channel === "in")).toEqual([letter(1), letter(2)]);
+        expect(seen.filter(({ channel }) => channel === "other")).toEqual([lying[2]]);
+        await listen(run, "in");
+        expect((await store.letters(run.key)).map(({ channel, n }) => `${channel} ${n}`).toSorted()).toEqual([
+          "in 2",
+          "other 1",
+        ]);
+      });
+
+      test("a run that comes from elsewhere brings its values, letters and messages, unless it is there already", async () => {
+        const brings: Belongings = {
+          states: [{ owner: "run/r1", name: "seats", body: "7", expected: null }],
+          letters: [letter(1), letter(2)],
+          messages: [inboxSend("key:a", 1)],
+        };
+        const come = (body: string): Change => ({
+          kind: "create",
+          run: newRun("r1"),
+          entries: [entry(1)],
+          brings: { ...brings, states: [{ owner: "run/r1", name: "seats", body, expected: null }] },
+        });
+        expect(reason(await commitOne(store, come("7")))).toBe("applied");
+        expect(reason(await commitOne(store, come("8")))).toBe("exists");
+        const run = await read(store, "r1");
+        expect(await store.readState("run/r1", "seats")).toMatchObject({ body: "7" });
+        expect((await store.letters(run.key)).map(({ n }) => n)).toEqual([1, 2]);
+        expect((await store.inbox(run.key, 10)).map(({ sender }) => sender)).toEqual(["key:a"]);
+        // Whoever repeats one of them finds it taken.
+        expect(reason(await commitOne(store, mail("r1", letter(2))))).toBe("applied");
+        expect((await store.letters(run.key)).length).toBe(2);
+      });
 
       test("a letter lies there until a receive asks for it; then it is a message like any other", async () => {
         const run = await made(store, "r1", { owner: self });

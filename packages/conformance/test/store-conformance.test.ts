@@ -137,6 +137,7 @@ const faults: readonly { readonly rule: string; readonly breaks: (store: MemoryS
     rule: "messages come in order",
     breaks: (store) => ({ inbox: (run, limit) => store.inbox(run, limit).toReversed() }),
   },
+  { rule: "letters that lie there are seen", breaks: () => ({ letters: () => [] }) },
   { rule: "the dead let go of their runs", breaks: () => ({ reap: () => 0 }) },
   { rule: "the first value of a name stays", breaks: () => ({ writeMetaOnce: (_name, value) => value }) },
   { rule: "the next wake is known", breaks: () => ({ nextWake: () => null }) },

@@ -133,6 +133,16 @@ export interface StateWrite {
   readonly expected: number | null;
 }
 
+/** What a run that comes from another store has beside its journal. */
+export interface Belongings {
+  /** Its named values. */
+  readonly states: readonly StateWrite[];
+  /** Letters that no receive has taken, those of each channel oldest first; no limit of a mailbox holds them up. */
+  readonly letters: readonly Letter[];
+  /** Messages that it has not admitted, oldest first. */
+  readonly messages: readonly InboxSend[];
+}
+
 /** A run asks for a key of its tenant. */
 export interface HoldAsk {
   readonly key: string;
@@ -222,6 +232,7 @@ export type Change =
       readonly run: NewRun;
       readonly entries: readonly StoredEntry[];
       readonly blobs?: readonly NewBlob[];
+      readonly brings?: Belongings;
     }
   /** The owner's write. Refused as `stale` unless epoch and seq match. */
   | {
@@ -513,6 +524,8 @@ export interface Store {
   blobs(run: number, hashes: readonly string[]): Awaitable<ReadonlyMap<string, string | Uint8Array>>;
   /** Inbox rows in order of arrival. */
   inbox(run: number, limit: number): Awaitable<readonly InboxRow[]>;
+  /** Letters that lie in a run's mail, those of each channel oldest first. */
+  letters(run: number): Awaitable<readonly Letter[]>;
 
   /**
    * Deletes a page of finished runs, each with all that is its own: entries, messages, large payloads that no other run

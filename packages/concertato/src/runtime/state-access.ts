@@ -31,7 +31,7 @@ export interface StateAccess {
 }
 
 /** Values are sealed alike, whichever run reads them. */
-const stateSeal = "state";
+export const stateSeal = "state";
 
 /** Pause before a store that did not answer is asked again, in ms. */
 const retryMs = 100;

@@ -19,6 +19,11 @@ export class MemoryMailbox {
   readonly #asked = new Map<string, number>();
   readonly #waiters = new Map<string, Set<string>>();
 
+  /** Letters that no receive has taken, channel by channel, oldest first in each. */
+  get lying(): readonly Letter[] {
+    return [...this.#letters.values()].flat();
+  }
+
   /** It was taken before: whoever sends it again need not know what became of it, or of the run. */
   accepted({ sender, n, keyed }: Letter): boolean {
     const known = this.#accepted.get(sender) ?? 0;

@@ -7,12 +7,14 @@ import type { StoredEntry } from "../journal/entry.ts";
 import { inFairOrder } from "../journal/claim-order.ts";
 import {
   type AgentPause,
+  type Belongings,
   type Change,
   type ChangeResult,
   defaultPriority,
   type Durability,
   type InboxRow,
   type InboxSend,
+  type Letter,
   type NewBlob,
   type NewRun,
   type OwnerRow,
@@ -171,10 +173,12 @@ export class MemoryStore implements Store {
     run,
     entries,
     blobs,
+    brings,
   }: {
     readonly run: NewRun;
     readonly entries: readonly StoredEntry[];
     readonly blobs?: readonly NewBlob[];
+    readonly brings?: Belongings;
   }): ChangeResult {
     const startKey = run.startKey === null ? null : `${run.tenant}\n${run.startKey}`;
     const existing = this.#byId.get(run.id) ?? (startKey === null ? undefined : this.#byStartKey.get(startKey));
@@ -219,6 +223,7 @@ export class MemoryStore implements Store {
     if (row.wake !== null) this.#wakes.add(key);
     if (run.parent !== null && run.detached !== true)
       this.#children.set(run.parent, [...(this.#children.get(run.parent) ?? []), key]);
+    if (brings !== undefined) this.#settleIn(held, brings);
     return { ok: true, key, firstRef };
   }
 
@@ -301,6 +306,15 @@ export class MemoryStore implements Store {
     if (listens.length > 0) held.mailbox ??= new MemoryMailbox();
     for (const channel of ignores) held.mailbox?.ignore(channel);
     for (const channel of listens) held.mailbox?.listen(channel, this.#effects(held));
+  }
+
+  #settleIn(held: MemoryRun, { states, letters, messages }: Belongings): void {
+    for (const state of states) this.#writeState(state);
+    for (const letter of letters) {
+      held.mailbox ??= new MemoryMailbox();
+      held.mailbox.offer(letter, Number.POSITIVE_INFINITY, null, this.#effects(held));
+    }
+    for (const row of messages) this.#send(held.row.id, row);
   }
 
   #offer({ to, tenant, letter, limit, waiter }: Mail): ChangeResult {
@@ -626,6 +640,10 @@ export class MemoryStore implements Store {
 
   inbox(run: number, limit: number): readonly InboxRow[] {
     return this.#runs.get(run)?.inbox.slice(0, limit) ?? [];
+  }
+
+  letters(run: number): readonly Letter[] {
+    return this.#runs.get(run)?.mailbox?.lying ?? [];
   }
 
   prune(query: PruneQuery): PrunePage {

@@ -4,7 +4,7 @@
  */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { ConcertatoError } from "../kernel/errors.ts";
-import type { InboxRow, ReadEntry, RunQuery, RunRow, StateRow } from "../journal/store.ts";
+import type { InboxRow, Letter, ReadEntry, RunQuery, RunRow, StateRow } from "../journal/store.ts";
 import type { AgentTable } from "./sqlite-agents.ts";
 import {
   entriesBackwards,
@@ -19,6 +19,8 @@ import {
 
 const defaultLimit = 50;
 
+type LetterCells = readonly [channel: string, sender: string, n: number, at: number, body: string | Uint8Array | null];
+
 export class StoreReader {
   readonly #db: DatabaseSync;
   readonly #label: (agent: number) => string;
@@ -28,6 +30,7 @@ export class StoreReader {
   readonly #replay: StatementSync;
   readonly #inbox: StatementSync;
   readonly #longInbox: StatementSync;
+  readonly #letters: StatementSync;
   readonly #blob: StatementSync;
   readonly #state: StatementSync;
   readonly #readMeta: StatementSync;
@@ -44,6 +47,7 @@ export class StoreReader {
     this.#replay = this.#query(replaySql);
     this.#inbox = this.#query(`select ${inboxColumns} from inbox where run = ? limit ?`);
     this.#longInbox = this.#query(`select ${inboxColumns} from inbox where run = ? order by id limit ?`);
+    this.#letters = this.#query(`select channel, sender, n, at, body from mail where run = ? order by channel, id`);
     this.#blob = this.#query(
       `select b.body from run r join blob b on b.tenant = r.tenant and b.hash = ?2
        where r.key = ?1 and exists (select 1 from blob_ref where run = ?1 and blob = b.id)`,
@@ -127,6 +131,11 @@ export class StoreReader {
     const found = inboxRows(this.#inbox, run, limit + 1);
     if (found.length > limit) return inboxRows(this.#longInbox, run, limit);
     return found.length < 2 ? found : found.toSorted((a, b) => a.rowId - b.rowId);
+  }
+
+  letters(run: number): readonly Letter[] {
+    const found = rows<LetterCells>(this.#letters, run);
+    return found.map(([channel, sender, n, at, body]) => ({ channel, sender, n, at, body }));
   }
 
   blobs(run: number, hashes: readonly string[]): ReadonlyMap<string, string | Uint8Array> {

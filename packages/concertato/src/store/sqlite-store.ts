@@ -20,6 +20,7 @@ import type {
   ChangeResult,
   Durability,
   InboxRow,
+  Letter,
   PrunePage,
   PruneQuery,
   OwnerRow,
@@ -453,6 +454,10 @@ class SqliteStore implements Store {
 
   blobs(run: number, hashes: readonly string[]): Awaitable<ReadonlyMap<string, string | Uint8Array>> {
     return this.#read(({ reader }) => reader.blobs(run, hashes));
+  }
+
+  letters(run: number): Awaitable<readonly Letter[]> {
+    return this.#read(({ reader }) => reader.letters(run));
   }
 
   inbox(run: number, limit: number): Awaitable<readonly InboxRow[]> {

@@ -5,6 +5,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { StoredEntry } from "../journal/entry.ts";
 import {
+  type Belongings,
   type Change,
   type ChangeResult,
   defaultPriority,
@@ -37,6 +38,7 @@ interface Creation {
   readonly run: NewRun;
   readonly entries: readonly StoredEntry[];
   readonly blobs?: readonly NewBlob[];
+  readonly brings?: Belongings;
 }
 
 /** The last entry of a run as this process wrote or read it. */
@@ -299,7 +301,7 @@ export class ChangeWriter {
   }
 
   /** Undefined when the id or the start key is taken already. */
-  #insertRun({ run, entries, blobs }: Creation): { key: number; firstRef: number } | undefined {
+  #insertRun({ run, entries, blobs, brings }: Creation): { key: number; firstRef: number } | undefined {
     const queued = run.owner === null;
     const inserted = this.#sql.insertRun.run(
       entries.length,
@@ -321,9 +323,16 @@ export class ChangeWriter {
     const key = Number(inserted.lastInsertRowid);
     const firstRef = this.#insertEntries(key, noEntries, entries);
     if (blobs !== undefined) this.#keepBlobs(key, blobs);
+    if (brings !== undefined) this.#settleIn(key, brings);
     if (run.end !== undefined) this.#sql.insertedEnd.run(statusCodes[run.end.status], run.end.note, run.end.at, key);
     else if (!queued) this.#rememberHead(key, entries.length, firstRef === 0 ? 0 : firstRef + entries.length - 1);
     return { key, firstRef };
+  }
+
+  #settleIn(run: number, { states, letters, messages }: Belongings): void {
+    if (states.length > 0) this.#writeStates(run, states);
+    for (const letter of letters) this.#mailboxes.offer(run, letter, Number.MAX_SAFE_INTEGER, null);
+    for (const row of messages) this.#insertInboxRow(run, row);
   }
 
   /** A large payload that the tenant has already is not handed to SQLite again. */

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { human, open, tool, workflow } from "../../src/index.ts";
 import { virtualWorld } from "../../src/testing/index.ts";
+import { Lab } from "./lab.ts";
 
 const boss = human({ name: "boss", output: z.string() });
 const look = tool({
@@ -41,6 +42,47 @@ test("a waiting run goes on in another store: sealed there, with its large value
   await world.advance(1_000);
   expect(await moved.result()).toEqual([90_000, "a letter", "yes"]);
   expect(await other.find(job.runId)).toMatchObject({ tenant: "there", key: "k", status: "completed" });
+});
+
+test("a run that is under way takes its named values along, and the letters and messages that it has not read", async () => {
+  const counting = workflow({ name: "counting" }, async (_input, ctx) => {
+    const seats = ctx.state("seats", { initial: 0 });
+    await seats.set(4);
+    const told = [await ctx.waitFor("go", z.string())];
+    for (let index = 0; index < 3; index++) told.push(await ctx.receive("post", z.string()));
+    return { seats: await seats.update((count) => count + 1), told };
+  });
+  const lab = new Lab();
+  const { life, job } = await lab.begin(counting, undefined);
+  await life.app.send(job.runId, "post", "first");
+  life.crash();
+  // Nobody is there who reads it.
+  const client = await lab.open([]);
+  await client.app.signal(job.runId, "go", "now", { key: "s" });
+  await client.app.send(job.runId, "post", "second");
+  const lines = await Array.fromAsync(client.app.export(job.runId));
+  expect(
+    lines.filter((line) => !line.startsWith('{"seq"')).map((line) => Object.keys(JSON.parse(line) as object)[0]),
+  ).toEqual(["format", "state", "letter", "letter", "message"]);
+
+  const there = new Lab();
+  const { app } = await there.open([counting]);
+  const moved = await app.import(lines, { tenant: "other" });
+  await there.world.settle();
+  await app.signal(job.runId, "go", "again", { key: "s" });
+  await app.send(job.runId, "post", "third");
+  await there.world.settle();
+  expect(await moved.result()).toEqual({ seats: 5, told: ["now", "first", "second", "third"] });
+  // It has ended: nothing of it is left to be taken along.
+  const ended = await Array.fromAsync(app.export(job.runId));
+  expect(ended.filter((line) => !line.startsWith('{"seq"'))).toHaveLength(1);
+});
+
+test("what belongs to no run is refused", async () => {
+  const { lines } = await waitingRun();
+  const other = await open();
+  for (const line of ['{"parcel":1}', '{"message":{"kind":"grant","name":"0.0","sender":"hold:1","n":1,"at":0}}'])
+    await expect(other.import([...lines, line])).rejects.toMatchObject({ code: "import/invalid" });
 });
 
 test("a run that is there is not taken twice, and what is no run not at all", async () => {
