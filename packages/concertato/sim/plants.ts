@@ -545,7 +545,7 @@ export const plants: readonly Plant[] = [
     rule: "what a fork took over as begun and then gives up is told as given up in its journal",
     seed: 280,
     generation: 7,
-    edits: [{ file: "runtime/operation.ts", find: "      this.inherited ||\n", replace: "" }],
+    edits: [{ file: "runtime/operation.ts", find: "      this.scope.run.begunElsewhere.has(this) ||\n", replace: "" }],
   },
   {
     name: "held-twice",

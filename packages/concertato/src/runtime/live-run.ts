@@ -69,6 +69,7 @@ const noPasses: ReadonlySet<Pass> = new Set();
 const none: ReadonlySet<Scope> = new Set();
 
 /** Most runs are no forks. */
+const nothing: ReadonlySet<Operation> = new Set();
 const noKeys: ReadonlyMap<string, string> = new Map();
 
 export class LiveRun {
@@ -185,6 +186,8 @@ export class LiveRun {
   pinnedAt: number | null = null;
   /** A fork took over entries up to this one: what they began was begun by another run. */
   inherited = 0;
+  /** Operations whose beginning the journal has from elsewhere (a fork, an import), and which begin anew here. */
+  begunElsewhere: ReadonlySet<Operation> = nothing;
   /** Keys that were granted to the run it was forked from, by the paths of their claims: the fork holds none of them. */
   grantedElsewhere: ReadonlyMap<string, string> = noKeys;
   /** Entries up to this one were written on another store. */

@@ -91,8 +91,6 @@ export class Operation {
   attempt = 0;
   /** A failed attempt of it is in the journal, with the time of the next. */
   retried = false;
-  /** The journal has its beginning from elsewhere (a fork, an import), and here it begins anew. */
-  inherited = false;
   /** What the last attempt threw, while its probe is asked whether the effect happened all the same. */
   thrown: unknown = undefined;
   /** Its way through the gate: waiting there, or let in. */
@@ -140,7 +138,7 @@ export class Operation {
       this.opened ||
       this.intended ||
       this.retried ||
-      this.inherited ||
+      this.scope.run.begunElsewhere.has(this) ||
       this.map?.recorded === true ||
       (this.child?.seq ?? 0) > 0 ||
       (this.loop?.turns ?? 0) > 0

@@ -414,7 +414,8 @@ function readEffect(reading: Reading, kind: "intent" | "attempt-failed" | "in-do
 
 /** Readers see it begun: they must be told should it be given up. */
 function noteInherited(operation: Operation): void {
-  operation.inherited = true;
+  const { run } = operation.scope;
+  run.begunElsewhere = new Set([...run.begunElsewhere, operation]);
 }
 
 function readOpened(reading: Reading): void {
