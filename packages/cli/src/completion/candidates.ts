@@ -157,7 +157,7 @@ function isFor(command: string, { status, waiting, paused }: RunSummary): boolea
         ({ kind }) => kind === "answer" || kind === "signal" || kind === "in-doubt" || kind === "budget",
       );
     case "retry":
-      return status === "diverged";
+      return status === "diverged" || status === "failed";
     case "resume":
       return paused !== undefined;
     case "cancel":
