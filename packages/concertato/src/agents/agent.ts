@@ -34,6 +34,7 @@ import { type ModelChoice, modelsOf } from "./models.ts";
 import { assertName } from "./name.ts";
 import { assertPriced } from "./price-book.ts";
 import { type Answers, answersOf } from "./structured-output.ts";
+import { withBackup } from "./take-over.ts";
 import { textSchema } from "./text-schema.ts";
 import { isMistake, Toolbox } from "./tool-calls.ts";
 
@@ -81,6 +82,11 @@ export interface AgentOptions<Input extends StandardSchemaV1 | undefined, Output
    * agents it calls; without it, 24 of its own.
    */
   readonly budget?: Budget;
+  /**
+   * Takes over with the same input when it has failed for good: no model answers, it gets nowhere, its budget is used up. An
+   * input that does not fit, or a person's no, is no reason. Its own work then has the name `NAME.main`.
+   */
+  readonly backup?: Agent<NoInfer<InputOf<Input>>, NoInfer<OutputOf<Output>>>;
   /** How often in a row it may call a tool wrongly, or answer what does not fit, before it fails. Default 2. */
   readonly repairs?: number;
   /** Of each model call. Default: 3 attempts, 1 s apart and doubling; a server's `Retry-After` is kept. */
@@ -144,8 +150,10 @@ export function agent<
       limits: attemptLimits(options.name, options.concurrency, options.rate),
     },
   };
+  const { backup } = options;
+  const whole = backup === undefined ? made : withBackup(made, backup as unknown as Agent<unknown>);
   // The runtime checks both ends against the schemas that these types come from.
-  return made as Agent<InputOf<Input>, OutputOf<Output>>;
+  return whole as Agent<InputOf<Input>, OutputOf<Output>>;
 }
 
 /** Where no budget says otherwise. */

@@ -7,6 +7,7 @@ import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { App, type Job, type RunTree, type StartOptions } from "../app.ts";
 import { toolCallsService } from "../agents/intercepted-calls.ts";
 import { modelsService } from "../agents/models.ts";
+import { definedName } from "../agents/take-over.ts";
 import { AppModels, type ModelOptions } from "../app-models.ts";
 import { durationMs } from "../kernel/duration.ts";
 import type { Agent, Argument } from "../runtime/agent.ts";
@@ -237,7 +238,7 @@ function recordedAnswers(store: MemoryStore, run: number): Map<string, number> {
     if (entry.seq === 1) agents.set(1, entry.name);
     if (meta.verb === "run" && meta.agent !== undefined) agents.set(entry.seq, meta.agent);
     if (meta.verb !== "step" || entry.name !== "model") continue;
-    const agent = agents.get(entry.scope)?.split("@")[0] ?? "";
+    const agent = definedName(agents.get(entry.scope)?.split("@")[0] ?? "");
     counts.set(agent, (counts.get(agent) ?? 0) + 1);
   }
   return counts;
