@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { answersOf, readMailFolder } from "../src/services/mail-folder.ts";
-import { runDesk, stopMailServer, summaryOf } from "./processes.ts";
+import { runDesk, startDesk, stopMailServer, summaryOf } from "./processes.ts";
 
 const desk = test.extend<{ folder: string }>({
   // oxlint-disable-next-line no-empty-pattern -- vitest reads the fixtures' names from the pattern
@@ -75,6 +75,28 @@ desk(
 
     const again = await runDesk(folder, "--inbox", file, "--exit", "--json");
     expect(summaryOf(again)).toMatchObject({ status: "completed", totals: { answered: count, mailsSent: count } });
+  },
+  limitMs,
+);
+
+desk(
+  "killed in the middle of a large inbox and started again, it reads it again and answers each question once",
+  async ({ folder }) => {
+    const count = 300;
+    const file = writeInbox(folder, "questions.csv", `text\n${questions(count).join("\n")}\n`);
+    for (const sentences of [40, 400]) {
+      let heard = 0;
+      const started = startDesk(folder, ["--inbox", file, "--exit", "--json"], (line) => {
+        if (line.includes('"did"') && ++heard === sentences) started.kill();
+      });
+      await started.ended;
+    }
+    const last = await runDesk(folder, "--inbox", file, "--exit", "--json");
+    expect(summaryOf(last)).toMatchObject({
+      status: "completed",
+      totals: { answered: count, mailsSent: count, repeated: 0 },
+    });
+    expect(new Set(outcomesIn(folder).map(({ id }) => id)).size).toBe(count);
   },
   limitMs,
 );

@@ -119,12 +119,13 @@ export function printEffort({ paint, line, marks }: Terminal, { intake, effort, 
     );
   }
   if (effort === undefined || effort.done === 0) return;
-  const perMessage = Math.round(effort.storeBytes / Math.max(1, totals.messages) / 1024);
+  // Of a small journal most is the log, which is as long for ten messages as for a thousand.
+  const each = totals.messages < 1000 ? "" : `, ${Math.round(effort.storeBytes / totals.messages / 1024)} kB a message`;
   const facts = [
     `${effort.done} messages in ${effort.seconds.toFixed(1)} s`,
     `${effort.perSecond.toFixed(1)} a second`,
     `at most ${effort.peakMb} MB of memory`,
-    `journal ${(effort.storeBytes / 1024 / 1024).toFixed(1)} MB, ${perMessage} kB a message`,
+    `journal ${(effort.storeBytes / 1024 / 1024).toFixed(1)} MB${each}`,
   ];
   line(`  ${paint("quiet", facts.join(` ${marks.dot} `))}`);
 }
