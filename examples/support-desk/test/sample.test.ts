@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { answer, examResult, verdict } from "../src/messages.ts";
+import { answer, examResult, statement, verdict } from "../src/messages.ts";
 import { booksOf, decideAll, runDesk, stopMailServer, summaryOf } from "./processes.ts";
 
 const sample = fileURLToPath(new URL("../inbox/messages.jsonl", import.meta.url));
@@ -28,6 +28,12 @@ const report = z.object({
       answer: answer,
       verdict: verdict.optional(),
       steps: z.array(z.object({ agent: z.string(), text: z.string() })),
+      provenance: z.object({
+        statements: z.array(statement),
+        rows: z.array(z.object({ source: z.string(), agent: z.string(), approvedBy: z.string().optional() })),
+        approvals: z.array(z.object({ state: z.string(), by: z.string().optional() })),
+        deeds: z.array(z.object({ agent: z.string(), attempts: z.number() })),
+      }),
     }),
   ),
 });
@@ -172,4 +178,32 @@ test("the report says how well the router does on held-out messages", () => {
   expect(done.exam.right / done.exam.total).toBeGreaterThanOrEqual(0.85);
   expect(done.exam.outOfScope.escalated).toBe(done.exam.outOfScope.total);
   expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("Routing on held-out messages");
+});
+
+test("every source of every paragraph is a clause or a record that an agent of the same run read or wrote", () => {
+  const missing = done.lines.flatMap(({ message: { id }, provenance: { statements, rows } }) => {
+    const seen = new Set(rows.map(({ source }) => source));
+    const cites = statements.flatMap((each) => each.cites);
+    return cites.filter((cite) => !cite.startsWith("policy ") && !seen.has(cite)).map((cite) => `${id}: ${cite}`);
+  });
+  expect(missing).toEqual([]);
+  expect(new Set(done.lines.flatMap(({ provenance }) => provenance.statements.map((each) => each.composedBy)))).toEqual(
+    new Set(["rules"]),
+  );
+});
+
+test("the report names the person whose yes moved money, and the yes that was void", () => {
+  const { approvals, rows } = lineOf("m-34").provenance;
+  expect(approvals.map(({ state }) => state)).toEqual(["void", "approved"]);
+  const paid = rows.find(({ source }) => source.startsWith("refunds RF-"));
+  expect(paid).toMatchObject({ agent: "refund", approvedBy: expect.any(String) });
+  expect(lineOf("m-19").provenance.deeds.find(({ agent }) => agent === "network-rate")?.attempts).toBe(3);
+});
+
+test("the page stands alone: it asks nothing of the network, and its links lead somewhere", () => {
+  const page = readFileSync(join(folder, "report.html"), "utf8");
+  expect(page).not.toMatch(/(?:src|href)="(?!#)|url\(|@import|fetch\(/);
+  const names = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, name]) => name));
+  const dead = [...page.matchAll(/href="#([^"]+)"/g)].map(([, name]) => name).filter((name) => !names.has(name));
+  expect(dead).toEqual([]);
 });

@@ -10,6 +10,8 @@ import { messageKeyOf, readMailFolder } from "../services/mail-folder.ts";
 import type { MessageEntry } from "../message-runs.ts";
 import type { Decision, Message } from "../messages.ts";
 import type { Sentence } from "../views/sentences.ts";
+import { nothingKnown } from "../views/provenance.ts";
+import type { SummaryLine } from "../views/summary.ts";
 import { openTerminal, silent } from "../views/terminal.ts";
 import type { FromWorker, Heard, ToWorker } from "./protocol.ts";
 
@@ -102,7 +104,7 @@ function openLine(bankFile: string, mails: string): CockpitLink & Disposable {
       resting = true;
       flush();
       count();
-      say({ kind: "rested", summary, files });
+      say({ kind: "rested", summary: { ...summary, lines: summary.lines.map(shortened) }, files });
     },
     onTyped: (taker) => {
       take = taker;
@@ -123,6 +125,11 @@ function openLine(bankFile: string, mails: string): CockpitLink & Disposable {
 /** The cockpit may have gone in this moment; then there is nobody to tell. */
 function say(word: FromWorker): void {
   if (process.connected) process.send?.(word, () => undefined);
+}
+
+/** What the closing table needs; the rest is in the report. */
+function shortened(line: SummaryLine): SummaryLine {
+  return { ...line, steps: [], mail: undefined, provenance: nothingKnown };
 }
 
 const ends: ReadonlySet<string> = new Set(["result", "scope-ended"]);

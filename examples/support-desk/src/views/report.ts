@@ -1,14 +1,16 @@
 /**
- * The report: one HTML page that needs nothing else, light and dark, and the same facts as JSON. Written whole or not
- * at all. Everything that came from a message is escaped.
+ * The report: one HTML page that needs nothing else, light and dark, on screen and on paper, and the same facts as JSON.
+ * A verdict first, three stories, then everything. Written whole or not at all.
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { euros } from "../money.ts";
-import type { ExamResult, Verdict, Work } from "../messages.ts";
+import type { ExamResult } from "../messages.ts";
 import { policy } from "../services/policy.ts";
-import { orderOf, type Summary, type SummaryLine, type Totals } from "./summary.ts";
+import { anchor, cost, escapeHtml, many, percent } from "./html.ts";
+import { renderInside, renderMessage } from "./report-message.ts";
 import type { Sentence } from "./sentences.ts";
+import { orderOf, type Summary, type SummaryLine, type Totals } from "./summary.ts";
 import { outcomeOf } from "./summary-table.ts";
 
 export interface ReportFiles {
@@ -30,34 +32,81 @@ export function writeReport(directory: string, summary: Summary, frame: ReportFr
   return files;
 }
 
-/** The page. Pure. */
+/** The page. Pure but for its style and script, which are read from beside this file. */
 function renderReport(summary: Summary, frame: ReportFrame): string {
   const style = readFileSync(new URL("report.css", import.meta.url), "utf8");
-  const when = frame.writtenAt.toISOString().slice(0, 16).replace("T", " ");
+  const script = readFileSync(new URL("report.js", import.meta.url), "utf8");
+  const { totals, lines, exam } = summary;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Support desk · ${summary.totals.answered} of ${summary.totals.messages} answered</title>
+<meta name="color-scheme" content="light dark">
+<title>Support desk · ${totals.answered} of ${totals.messages} answered</title>
 <style>
 ${style}</style>
 </head>
 <body>
+<a class="skip" href="#messages">To the messages</a>
 <main>
-<h1>Support desk</h1>
-<p class="under">${escapeHtml(summary.status)} · ${when} UTC · composed by rules</p>
-${renderTotals(summary.totals)}
-${summary.lines.map((line) => renderQuestion(line, frame)).join("")}
-${renderStories(summary.lines)}
-${summary.exam === undefined ? "" : renderExam(summary.exam)}
-${summary.lines.map(renderLine).join("\n")}
+${renderVerdict(summary, frame)}
+${lines.map((line) => renderQuestion(line, frame)).join("")}
+${renderTotals(totals)}
+${renderStories(lines)}
+${renderInterplay(lines)}
+${exam === undefined ? "" : renderExam(exam)}
+${renderMessages(lines, totals)}
 ${renderPolicy()}
-<footer>Mails and payments are counted by the mail server's folder and the bank's books, not by the run itself.</footer>
+<footer>Mails and payments are counted by the mail server's folder and the bank's books, which know nothing of the journal. Everything else on this page is read from the journal. Personal data in messages is replaced by tokens.</footer>
 </main>
+<script>
+${script}</script>
 </body>
 </html>
 `;
+}
+
+/** What somebody wants to know who reads nothing else. */
+function renderVerdict({ totals, exam, effort, lines }: Summary, { writtenAt }: ReportFrame): string {
+  const { answered, messages, waiting, failed, repeated } = totals;
+  const rest = [
+    ...(waiting === 0 ? [] : [`${waiting === 1 ? "one waits" : `${waiting} wait`} for a person`]),
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+  ];
+  const first =
+    answered === messages
+      ? `All ${messages} messages are answered.`
+      : `${answered} of ${messages} messages are answered${rest.length === 0 ? "" : `, ${rest.join(" and ")}`}.`;
+  const twice =
+    repeated === 0 ? "Nothing was sent or paid twice." : `${repeated} things happened twice: look into it at once.`;
+  const authors = new Set(lines.flatMap(({ provenance }) => provenance.statements.map(({ composedBy }) => composedBy)));
+  authors.delete("rules");
+  const writers =
+    authors.size === 0
+      ? "Composed by rules; no model was asked."
+      : `Written by ${[...authors].join(", ")} within rules.`;
+  const facts = [
+    ...(exam === undefined ? [] : [`Routing is right on ${percent(exam.right, exam.total)} of held-out messages.`]),
+    `${many(totals.paymentsMade, "payment")} paid back, ${euros(totals.refundedCents)}.`,
+    writers,
+    ...(effort === undefined || effort.done === 0
+      ? []
+      : [`${many(effort.done, "message")} in ${effort.seconds.toFixed(1)} s${costText(lines)}.`]),
+  ];
+  const when = writtenAt.toISOString().slice(0, 16).replace("T", " ");
+  return `<header class="verdict ${failed + repeated > 0 ? "bad" : waiting > 0 ? "wait" : "good"}">
+<p class="kicker">Larkfield support desk · ${when} UTC</p>
+<h1>${escapeHtml(first)} ${escapeHtml(twice)}</h1>
+<p class="under">${facts.map(escapeHtml).join(" ")}</p>
+</header>`;
+}
+
+function costText(lines: readonly SummaryLine[]): string {
+  const costs = lines.map(({ provenance }) => provenance.usd).filter((usd) => usd !== undefined);
+  if (costs.length === 0) return "";
+  const known = costs.filter((usd) => usd !== null);
+  return `, ${known.length < costs.length ? "cost unknown" : cost(known.reduce((sum, usd) => sum + usd, 0))}`;
 }
 
 function renderTotals(totals: Totals): string {
@@ -65,50 +114,95 @@ function renderTotals(totals: Totals): string {
     ["Answered", `${totals.answered}`, `of ${totals.messages} messages`],
     ["Waiting", `${totals.waiting}`, totals.waiting === 0 ? "for nobody" : "for a person"],
     ["Mails sent", `${totals.mailsSent}`, "accepted and on disk"],
-    ["Payments made", `${totals.paymentsMade}`, euros(totals.refundedCents)],
+    ["Paid back", euros(totals.refundedCents), many(totals.paymentsMade, "payment")],
     ["Tickets", `${totals.tickets}`, "opened for people"],
     ["Sent back", `${totals.rejected}`, "drafts, by the validator"],
-    ["Dissents", `${totals.dissents}`, `in ${totals.panels} panels`],
+    ["Taken over", `${totals.takeovers}`, "from a specialist that failed"],
+    ["Dropped", `${totals.dropped}`, "steps that became needless"],
+    ["Void", `${totals.voided}`, "approvals of what had changed"],
+    ["Dissents", `${totals.dissents}`, `in ${many(totals.panels, "panel")}`],
+    ["Failed", `${totals.failed}`, totals.failed === 0 ? "none" : "look into them"],
     ["Repeated", `${totals.repeated}`, totals.repeated === 0 ? "nothing happened twice" : "look into it"],
   ];
   return `<dl class="totals">${tiles.map(([name, value, note]) => `<div><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`).join("")}</dl>`;
 }
 
-/** Where to look first: the message that took most, one that was sent back, one that gave orders. */
-function renderStories(lines: readonly SummaryLine[]): string {
-  const answered = lines.filter(({ answer }) => answer !== undefined);
-  const sentBack = ({ steps }: SummaryLine): boolean =>
-    steps.some(({ agent, text }) => agent === "validator" && text.startsWith("sends it back"));
-  const stories = [
-    ["The hardest", answered.toSorted((a, b) => b.steps.length - a.steps.length)[0]],
-    ["Sent back by the validator", answered.find((line) => sentBack(line) && line.route?.warnings.length === 0)],
-    ["Attacked", answered.find(({ route }) => (route?.warnings.length ?? 0) > 0)],
-  ] as const;
-  const items = stories.flatMap(([title, line]) =>
-    line === undefined
-      ? []
-      : [
-          `<li>${title}: <a href="#${escapeHtml(line.message.id)}">${escapeHtml(line.message.subject)}</a>, ${escapeHtml(outcomeOf(line))}</li>`,
-        ],
+interface Story {
+  readonly kind: string;
+  readonly why: string;
+  readonly line: SummaryLine;
+}
+
+/** Three that show how the team works: the one that took most, one that was sent back, one that gave orders. */
+function storiesOf(lines: readonly SummaryLine[]): readonly Story[] {
+  const attacked = ({ route }: SummaryLine): boolean => (route?.warnings.length ?? 0) > 0;
+  const effort = ({ steps }: SummaryLine): number => eventsOf(steps).length * 100 + steps.length;
+  const hardest = lines.filter((line) => !attacked(line)).toSorted((a, b) => effort(b) - effort(a))[0];
+  const rejected = lines.find(
+    (line) => line !== hardest && !attacked(line) && line.steps.some(({ event }) => event === "rejection"),
   );
-  return items.length === 0
-    ? ""
-    : `<section class="exam"><h2>Where to look first</h2><ul>${items.join("")}</ul></section>`;
+  const attack =
+    lines.find((line) => attacked(line) && line.steps.some(({ event }) => event === "rejection")) ??
+    lines.find(attacked);
+  const stories: readonly (readonly [string, string, SummaryLine | undefined])[] = [
+    ["The hardest", "took the most agents and decisions", hardest],
+    ["Rejected", "its first draft broke the policy", rejected],
+    ["Attacked", "the message gave the desk orders", attack],
+  ];
+  return stories.flatMap(([kind, why, line]) => (line === undefined ? [] : [{ kind, why, line }]));
+}
+
+function renderStories(lines: readonly SummaryLine[]): string {
+  const stories = storiesOf(lines).map(({ kind, why, line }, index) => {
+    const { message, status } = line;
+    return `<article class="story"><header><p class="kicker">${kind} <span>· ${why}</span></p>
+<h3><a href="#${anchor(message.id)}">${escapeHtml(message.subject)}</a></h3>
+<p class="under">${escapeHtml(message.name)} · ${escapeHtml(message.id)} · <span class="end ${status}">${escapeHtml(outcomeOf(line))}</span></p></header>
+${renderInside(line, anchor("story", String(index + 1)))}</article>`;
+  });
+  return stories.length === 0 ? "" : `<section><h2>Three stories</h2>${stories.join("\n")}</section>`;
+}
+
+function eventsOf(steps: readonly Sentence[]): readonly Sentence[] {
+  return steps.filter(({ event }) => event !== undefined);
+}
+
+/** Every place where one agent changed what another was to do. */
+function renderInterplay(lines: readonly SummaryLine[]): string {
+  const rows = lines.flatMap(({ message, steps }) =>
+    eventsOf(steps)
+      .filter(({ event }) => event !== "question")
+      .map(
+        ({ agent, event = "", text }) =>
+          `<tr><td><span class="tag">${escapeHtml(event)}</span></td><td><a class="mono" href="#${anchor(message.id)}">${escapeHtml(message.id)}</a></td><th>${escapeHtml(agent)}</th><td>${escapeHtml(text)}</td></tr>`,
+      ),
+  );
+  if (rows.length === 0) return "";
+  return `<section><h2>What changed between the agents</h2><div class="wide"><table class="interplay"><tbody>${rows.join("")}</tbody></table></div></section>`;
 }
 
 /** How the router does on messages it was never tuned on. */
 function renderExam({ total, right, outOfScope, confusions }: ExamResult): string {
   const rows = confusions.map(
     ({ id, expected, got, similarity }) =>
-      `<tr><td class="mono">${escapeHtml(id)}</td><td>${escapeHtml(expected)}</td><td>${escapeHtml(got)}</td><td>${similarity}</td></tr>`,
+      `<tr><td class="mono">${escapeHtml(id)}</td><td>${escapeHtml(expected)}</td><td>${escapeHtml(got)}</td><td class="number">${similarity.toFixed(3)}</td></tr>`,
   );
-  return `<section class="exam"><h2>Routing on held-out messages: ${percent(right, total)} (${right} of ${total})</h2>
-<p>Written before the specialists' example phrases. Out of scope: ${outOfScope.escalated} of ${outOfScope.total} escalated to a person.</p>
-<table><thead><tr><th>Confused</th><th>belongs to</th><th>went to</th><th>similarity</th></tr></thead><tbody>${rows.join("")}</tbody></table></section>`;
+  return `<section class="exam"><h2>Routing on held-out messages</h2>
+<p><strong>${percent(right, total)}</strong> right, ${right} of ${total}. Out of scope: ${outOfScope.escalated} of ${outOfScope.total} escalated to a person. They were written before the specialists' example phrases, and nothing was tuned on them.</p>
+<div class="meter" role="img" aria-label="${right} of ${total} right"><span style="width:${((100 * right) / total).toFixed(1)}%"></span></div>
+${rows.length === 0 ? "" : `<div class="wide"><table><thead><tr><th>Confused</th><th>belongs to</th><th>went to</th><th>similarity</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`}</section>`;
 }
 
-function percent(part: number, whole: number): string {
-  return `${((100 * part) / whole).toFixed(1)} %`;
+function renderMessages(lines: readonly SummaryLine[], { messages }: Totals): string {
+  const fewer =
+    lines.length < messages
+      ? ` <small>${lines.length} of ${messages} are shown, the rest is in outcomes.jsonl</small>`
+      : "";
+  return `<section id="messages"><h2>All messages${fewer}</h2>
+<p class="find"><label>Find <input type="search" id="find" placeholder="a name, an agent, a word" autocomplete="off"></label> <span class="quiet" id="found" role="status"></span><span class="quiet keys"><kbd>/</kbd> find <kbd>j</kbd> <kbd>k</kbd> next, previous <kbd>Enter</kbd> open</span></p>
+<div class="messages">
+${lines.map(renderMessage).join("\n")}
+</div></section>`;
 }
 
 /** The clauses that the answers cite. */
@@ -128,67 +222,7 @@ function renderQuestion({ wait, message, runId }: SummaryLine, { command: comman
       ? `Message ${message.id} waits for a person's word.`
       : `Pay ${euros(order.amountCents)} to ${order.customerName} for ${order.merchant}, payment ${order.paymentId}. ${order.reason}.`;
   const command = wait.kind === "in-doubt" ? "" : `<code>${escapeHtml(commandFor("approve", runId))}</code>`;
-  return `<section class="ask"><strong>${escapeHtml(who)}</strong> ${escapeHtml(what)}${command}</section>\n`;
-}
-
-function renderLine(line: SummaryLine): string {
-  const { message, status, steps, mail } = line;
-  const letters = [
-    renderLetter("The message", `${message.subject}\n\n${message.body}`),
-    ...(mail === undefined ? [] : [renderLetter("The answer", `${mail.subject}\n\n${mail.text}`)]),
-  ];
-  return `<article id="${escapeHtml(message.id)}">
-<header><h2>${escapeHtml(message.subject)}</h2><span class="from">${escapeHtml(message.name)} · ${escapeHtml(message.id)}</span><span class="end ${status}">${escapeHtml(outcomeOf(line))}</span></header>
-<ol class="steps">${steps.map(renderStep).join("")}</ol>
-${renderRoute(line)}
-${(line.answer?.works ?? []).map(renderWork).join("")}
-<div class="letters">${letters.join("")}</div>
-</article>`;
-}
-
-/** Who could take it, with similarities and margin, and how a doubt was settled. */
-function renderRoute({ route, verdict }: SummaryLine): string {
-  if (route === undefined || route.candidates.length === 0) return "";
-  const near = route.candidates.map(
-    ({ area, similarity, nearest }) => `<li>${area} <strong>${similarity}</strong> like “${escapeHtml(nearest)}”</li>`,
-  );
-  const votes = verdict === undefined ? "" : renderVotes(verdict);
-  return `<details><summary>Route: ${route.kind}, margin ${route.margin}${verdict === undefined ? "" : `, ${verdict.dissent.length} dissents`}</summary><ul>${near.join("")}</ul>${votes}</details>`;
-}
-
-function renderVotes({ votes, dissent }: Verdict): string {
-  const outvoted = new Set(dissent.map(({ member }) => member));
-  const rows = votes.map(
-    ({ member, area, why }) =>
-      `<li>${member}: ${area ?? "nobody"}${outvoted.has(member) ? " (dissent)" : ""}, ${escapeHtml(why)}</li>`,
-  );
-  return `<p>The panel</p><ul>${rows.join("")}</ul>`;
-}
-
-/** Every paragraph of an answer with what it rests on. */
-function renderWork({ specialist, draft }: Work): string {
-  const said = draft.paragraphs.map(
-    ({ text, cites }) => `<li>${escapeHtml(text)} <span class="cites">${cites.map(renderCite).join(" ")}</span></li>`,
-  );
-  return `<details><summary>${specialist}: ${escapeHtml(draft.topic)}, with sources</summary><ul>${said.join("")}</ul><p class="cites">composed by ${draft.composedBy}</p></details>`;
-}
-
-function renderCite(cite: string): string {
-  const clause = /^policy (.+)$/.exec(cite)?.[1];
-  if (clause === undefined) return `<span class="mono">${escapeHtml(cite)}</span>`;
-  return `<a href="#policy-${escapeHtml(clause)}" title="${escapeHtml(policy.get(clause) ?? "")}">policy ${escapeHtml(clause)}</a>`;
-}
-
-function renderStep({ agent, tone, text }: Sentence): string {
-  return `<li class="${tone}"><span class="agent">${escapeHtml(agent)}</span><span>${escapeHtml(text)}</span></li>`;
-}
-
-function renderLetter(title: string, text: string): string {
-  return `<details><summary>${title}</summary><pre>${escapeHtml(text)}</pre></details>`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return `<section class="ask"><strong>${escapeHtml(who)}</strong> ${escapeHtml(what)} <a href="#${anchor(message.id)}">${escapeHtml(message.id)}</a>${command}</section>\n`;
 }
 
 function replaceFile(file: string, text: string): void {

@@ -22,6 +22,7 @@ import {
   verdict,
 } from "../messages.ts";
 import type { Books } from "../services/bank.ts";
+import { type Provenance, provenanceOf } from "./provenance.ts";
 import { approvalOf, sentenceFor, doubtSentence, type Sentence, waitSentence } from "./sentences.ts";
 
 export type LineStatus = "answered" | "waiting" | "failed" | "cancelled" | "working";
@@ -55,6 +56,8 @@ export interface SummaryLine {
   readonly steps: readonly Sentence[];
   /** The mail as it was sent. */
   readonly mail: Pick<OutgoingMail, "subject" | "text"> | undefined;
+  /** Where each paragraph of the answer comes from, and who did what. */
+  readonly provenance: Provenance;
 }
 
 export interface Totals {
@@ -242,6 +245,7 @@ export function lineOf(run: Pick<RunSummary, "runId" | "createdAt">, node: TreeN
     verdict: outputOf(nodes, "panel", verdict),
     steps: nodes.slice(0, -1).flatMap(stepOf),
     mail: done === undefined ? undefined : mailIn(nodes),
+    provenance: provenanceOf(node, nodes),
   };
 }
 
@@ -277,6 +281,8 @@ function stepOf(node: TreeNode): Sentence[] {
   const [wait] = openWaitOf(node);
   if (wait !== undefined)
     return [wait.kind === "question" ? waitSentence(wait.agent, wait.request) : doubtSentence(wait.agent)];
+  // A yes that is void is told by the desk, which asks again.
+  if (node.failure?.details?.["code"] === "changed-since-shown") return [];
   if (node.status === "failed" && node.children.every(({ status }) => status !== "failed"))
     return [{ agent: node.name, tone: "bad", text: `failed: ${node.failure?.message ?? "no reason on record"}` }];
   const told = sentenceFor(node.name, node.output);
