@@ -19,6 +19,8 @@ export interface DeskOptions {
   readonly fresh: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** The model that writes the answers; rules where none is named. */
+  readonly model: string | undefined;
   /** Lines instead of panes, though somebody sits at the terminal. */
   readonly plain: boolean;
   /** Nothing but ASCII. */
@@ -37,6 +39,8 @@ Usage: npm start [-- options]
   --limit N      take only the first N of them
   --concurrency N  work on N at once            (default 16; who waits for a person is not counted)
   --routing HOW  by meaning, or by keywords     (default meaning, with a local model)
+  --model NAME   a model writes the answers     (default: rules compose them, no key)
+                 openai/gpt-5-mini, ollama/qwen3, or http://HOST:PORT/v1#MODEL
   --exit         ask nobody; end when all that can be done is done
   --chaos N      kill the working process N times at random moments, start it again, and
                  prove by bank and mails that nothing is lost or repeated (default 10)
@@ -82,6 +86,7 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
         fresh: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         quiet: { type: "boolean", default: false },
+        model: { type: "string" },
         plain: { type: "boolean", default: false },
         ascii: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
@@ -98,7 +103,7 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
     const data = resolve(directory, values.data);
     if (chaos !== undefined && inbox === standardInput)
       return { kind: "wrong", reason: "--chaos reads the inbox again and again: pass a file with --inbox." };
-    return { kind: "run", options: { ...values, routing, limit, concurrency, chaos, data, inbox } };
+    return { kind: "run", options: { ...values, model: values.model, routing, limit, concurrency, chaos, data, inbox } };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }

@@ -9,6 +9,7 @@ import { miniLm } from "@concertato/models-local";
 import { type App, drainOnSignals, open } from "concertato";
 import { desk as deskWorkflow } from "./agents/desk.ts";
 import { exam } from "./agents/exam.ts";
+import { shownName } from "./agents/staff.ts";
 import { byKeywords, byMeaning, type Compare } from "./agents/meaning.ts";
 import { again, commandFor, nearPath } from "./commands.ts";
 import { clearFolder, type DataFolder, dataFolder, makeFolder } from "./data-folder.ts";
@@ -106,11 +107,12 @@ export async function runDesk(
   await using network = await openCardNetwork();
   await using model = options.routing === "meaning" ? miniLm() : undefined;
   const compare = model === undefined ? byKeywords : byMeaning(model);
-  const workflow = deskWorkflow({ bank, post, network, compare });
+  const workflow = deskWorkflow({ bank, post, network, compare, model: options.model });
   await using app = await open(folder.desk, {
     agents: [workflow],
     key: payloadKey(folder.key),
     maxActive: options.concurrency,
+    model: options.model,
   });
   using told = toldToGo(app, terminal);
   const facts = factsOf({ inbox, options, server: await post.server() });
@@ -285,6 +287,7 @@ function factsOf({ inbox, options, server }: Start): readonly (readonly [string,
     ["data", nearPath(options.data)],
     ["mail", `SMTP on 127.0.0.1:${server.smtpPort}, process ${server.pid}`],
     ["routing", options.routing === "meaning" ? "by meaning, all-MiniLM-L6-v2 on this machine" : "by keywords"],
+    ...(options.model === undefined ? [] : [["model", shownName(options.model)] as const]),
   ];
 }
 

@@ -36,6 +36,7 @@ import { feesBackup } from "./fees-backup.ts";
 import { findCustomer } from "./find-customer.ts";
 import { frontOffice } from "./front-office.ts";
 import { identity } from "./identity.ts";
+import { lookUpClause } from "./look-up-clause.ts";
 import { lostOrStolen } from "./lost-or-stolen.ts";
 import type { Compare } from "./meaning.ts";
 import { panel } from "./panel.ts";
@@ -45,10 +46,12 @@ import { redact } from "./redact.ts";
 import { refund } from "./refund.ts";
 import { router } from "./router.ts";
 import { sendMail } from "./send-mail.ts";
+import { staff } from "./staff.ts";
 import { ticket } from "./ticket.ts";
 import { topUps } from "./top-ups.ts";
 import { transfers } from "./transfers.ts";
 import { validator } from "./validator.ts";
+import { writer } from "./writer.ts";
 
 /** The systems the desk works with. */
 export interface Services {
@@ -57,6 +60,8 @@ export interface Services {
   readonly network: CardNetwork;
   /** How near words are to the areas. */
   readonly compare: Compare;
+  /** Who writes the answers. Default: rules. */
+  readonly model?: string | undefined;
 }
 
 /** A draft that the validator let pass, and who wrote it. */
@@ -67,6 +72,8 @@ interface Case {
   readonly messageId: string;
   readonly enquiry: Enquiry;
   readonly customer: Customer;
+  /** The model that writes; null where rules do. */
+  readonly author: string | null;
 }
 
 /** So often may a specialist draft for one message; then people write. */
@@ -76,7 +83,8 @@ const mostQuestions = 3;
 
 export const deskName = "desk";
 
-export const desk = ({ bank, post, network, compare }: Services) => {
+export const desk = ({ bank, post, network, compare, model }: Services) => {
+  const whoWrites = staff(model);
   const lookUp = findCustomer(bank);
   const routeWords = router(compare);
   const settleDoubt = panel(bank);
@@ -146,6 +154,33 @@ export const desk = ({ bank, post, network, compare }: Services) => {
     };
   };
 
+  /** The same draft in a model's words. What the validator rejects twice, or no model writes, stays in the words of the rules. */
+  const worded = async (work: Drafted, { enquiry, customer }: Case, author: string, ctx: Context): Promise<Drafted> => {
+    const { topic, finding, paragraphs: facts } = work.draft;
+    const { words, receivedAt, warnings } = enquiry;
+    let objections: readonly Objection[] = [];
+    for (let round = 1; round <= mostDrafts; round++) {
+      const assignment = { words, topic, finding, facts, objections: [...objections] };
+      try {
+        const { paragraphs } = await ctx.run(writer, assignment, { tools: [lookUpClause] });
+        const draft = { ...work.draft, paragraphs, composedBy: author };
+        const review = await ctx.run(validator, {
+          ...{ draft, facts, receivedAt, warnings },
+          customerState: customer.state,
+        });
+        if (review.accepted) return { ...work, draft };
+        ({ objections } = review);
+      } catch (error) {
+        if (!(error instanceof AgentFailure) || !isSpeechless(error)) throw error;
+        ctx.emit("take-over", { from: "writer", to: work.specialist, because: error.message } satisfies Takeover);
+        return work;
+      }
+    }
+    const because = `the validator rejected it twice: ${objections.map(({ text }) => text).join(" ")}`;
+    ctx.emit("take-over", { from: "writer", to: work.specialist, because } satisfies Takeover);
+    return work;
+  };
+
   /** The steps of a plan: side by side what waits for nothing, without what a result has made needless. */
   const worked = async (
     plan: Plan,
@@ -170,10 +205,15 @@ export const desk = ({ bank, post, network, compare }: Services) => {
     return { drafts, dropped };
   };
 
+  const answered = async (area: AreaName, of: Case, ctx: Context): Promise<Drafted> => {
+    const work = await drafted(area, of, ctx);
+    return of.author === null ? work : worded(work, of, of.author, ctx);
+  };
+
   const sideBySide = async (steps: Plan["steps"], of: Case, ctx: Context): Promise<readonly Drafted[]> => {
     const [only] = steps;
-    if (only !== undefined && steps.length === 1) return [await drafted(only.area, of, ctx)];
-    const branches = steps.map(({ area }) => [area, (branch: Context) => drafted(area, of, branch)] as const);
+    if (only !== undefined && steps.length === 1) return [await answered(only.area, of, ctx)];
+    const branches = steps.map(({ area }) => [area, (branch: Context) => answered(area, of, branch)] as const);
     const done = await ctx.all(Object.fromEntries(branches));
     return steps.flatMap(({ area }) => done[area] ?? []);
   };
@@ -194,7 +234,7 @@ export const desk = ({ bank, post, network, compare }: Services) => {
       ctx.emit("void-approval", settlement);
       if (asked === mostQuestions || !isArea(current.specialist, specialists))
         return { ...current, settlement: { kind: "declined", order, reason: settlement.because } };
-      current = await drafted(current.specialist, of, ctx);
+      current = await answered(current.specialist, of, ctx);
     }
   };
 
@@ -212,7 +252,7 @@ export const desk = ({ bank, post, network, compare }: Services) => {
   return workflow(
     {
       name: deskName,
-      version: 3,
+      version: 4,
       description: "Answers one message",
       input: message,
       output: answer,
@@ -226,6 +266,8 @@ export const desk = ({ bank, post, network, compare }: Services) => {
         ...Object.values(specialists),
         ...Object.values(backups),
         validator,
+        whoWrites,
+        writer,
         frontOffice,
         payBack,
         openTicket,
@@ -248,7 +290,8 @@ export const desk = ({ bank, post, network, compare }: Services) => {
         const draft = await byFrontOffice({ known: customer !== null, kind: route.kind, urgent });
         works.push(await ticketed(about, { specialist: "front-office", draft, settlement: { kind: "none" } }, ctx));
       } else {
-        const of = { messageId: incoming.id, customer, enquiry: enquiryOf(incoming, words, customer, route) };
+        const { model: author } = await ctx.run(whoWrites);
+        const of = { messageId: incoming.id, customer, author, enquiry: enquiryOf(incoming, words, customer, route) };
         const plan = await ctx.run(planner, { areas: [...areas], wishes: route.wishes });
         const { drafts, ...rest } = await worked(plan, of, ctx);
         dropped.push(...rest.dropped);
@@ -306,6 +349,11 @@ function isStale(error: unknown): error is AgentFailure {
 /** Something the specialist needs is out of order; not a limit, a stop or a cancel, which nobody may take over from. */
 function isFault({ code }: AgentFailure): boolean {
   return code === "agent/failed" || code === "agent/timeout";
+}
+
+/** No model answers, or none of them writes what can be used. */
+function isSpeechless({ record: { code } }: AgentFailure): boolean {
+  return code.startsWith("model/") || code.startsWith("agent/") || code === "policy/budget-exceeded";
 }
 
 function isArea(name: Work["specialist"], areas: Readonly<Record<AreaName, unknown>>): name is AreaName {

@@ -4,7 +4,7 @@
  */
 import { tool } from "concertato";
 import { z } from "zod";
-import { draft, type Objection, objection, type Review, review } from "../messages.ts";
+import { draft, type Objection, objection, paragraph, type Review, review } from "../messages.ts";
 import { policy } from "../services/policy.ts";
 
 const draftForReview = z.object({
@@ -12,6 +12,8 @@ const draftForReview = z.object({
   receivedAt: z.string(),
   customerState: z.string(),
   warnings: z.array(z.string()),
+  /** What a model had to write on: it may say nothing beyond it. */
+  facts: z.array(paragraph).optional(),
 });
 export type DraftForReview = z.infer<typeof draftForReview>;
 
@@ -20,7 +22,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /** What of the policy a draft breaks, with its sources. */
 export function reviewDraft(request: DraftForReview): Review {
-  const objections = [...unfounded(request), ...forbiddenRefund(request), ...leaked(request)];
+  const objections = [...unfounded(request), ...invented(request), ...forbiddenRefund(request), ...leaked(request)];
   const cites = [...new Set(request.draft.paragraphs.flatMap((each) => each.cites))];
   return { accepted: objections.length === 0, objections, cites };
 }
@@ -43,6 +45,26 @@ function unfounded({ draft: { paragraphs } }: DraftForReview): Objection[] {
     ...unknown.map((clause) => ({ clause, text: "The policy has no such clause." })),
     ...bare.map(({ text }) => ({ clause: "1.1", text: `Nothing is cited for “${text.slice(0, 60)}”.` })),
   ];
+}
+
+/** A source or a figure that the specialist did not give. */
+function invented({ draft: { paragraphs }, facts }: DraftForReview): Objection[] {
+  if (facts === undefined) return [];
+  const sources = new Set(facts.flatMap(({ cites }) => cites));
+  const figures = new Set(facts.flatMap(({ text }) => figuresIn(text)));
+  return paragraphs.flatMap(({ text, cites }) => [
+    ...cites
+      .filter((cite) => !sources.has(cite))
+      .map((cite) => broken("1.1", `“${cite}” is none of the sources that were given.`)),
+    ...figuresIn(text)
+      .filter((figure) => !figures.has(figure))
+      .map((figure) => broken("1.1", `“${figure}” is on no record that was given.`)),
+  ]);
+}
+
+/** Amounts, dates and numbers of records, each as it is written. */
+function figuresIn(text: string): string[] {
+  return text.match(/\d+(?:[.,:/-]\d+)*/g) ?? [];
 }
 
 function forbiddenRefund({ draft: { refund }, receivedAt, customerState, warnings }: DraftForReview): Objection[] {

@@ -25,6 +25,7 @@ const roster = [
   "identity",
   "lost-or-stolen",
   "front-office",
+  "writer",
   "network-rate",
   "block-card",
   "book-credit",
@@ -38,7 +39,7 @@ const roster = [
 ] as const;
 
 /** Not an agent: what the desk itself says. */
-const deskItself: ReadonlySet<string> = new Set(["desk", "take-over", "void-approval", ""]);
+const deskItself: ReadonlySet<string> = new Set(["desk", "take-over", "void-approval", "staff", "model", "loop", ""]);
 
 export type Doing = "idle" | "working" | "waiting" | "interrupted" | "fault";
 

@@ -25,6 +25,7 @@ import {
   voidedApproval,
   vote,
 } from "../messages.ts";
+import { written } from "../agents/writer.ts";
 import { euros } from "../money.ts";
 import type { Tone } from "./terminal.ts";
 
@@ -121,6 +122,10 @@ const tellers: Readonly<Record<string, Teller>> = {
   "lost-or-stolen": specialist,
   "front-office": specialist,
   "fees-backup": specialist,
+  writer: tells(written, ({ paragraphs }) => ({
+    ...plain(`writes it in ${paragraphs.length === 1 ? "one paragraph" : `${paragraphs.length} paragraphs`}`),
+    to: "validator",
+  })),
   planner: tells(plan, ({ steps }) =>
     steps.length < 2
       ? undefined
