@@ -44,7 +44,7 @@ async function sitAtIt(args: readonly string[], options: DeskOptions): Promise<n
   const { code, rested, errors } = await watch(args, terminal, options.exit);
   if (rested === undefined) {
     terminal.line(code === 0 ? `  Left while it worked. It goes on with: ${again(options)}` : "");
-    if (code !== 0) console.error(errors.trim());
+    if (code !== 0) console.error(`  ${terminal.paint("bad", terminal.marks.bad)} ${errors.trim()}`);
     return code;
   }
   const { summary, files } = rested;

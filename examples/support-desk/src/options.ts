@@ -103,7 +103,10 @@ export function parseOptions(args: readonly string[], directory: string): Parsed
     const data = resolve(directory, values.data);
     if (chaos !== undefined && inbox === standardInput)
       return { kind: "wrong", reason: "--chaos reads the inbox again and again: pass a file with --inbox." };
-    return { kind: "run", options: { ...values, model: values.model, routing, limit, concurrency, chaos, data, inbox } };
+    return {
+      kind: "run",
+      options: { ...values, model: values.model, routing, limit, concurrency, chaos, data, inbox },
+    };
   } catch (error) {
     return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
   }

@@ -68,6 +68,10 @@ interface Place {
 /** So many hand-offs are kept to be shown. */
 const mostKept = 400;
 
+/** Said until the first message is routed. */
+const loading =
+  "The sentence-embedding model is read and learns the examples of the eight areas; the first messages wait for it.";
+
 export class Board {
   facts: readonly (readonly [string, string])[] = [];
   ledger: Ledger = { mails: 0, payments: 0, repeated: 0 };
@@ -89,6 +93,8 @@ export class Board {
     switch (event.kind) {
       case "opened":
         this.facts = event.facts;
+        if (event.facts.some(([name, how]) => name === "routing" && how.startsWith("by meaning")))
+          this.notice = loading;
         return;
       case "found":
         return this.#found(event);
@@ -191,6 +197,7 @@ export class Board {
   }
 
   #tell(id: string, sentence: Sentence): void {
+    if (sentence.agent === "router" && this.notice === loading) this.notice = "";
     const { to, tone, event } = sentence;
     if (event === "rejection") this.counts.rejections++;
     if (event === "take-over") this.counts.takeovers++;

@@ -123,7 +123,8 @@ class Cockpit {
     board.hear(word);
     if (first) {
       this.#ready = true;
-      if (board.killed > 0) board.notice = `Worker ${this.#worker?.pid} goes on with what is in the journal.`;
+      if (board.killed > 0 && board.handOffs.length > 0)
+        board.notice = `Worker ${this.#worker?.pid} goes on with what is in the journal.`;
       for (const message of this.#written) this.#say({ kind: "typed", message });
     }
     if (word.kind === "taken") this.#typed.delete(word.id);

@@ -25,14 +25,14 @@ async function main(): Promise<number> {
   if (parsed.kind !== "run") return 2;
   const terminal = silent(openTerminal());
   using line = openLine(dataFolder(parsed.options.data).bank, dataFolder(parsed.options.data).mails);
-  const end = await runDesk(parsed.options, {
-    terminal,
-    closing: terminal,
-    tell: () => undefined,
-    end: () => undefined,
-    cockpit: line,
-  });
-  return end === "failed" ? 1 : 0;
+  const stage = { terminal, closing: terminal, tell: () => undefined, end: () => undefined, cockpit: line };
+  try {
+    return (await runDesk(parsed.options, stage)) === "failed" ? 1 : 0;
+  } catch (error) {
+    // The cockpit shows it in the one line that a person reads.
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
 }
 
 function openLine(bankFile: string, mails: string): CockpitLink & Disposable {

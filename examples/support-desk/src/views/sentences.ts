@@ -120,7 +120,7 @@ const tellers: Readonly<Record<string, Teller>> = {
   fees: specialist,
   identity: specialist,
   "lost-or-stolen": specialist,
-  "front-office": specialist,
+  "front-office": tells(draft, ({ finding }) => plain(finding)),
   "fees-backup": specialist,
   writer: tells(written, ({ paragraphs }) => ({
     ...plain(`writes it in ${paragraphs.length === 1 ? "one paragraph" : `${paragraphs.length} paragraphs`}`),
