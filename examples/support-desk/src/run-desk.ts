@@ -137,7 +137,10 @@ export async function runDesk(
     found: (message, run) => cockpit?.found(message, run.entries, hasEnded(run.status)),
   });
   cockpit?.onTyped(async (message) => {
-    await runs.take({ kind: "message", message, key: keyOf("typed", message.id), at: { file: "typed", offset: 0 } });
+    const key = keyOf("typed", message.id);
+    const taken = await runs.take({ kind: "message", message, key, at: { file: "typed", offset: 0 } });
+    if (taken.kind === "refused")
+      cockpit.notice(`What you typed was not taken: ${taken.reason}. Please type it again.`);
   });
   const examRun = options.inbox === sampleInbox ? await startExam(app, compare) : undefined;
   const report = async (worked: Worked) => {

@@ -38,6 +38,8 @@ const roster = [
   "send-mail",
 ] as const;
 
+const members: ReadonlySet<string> = new Set(roster);
+
 /** Not an agent: what the desk itself says. */
 const deskItself: ReadonlySet<string> = new Set(["desk", "take-over", "void-approval", "staff", "model", "loop", ""]);
 
@@ -51,6 +53,8 @@ export interface Seat {
   /** So many more at the same time. */
   readonly others: number;
   readonly done: number;
+  /** It is of the roster, not one of the many that only look something up. */
+  readonly known: boolean;
 }
 
 export interface HandOff {
@@ -151,7 +155,14 @@ export class Board {
   seats(): readonly Seat[] {
     return [...this.#places].map(([agent, place]) => {
       const [about, doing] = [...place.at].at(-1) ?? [place.last, place.fault ? "fault" : "idle"];
-      return { agent, doing, about, others: Math.max(0, place.at.size - 1), done: place.done };
+      return {
+        agent,
+        doing,
+        about,
+        others: Math.max(0, place.at.size - 1),
+        done: place.done,
+        known: members.has(agent),
+      };
     });
   }
 

@@ -218,7 +218,7 @@ class Cockpit {
   /** What is typed is handed to every worker until one says that it has a run. */
   #send(body: string): void {
     if (body === "") return;
-    const id = `t-${this.#written.length + 1}-${this.#startedAt.toString(36)}`;
+    const id = `t-${this.#startedAt.toString(36).slice(-4)}${this.#written.length + 1}`;
     const message = { ...typist, id, subject: "", body, receivedAt: new Date().toISOString() };
     this.#written.push(message);
     this.#typed.set(id, message);

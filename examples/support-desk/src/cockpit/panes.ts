@@ -78,7 +78,7 @@ const doingMark: Readonly<Record<Doing, readonly [Tone, keyof Pick<Marks, "busy"
   idle: ["quiet", "dot"],
 };
 
-/** Those that have had work, in their order; where they do not fit, the quiet ones of them give way. */
+/** Those that have had work, in their order; where they do not fit, those at rest give way, the lesser tools first. */
 function agentLines(board: Board, { columns, rows }: Size, marks: Marks): Line[] {
   const active = board.seats().filter(({ done, doing }) => done > 0 || doing !== "idle");
   const shown = active.length <= rows ? active : keepBusiest(active, rows - 1);
@@ -88,7 +88,8 @@ function agentLines(board: Board, { columns, rows }: Size, marks: Marks): Line[]
 }
 
 function keepBusiest(seats: readonly Seat[], most: number): readonly Seat[] {
-  const weight = ({ doing, done }: Seat): number => (doing === "idle" ? Math.min(done, 1e6) : 1e9);
+  const weight = ({ doing, done, known }: Seat): number =>
+    (doing === "idle" ? 0 : 1e12) + (known ? 1e9 : 0) + Math.min(done, 1e6);
   const kept = new Set(seats.toSorted((a, b) => weight(b) - weight(a)).slice(0, most));
   return seats.filter((seat) => kept.has(seat));
 }
@@ -126,7 +127,7 @@ function handOffLines({ handOffs }: Board, { columns, rows }: Size, marks: Marks
 }
 
 function handOffLine({ id, sentence }: HandOff, columns: number, marks: Marks): Line[] {
-  const indent = 8;
+  const indent = 9;
   const [from, said] = saidBy(sentence, marks);
   const [first = "", ...rest] = wrapped(`${from} ${said}`, columns - indent - 2);
   const head = fitted(` ${harmless(id)}`, indent, marks.ellipsis);
@@ -155,7 +156,8 @@ function saidBy({ agent, to, text }: Sentence, marks: Marks): readonly [string, 
     const [who = "", why = ""] = plain.split(", which takes over: ");
     return [`${who}:`, `takes over, ${why}`];
   }
-  return [to === undefined ? `${agent}:` : `${agent} ${marks.arrow} ${to}:`, plain];
+  const who = agent === "void-approval" ? "refund" : agent;
+  return [to === undefined ? `${who}:` : `${who} ${marks.arrow} ${to}:`, plain];
 }
 
 function footLines(board: Board, frame: Frame, marks: Marks): Line[] {
