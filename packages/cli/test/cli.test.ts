@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Agent, human, open, type StartOptions, tool, workflow } from "concertato";
+import { type Agent, filePart, human, open, type StartOptions, tool, workflow } from "concertato";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { commandLine, runProgram, type Said } from "./command-line.ts";
@@ -301,6 +301,17 @@ test("show tells what a run may use, and a budget that is used up is raised with
   expect(await cli("approve", runId, "--by", "ada")).toMatchObject({ code: 0 });
   expect(await goOn(capped, runId)).toBe("completed");
   expect((await cli("show", runId)).out).toContain("of at most $0.04");
+});
+
+test("show has a line for a file, and never its bytes", async () => {
+  const scan = filePart(new Uint8Array(50_000), { mediaType: "image/png", name: "scan.png" });
+  const keep = workflow({ name: "keep", input: z.any() }, (given: unknown) => given);
+  const runId = await left(keep as Agent<unknown>, { claim: "A-1", scan });
+  for (const full of [[], ["--full"]]) {
+    const { out } = await cli("show", runId, ...full);
+    expect(out).toContain("[image/png, 50.0 kB, scan.png]");
+    expect(out).not.toContain("AAAAAAAA");
+  }
 });
 
 test("explain tells whether an agent may use a tool, and which edge took it away", async () => {

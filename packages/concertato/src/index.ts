@@ -31,6 +31,8 @@ export { handoff } from "./agents/handoff.ts";
 export type { Handoff, HandoffOptions } from "./agents/handoff.ts";
 export { remote } from "./agents/remote.ts";
 export type { RemoteOptions } from "./agents/remote.ts";
+export { filePart, isFilePart, previewOf, textOrParts, withPreviews } from "./agents/file-part.ts";
+export type { FilePart, FilePartOptions } from "./agents/file-part.ts";
 export { healed } from "./agents/messages.ts";
 export type { Message, MessagePart } from "./agents/messages.ts";
 export type { ModelChoice } from "./agents/models.ts";

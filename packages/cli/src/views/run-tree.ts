@@ -2,7 +2,7 @@
  * A run's tree of scopes and operations on the terminal: a line each, with attempts, effect, time and the values that
  * went in and out. Values are shortened to the line; with `full` they are whole.
  */
-import type { TreeNode } from "concertato";
+import { type TreeNode, withPreviews } from "concertato";
 import type { Display } from "./display.ts";
 import { plainLine, plainText } from "./plain-text.ts";
 import { budgetWords, durationWords, markOf, toneOf, usageWords, valueWords } from "./words.ts";
@@ -90,7 +90,7 @@ function printValues({ paint, out }: Display, node: TreeNode, indent: string): v
     ["out", node.output],
   ] as const) {
     if (value === undefined) continue;
-    const [first = "", ...rest] = plainText(JSON.stringify(value, null, 2) ?? "").split("\n");
+    const [first = "", ...rest] = plainText(JSON.stringify(withPreviews(value), null, 2) ?? "").split("\n");
     out(`${paint("quiet", `${indent}${label} `)}${first}`);
     for (const line of rest) out(`${paint("quiet", `${indent}    `)}${line}`);
   }

@@ -1,5 +1,5 @@
 /** Small facts as people say them: statuses with their marks, ages, durations, values on one line. Pure. */
-import type { Limits, Usage } from "concertato";
+import { type Limits, type Usage, withPreviews } from "concertato";
 import type { Display, Marks, Tone } from "./display.ts";
 import { plainLine, plainText } from "./plain-text.ts";
 import { fitted } from "./text-width.ts";
@@ -103,10 +103,10 @@ function moneyWords({ amount, currency }: { readonly amount: number; readonly cu
 
 /** A value as JSON on one line, shortened to a number of columns. */
 export function valueWords(value: unknown, columns: number, { ellipsis }: Marks): string {
-  return fitted(plainLine(value === undefined ? "" : JSON.stringify(value)), columns, ellipsis);
+  return fitted(plainLine(value === undefined ? "" : JSON.stringify(withPreviews(value))), columns, ellipsis);
 }
 
 /** A value in full: text as it is, anything else as JSON. */
 export function wholeWords(value: unknown): string {
-  return plainText(typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? ""));
+  return plainText(typeof value === "string" ? value : (JSON.stringify(withPreviews(value), null, 2) ?? ""));
 }

@@ -18,6 +18,7 @@ import { circuitPolicy } from "../runtime/circuit-breakers.ts";
 import type { Budget } from "../runtime/edge.ts";
 import { type Context, done, type Duration, type LoopTurn, next, type StepOptions } from "../runtime/context.ts";
 import { checkedRetry } from "../runtime/retry-policy.ts";
+import { askedParts } from "./file-part.ts";
 import {
   assistantMessage,
   healed,
@@ -73,7 +74,7 @@ export interface AgentOptions<Input extends StandardSchemaV1 | undefined, Output
   /** One model, or several: when one does not answer, the next is asked. Default `auto`: the app's. */
   readonly model?: ModelChoice | readonly ModelChoice[];
   readonly settings?: ModelSettings;
-  /** What the model is asked. Default: the input, as it is when it is text, else as JSON. */
+  /** What the model is asked. Default: the input, as it is when it is text or parts, else as JSON with the files in it behind. */
   readonly prompt?: (input: ParsedOf<Input>) => string | readonly MessagePart[];
   /** A conversation that came before; broken ones are mended. */
   readonly history?: (input: ParsedOf<Input>) => readonly Message[];
@@ -190,8 +191,7 @@ class Thinker {
       role: "system",
       content: typeof instructions === "string" ? instructions : instructions(input),
     };
-    const asked =
-      prompt === undefined ? (typeof input === "string" ? input : JSON.stringify(input, null, 2)) : prompt(input);
+    const asked = prompt === undefined ? askedParts(input) : prompt(input);
     const messages = history<Message>([...healed(before?.(input) ?? []), userMessage(asked)]);
     const limits = this.#options.budget?.turns === undefined ? { maxTurns: mostTurns } : {};
     return ctx.loop<Conversation, unknown>(

@@ -11,9 +11,12 @@ import { AgentFailure, ConcertatoError } from "../kernel/errors.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Context } from "../runtime/context.ts";
 import { boundAgent } from "../runtime/work.ts";
+import { areParts, type FilePart, filesIn, isFilePart, withPreviews } from "./file-part.ts";
 import { handsOff } from "./handoff.ts";
 import { type ModelSchema, modelSchema, noInput, unwrapped } from "./json-schema.ts";
 import { resultOf } from "./messages.ts";
+
+type ContentOutput = Extract<LanguageModelV4ToolResultOutput, { type: "content" }>["value"];
 
 /** An agent that a model may call. */
 interface Callable {
@@ -189,7 +192,16 @@ function mistake(text: string): LanguageModelV4ToolResultOutput {
 /** Outputs came out of a journal: they are JSON. */
 function told(output: unknown): LanguageModelV4ToolResultOutput {
   if (output === undefined) return { type: "text", value: "done" };
+  const files = filesIn(output);
+  // Bytes as JSON would tell a model nothing.
+  if (files.length > 0) return { type: "content", value: contentOf(output, files) };
   return typeof output === "string" ? { type: "text", value: output } : { type: "json", value: output as JSONValue };
+}
+
+function contentOf(output: unknown, files: readonly FilePart[]): ContentOutput {
+  if (areParts(output)) return [...output];
+  const rest = isFilePart(output) ? [] : [{ type: "text" as const, text: JSON.stringify(withPreviews(output)) }];
+  return [...rest, ...files];
 }
 
 function toldFailure(error: unknown): LanguageModelV4ToolResultOutput {
