@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline/promises";
 import type { App } from "concertato";
 import type { OpenWait } from "./find-run.ts";
-import type { CommandContext } from "./shell.ts";
+import type { CliWorld, CommandContext } from "./shell.ts";
 import { questionLines } from "./views/question.ts";
 import { plainLine } from "./views/plain-text.ts";
 
@@ -13,15 +13,15 @@ export class Asking {
   readonly #app: App;
   readonly #by: string;
   readonly #context: CommandContext;
-  readonly #stdin: NodeJS.ReadableStream;
+  readonly #terminal: Pick<CliWorld, "stdin" | "prompt">;
   readonly #open = new Map<string, AbortController>();
   #turn: Promise<void> = Promise.resolve();
   #left = false;
 
-  constructor(context: CommandContext, stdin: NodeJS.ReadableStream, by: string) {
+  constructor(context: CommandContext, terminal: Pick<CliWorld, "stdin" | "prompt">, by: string) {
     this.#app = context.app;
     this.#context = context;
-    this.#stdin = stdin;
+    this.#terminal = terminal;
     this.#by = by;
   }
 
@@ -46,8 +46,9 @@ export class Asking {
   }
 
   /** A question whose answer did not fit is asked again. */
-  again(waitId: string): void {
-    this.#open.delete(waitId);
+  again(path: string): void {
+    // An effect in doubt is addressed by its path and the number of the doubt.
+    for (const waitId of this.#open.keys()) if (waitId.split("@")[0] === path) this.#open.delete(waitId);
   }
 
   /** Takes every question back. */
@@ -62,7 +63,7 @@ export class Asking {
     display.error();
     // How to answer from another terminal is not what somebody at this one needs.
     for (const line of questionLines(this.#context, wait, false, "here")) display.error(line);
-    const terminal = createInterface({ input: this.#stdin, output: process.stderr });
+    const terminal = createInterface({ input: this.#terminal.stdin, output: this.#terminal.prompt });
     // Ctrl-C is the process's, not the line editor's.
     terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
     const gone = new Promise<null>((resolve) => {

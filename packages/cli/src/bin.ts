@@ -18,6 +18,7 @@ process.exitCode = await runCli(args, {
   now: () => Date.now(),
   invokedAs: process.env["npm_lifecycle_event"] === "concertato" ? "npm run concertato --" : "concertato",
   stdin: process.stdin,
+  prompt: process.stderr,
   interrupted,
 });
 

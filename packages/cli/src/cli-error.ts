@@ -37,10 +37,14 @@ export class SilentEnd extends Error {
 
 const notThere: ReadonlySet<string> = new Set(["run/not-found", "run/not-waiting", "run/already-finished"]);
 
+/** What was typed does not fit: a value of an option, an input. */
+const usage: ReadonlySet<string> = new Set(["runtime/duration", "run/priority", "agent/input-invalid", "agent/name"]);
+
 /** The exit code for anything thrown. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CliError || error instanceof SilentEnd) return error.exitCode;
   if (ConcertatoError.is(error) && notThere.has(error.code)) return exitCodes.notThere;
+  if (ConcertatoError.is(error) && usage.has(error.code)) return exitCodes.usage;
   return exitCodes.failure;
 }
 

@@ -19,6 +19,8 @@ export interface CliWorld {
   /** How the user calls the CLI: "concertato", or through npm from a clone. */
   readonly invokedAs: string;
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  /** Where questions to the person at the terminal are written, and what they type is echoed. */
+  readonly prompt: NodeJS.WritableStream;
   /**
    * Aborted at the first SIGINT or SIGTERM after the call; the next one ends the process at once. Before the first call
    * those signals end the process as usual.

@@ -174,7 +174,7 @@ test("backup copies the database, once", async () => {
 test("prune says what it cannot take", async () => {
   await left(broken, {});
   expect(await cli("prune")).toMatchObject({ code: 2, error: expect.stringContaining("--older-than") });
-  expect(await cli("prune", "--older-than", "old")).toMatchObject({ code: 1, error: expect.stringContaining("30s") });
+  expect(await cli("prune", "--older-than", "old")).toMatchObject({ code: 2, error: expect.stringContaining("30s") });
   expect(await cli("prune", "--older-than", "1d", "--status", "open")).toMatchObject({ code: 2 });
   expect(await cli("prune", "--older-than", "1d", "--keep-last", "few")).toMatchObject({ code: 2 });
 });

@@ -1,6 +1,6 @@
 /** One command line at a plain terminal without colours, in this process: what it printed and how it ended. */
-import { spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { Readable } from "node:stream";
+import { type ChildProcess, spawn, spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { PassThrough, Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { runCli } from "../src/cli.ts";
 import { openDisplay } from "../src/views/display.ts";
@@ -11,11 +11,31 @@ export interface Said {
   readonly error: string;
 }
 
+/** Somebody at the terminal. */
+export interface Person {
+  readonly stdin: PassThrough & { readonly isTTY: boolean };
+  readonly prompt: PassThrough;
+}
+
+/** Types these lines, one at each question; null is Ctrl-D. */
+export function person(...replies: readonly (string | null)[]): Person {
+  const stdin = Object.assign(new PassThrough(), { isTTY: true });
+  const prompt = new PassThrough();
+  const left = [...replies];
+  prompt.on("data", (text: Buffer) => {
+    if (!text.toString().includes("]")) return;
+    const reply = left.shift();
+    if (reply === undefined || reply === null) stdin.end();
+    else stdin.write(`${reply}\n`);
+  });
+  return { stdin, prompt };
+}
+
 /** @param options.columns width of the lines. Default 160 */
 export async function commandLine(
   folder: string,
   args: readonly string[],
-  options: { readonly stdin?: string; readonly columns?: number } = {},
+  options: { readonly stdin?: string; readonly columns?: number; readonly person?: Person } = {},
 ): Promise<Said> {
   let out = "";
   let error = "";
@@ -25,7 +45,7 @@ export async function commandLine(
       marks: plain.marks,
       width: options.columns ?? 160,
       height: null,
-      watched: false,
+      watched: options.person !== undefined,
       paint: plain.paint,
       out: (line = "") => void (out += `${line}\n`),
       error: (line = "") => void (error += `${line}\n`),
@@ -35,7 +55,7 @@ export async function commandLine(
     environment: {},
     now: () => Date.now(),
     invokedAs: "concertato",
-    stdin: Readable.from([options.stdin ?? ""]) as unknown as NodeJS.ReadableStream,
+    ...(options.person ?? { stdin: Readable.from([options.stdin ?? ""]), prompt: new PassThrough() }),
     interrupted: () => new AbortController().signal,
   });
   return { code, out, error };
@@ -62,6 +82,14 @@ export function runProgram(
   });
 }
 
+const alive = new Set<ChildProcess>();
+
+/** Ends programs that a test left behind. */
+export function endPrograms(): void {
+  for (const child of alive) child.kill("SIGKILL");
+  alive.clear();
+}
+
 /** The real program, while it works. */
 export interface Running {
   /** Waits until standard output (or error) has this. */
@@ -76,6 +104,8 @@ export function startProgram(folder: string, args: readonly string[], environmen
     cwd: folder,
     env: environmentOf(environment),
   });
+  alive.add(child);
+  child.on("close", () => alive.delete(child));
   let out = "";
   let error = "";
   const waiting = new Set<() => void>();

@@ -18,6 +18,7 @@ const program = buildProgram(
     now: () => 0,
     invokedAs: "concertato",
     stdin: process.stdin,
+    prompt: process.stderr,
     interrupted: () => new AbortController().signal,
   },
   false,
@@ -47,16 +48,19 @@ test("the guide, the help and the code agree on the exit codes", () => {
   expect(said).toEqual(codes);
 });
 
-test("every command has help of its own, with what each argument is", async () => {
+test("every command has help of its own, with what each argument is and an example", async () => {
   for (const command of commands) {
     expect(command.description()).not.toBe("");
     for (const argument of command.registeredArguments) {
       if (command.name() !== "help") expect(argument.description).not.toBe("");
     }
   }
-  const { code, out } = await commandLine("", ["help", "events"]);
-  expect(code).toBe(0);
-  expect(out).toContain("concertato events 9x2k4ab1 --follow");
+  for (const name of commands.map((command) => command.name()).filter((each) => each !== "help")) {
+    const { code, out } = await commandLine("", ["help", name]);
+    expect(code).toBe(0);
+    // Once in the usage, and in an example.
+    expect(out.split(`concertato ${name}`).length, name).toBeGreaterThan(2);
+  }
 });
 
 test("the first example of the guide does what it says", async () => {

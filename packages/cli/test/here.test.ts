@@ -11,7 +11,7 @@ import { z } from "zod";
 import { modelServer } from "../../concertato/test/agents/model-server.ts";
 import { clockFinding, nodeFinding, sqliteFinding } from "../src/doctor/machine.ts";
 import { fileSystemFinding, spaceFinding } from "../src/doctor/store.ts";
-import { commandLine, startProgram } from "./command-line.ts";
+import { commandLine, endPrograms, startProgram } from "./command-line.ts";
 
 const boss = human({ name: "boss", output: z.object({ approved: z.boolean() }) });
 const ask = workflow({ name: "ask", input: z.object({}), uses: [boss] }, (_input, ctx) => ctx.run(boss, {}));
@@ -22,6 +22,7 @@ let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "cli-here-"));
 });
+afterEach(endPrograms);
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 async function left(agent: Agent<Record<string, never>>): Promise<string> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Agent, human, open, type StartOptions, tool, workflow } from "concertato";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { commandLine, runProgram, type Said, startProgram } from "./command-line.ts";
+import { commandLine, endPrograms, runProgram, type Said, startProgram } from "./command-line.ts";
 
 const decision = z.object({ approved: z.boolean(), by: z.string().optional(), note: z.string().optional() });
 const boss = human({ name: "boss", output: decision });
@@ -38,6 +38,7 @@ let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "cli-look-"));
 });
+afterEach(endPrograms);
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function cli(...args: readonly string[]): Promise<Said> {
@@ -82,7 +83,7 @@ test("ls filters by agent, tenant, age, status and who is asked, and pages", asy
   expect(await ids("--before", next)).toEqual([asked]);
   expect((await cli("ls", "--before", asked)).out).toContain("No older runs.");
   expect(await cli("ls", "--since", "yesterday")).toMatchObject({
-    code: 1,
+    code: 2,
     error: expect.stringContaining("duration"),
   });
   expect((await cli("ls", "--waiting", "nobody")).out).toContain("No run waits");
@@ -144,7 +145,7 @@ test("signal, send and prioritise reach a run; what they sent is used", async ()
     expect(await cli("send", runId, "letters", '"hello"', "--once", "l1")).toMatchObject({ code });
   expect(await cli("send", runId, "letters", '"other"', "--once", "l1")).not.toMatchObject({ code: 0 });
   expect(await cli("prioritise", runId, "8")).toMatchObject({ code: 0 });
-  expect(await cli("prioritise", runId, "10")).toMatchObject({ code: 1 });
+  expect(await cli("prioritise", runId, "10")).toMatchObject({ code: 2 });
   expect((await cli("show", runId)).out).toContain("priority 8");
   await goOn();
   expect(JSON.parse((await cli("show", runId, "--json")).out)).toMatchObject({ tree: { output: "3 kg, hello" } });

@@ -1,7 +1,7 @@
 /** run, start and work: agents of a user's own files, in real processes, with a model over real HTTP. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { modelServer, says } from "../../concertato/test/agents/model-server.ts";
-import { commandLine, runProgram, type Said, startProgram } from "./command-line.ts";
+import { commandLine, endPrograms, person, runProgram, type Said, startProgram } from "./command-line.ts";
 import { openProject, type Project } from "./project.ts";
 
 let project: Project;
@@ -10,6 +10,7 @@ beforeEach(() => {
   project = openProject();
   folder = project.folder;
 });
+afterEach(endPrograms);
 afterEach(() => project[Symbol.dispose]());
 
 function cli(...args: readonly string[]): Promise<Said> {
@@ -34,7 +35,7 @@ test("run takes its input as JSON, as text, from a file and from standard input,
     code: 2,
     error: expect.stringContaining("begins as JSON"),
   });
-  expect(await cli("run", "one.ts", '{"nam":1}')).toMatchObject({ code: 1, error: expect.stringContaining("name") });
+  expect(await cli("run", "one.ts", '{"nam":1}')).toMatchObject({ code: 2, error: expect.stringContaining("name") });
 });
 
 test("run names what a file exports, and what is wrong with a file", async () => {
@@ -137,6 +138,34 @@ test("run --store waits for an answer from another terminal, and goes on", async
   expect((await cli("run", "one.ts", '{"name":"x"}', "--key", "k")).code).toBe(2);
 });
 
+test("run asks who sits there: an answer that does not fit is asked again, no is no with its reason", async () => {
+  const args = ["run", "agents.ts", "--agent", "refund", '{"usd":84}'];
+  const said = await commandLine(folder, args, { person: person("maybe", "y") });
+  expect(said).toMatchObject({ code: 0, out: "paid 84\n" });
+  expect(said.error).toContain("boss does not take");
+  expect(await commandLine(folder, args, { person: person("no too much") })).toMatchObject({
+    code: 1,
+    error: expect.stringContaining("declined pay: too much"),
+  });
+  expect(await commandLine(folder, args, { person: person('{"approved":true,"by":"eve"}') })).toMatchObject({
+    code: 0,
+  });
+  // Whoever leaves (Ctrl-D) has not answered.
+  expect(await commandLine(folder, args, { person: person(null) })).toMatchObject({ code: 5, out: "" });
+});
+
+test("a question that is answered elsewhere meanwhile is taken back at the terminal", async () => {
+  const at = person("");
+  // Nothing is typed: somebody else answers.
+  at.prompt.removeAllListeners("data").resume();
+  const args = ["--store", "a.db", "run", "agents.ts", "--agent", "refund", '{"usd":84}'];
+  const asked = new Promise<void>((resolve) => at.prompt.on("data", () => resolve()));
+  const running = commandLine(folder, args, { person: at });
+  await asked;
+  expect(await cli("--store", "a.db", "approve", "run_", "--by", "ada")).toMatchObject({ code: 0 });
+  expect(await running).toMatchObject({ code: 0, out: "paid 84\n" });
+});
+
 test("interrupted, a durable run is kept and says how it goes on; one in memory is gone", async () => {
   const kept = startProgram(folder, ["run", "agents.ts", "--agent", "refund", '{"usd":84}', "--store", "a.db"]);
   await kept.says("is asked");
@@ -157,7 +186,7 @@ test("start gives the id at once; a process at work runs it; the same key finds 
   const runId = started.out.trim();
   expect(JSON.parse(again.out)).toEqual({ runId, agent: "greet@1", key: "G-1", status: "queued", host: null });
   expect(await cli("start", "one.ts", '{"name":"bob"}', "--key", "G-1")).toMatchObject({ code: 1 });
-  expect(await cli("start", "one.ts", "{}", "--priority", "11")).toMatchObject({ code: 1 });
+  expect(await cli("start", "one.ts", "{}", "--priority", "11")).toMatchObject({ code: 2 });
   const worked = await cli("work", "one.ts", "agents.ts", "--until-idle");
   expect(worked).toMatchObject({ code: 0, out: expect.stringContaining("completed") });
   expect(JSON.parse((await cli("--json", "show", runId)).out)).toMatchObject({ tree: { output: "hello ada" } });
@@ -180,4 +209,19 @@ test("work goes on until it is told to stop, says what becomes of runs, and drai
     code: 0,
     out: expect.stringContaining('{"event":"drained","unfinished":[]}'),
   });
+});
+
+test("told to stop, work lets what is under way end in time, and names what it broke off", async () => {
+  const worker = startProgram(folder, ["--json", "work", "agents.ts", "--within", "100ms"]);
+  await worker.says('"event":"ready"');
+  const started = await cli("--json", "start", "agents.ts", "--agent", "patient");
+  const { runId } = JSON.parse(started.out) as { runId: string };
+  await worker.says('"status":"running"');
+  worker.interrupt("SIGTERM");
+  expect(await worker.ended).toMatchObject({
+    code: 1,
+    out: expect.stringContaining(`{"event":"drained","unfinished":["${runId}"]}`),
+  });
+  // Nothing is lost: it stands there for the next.
+  expect((await cli("--json", "ls", "--agent", "patient")).out).toContain('"status":"running"');
 });

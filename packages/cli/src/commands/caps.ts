@@ -7,6 +7,7 @@ export function addCaps(program: Command, shell: Shell): void {
   program
     .command("caps")
     .description("list what tenants and agents may spend, and what they did")
+    .addHelpText("after", "\nExample:\n  concertato caps --json")
     .action(() => shell.inApp(listCaps));
 }
 

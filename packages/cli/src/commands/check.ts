@@ -8,6 +8,7 @@ export function addCheck(program: Command, shell: Shell): void {
   program
     .command("check")
     .description("read every run and name those that are damaged")
+    .addHelpText("after", "\nExample, of a copy:\n  concertato check --store copy.db")
     .action(() => shell.inApp(checkRuns));
 }
 

@@ -11,6 +11,7 @@ export function addCompare(program: Command, shell: Shell): void {
     .argument("<a>", "the run's id, or its beginning or end")
     .argument("<b>", "another's, its fork for example")
     .description("show what two runs did differently")
+    .addHelpText("after", "\nExample, a run and its fork:\n  concertato compare 9x2k4ab1 c07vth5f")
     .action((a: string, b: string) => shell.inApp((context) => compareRuns(context, a, b)));
 }
 

@@ -11,6 +11,7 @@ export function addExplain(program: Command, shell: Shell): void {
     .argument("<path>", "the address of an agent, or of its call, as show has it")
     .argument("<tool>", "the tool's name")
     .description("tell whether an agent may use a tool there, and who decided it")
+    .addHelpText("after", "\nExample:\n  concertato explain 9x2k4ab1 0.2 refund")
     .action((run: string, path: string, tool: string) =>
       shell.inApp((context) => explainGrant(context, run, path, tool)),
     );

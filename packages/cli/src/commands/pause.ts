@@ -23,6 +23,7 @@ export function addPausing(program: Command, shell: Shell): void {
     .description("let what was paused go on")
     .option(...agentOption)
     .option("--by <name>", "who resumes it", userName())
+    .addHelpText("after", "\nExamples:\n  concertato resume 9x2k4ab1\n  concertato resume --agent refunds")
     .action((run: string | undefined, { agent, by }: { agent?: string; by: string }) =>
       shell.inApp((context) => resumeThing(context, { run, agent }, by)),
     );

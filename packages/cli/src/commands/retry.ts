@@ -8,7 +8,8 @@ export function addRetry(program: Command, shell: Shell): void {
   program
     .command("retry")
     .argument("<run>", "the run's id, or its beginning or end")
-    .description("take a diverged run up again, or put a failed one back: what it had done stays done")
+    .description("take a diverged run up again, or put a failed one back")
+    .addHelpText("after", "\nExample:\n  concertato retry 9x2k4ab1")
     .action((run: string) => shell.inApp((context) => retryRun(context, run)));
 }
 

@@ -91,7 +91,7 @@ class Running {
 
   async #follow(app: App, job: Job<unknown>, durable: boolean): Promise<void> {
     const context = this.#shell.contextOf(app);
-    const asking = new Asking(context, this.#shell.world.stdin, userName());
+    const asking = new Asking(context, this.#shell.world, userName());
     const stop = this.#shell.world.interrupted();
     const stopped = new Promise<"interrupted">((resolve) => {
       stop.addEventListener("abort", () => resolve("interrupted"), { once: true });

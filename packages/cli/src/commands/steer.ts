@@ -35,6 +35,7 @@ export function addSteering(program: Command, shell: Shell): void {
     .argument("<n>", "0 (whenever there is time) to 9 (before everything else)")
     .description("give a run another priority")
     .option("--by <name>", "who changes it", userName())
+    .addHelpText("after", "\nExample:\n  concertato prioritise 9x2k4ab1 9")
     .action((run: string, priority: string, { by }: { by: string }) =>
       shell.inApp((context) => prioritise(context, run, wholeNumber("The priority", priority, 0), by)),
     );
