@@ -88,12 +88,7 @@ export class AttemptHandle implements AttemptContext {
   }
 
   get service(): <Service>(name: string) => Service | undefined {
-    return <Service>(name: string) => this.#service<Service>(name);
-  }
-
-  #service<Service>(name: string): Service | undefined {
-    // Whoever offers it under a name says of what type it is.
-    return this.#operation.scope.run.engine.services.get(name) as Service | undefined;
+    return this.#operation.scope.run.engine.service;
   }
 
   /** True the first time: the attempt's end counts once. */

@@ -101,6 +101,8 @@ export class Engine {
   readonly hearers: Set<(saying: Saying) => void> = new Set();
   /** What the app offers to attempts, by name. */
   readonly services: ReadonlyMap<string, unknown>;
+  /** The same for attempts: one function for all of them. Whoever offers something under a name says of what type it is. */
+  readonly service = <Service>(name: string): Service | undefined => this.services.get(name) as Service | undefined;
   readonly effects: EffectsUnderWay = new EffectsUnderWay();
   /** Writes to named values that wait for each other, by value: the first is under way. */
   readonly stateLanes: Map<string, Operation[]> = new Map();
