@@ -122,7 +122,8 @@ test("several causes are all tried again; what succeeded beside them is not", as
   expect(outside.calls.filter((call) => call === "pay b")).toHaveLength(1);
 });
 
-test("an effect that was under way when the run failed is in doubt, not repeated", async () => {
+/** A run that fails while its payment is on its way. */
+async function failedWhileHolding() {
   const lab = new Lab();
   const outside = new Outside();
   const [holds, look] = [outside.tool("hold", "irreversible"), outside.tool("look", "read")];
@@ -135,19 +136,39 @@ test("an effect that was under way when the run failed is in doubt, not repeated
       },
     }),
   );
-  outside.hold = gate().promise;
+  const holding = gate();
+  outside.hold = holding.promise;
   outside.failing.add("look y");
   const { life, job } = await lab.begin(body, undefined);
   await lab.world.advance(20);
   expect((await job.outcome()).status).toBe("failed");
   outside.failing.clear();
   outside.hold = null;
-  const again = await life.app.retry(job.runId);
+  const held = () => outside.calls.filter((call) => call.startsWith("hold"));
+  return { lab, life, job, body, holding, held };
+}
+
+test("an effect that was under way when the run failed and the process died is in doubt, not repeated", async () => {
+  const { lab, life, job, body, held } = await failedWhileHolding();
+  life.crash();
+  const { app } = await lab.open([body]);
+  const again = await app.retry(job.runId);
   await lab.world.advance(20);
   expect(await lab.waits(again.runId)).toMatchObject([{ kind: "in-doubt", name: "hold" }]);
-  expect(outside.calls.filter((call) => call.startsWith("hold"))).toHaveLength(1);
+  expect(held()).toHaveLength(1);
   await lab.answer(again.runId, { happened: true, output: "it was done" });
   expect(await again.result()).toEqual({ held: "it was done", seen: "look y" });
+});
+
+test("one that is still under way in the process that retries is waited for, and its result counts", async () => {
+  const { lab, life, job, holding, held } = await failedWhileHolding();
+  const again = await life.app.retry(job.runId);
+  await lab.world.advance(20);
+  expect(await lab.waits(again.runId)).toEqual([]);
+  holding.open();
+  await lab.world.settle();
+  expect(await again.result()).toEqual({ held: "hold x", seen: "look y" });
+  expect(held()).toHaveLength(1);
 });
 
 test("what was undone is done again, as something new", async () => {
