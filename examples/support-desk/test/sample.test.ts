@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { expectationOf, isSound, prove } from "../src/chaos/proof.ts";
+import { dataFolder } from "../src/data-folder.ts";
+import { openInbox } from "../src/inbox/open-inbox.ts";
 import { answer, examResult, statement, verdict } from "../src/messages.ts";
 import { booksOf, decideAll, runDesk, stopMailServer, summaryOf } from "./processes.ts";
 
@@ -156,6 +159,18 @@ test("urgent messages come first, and one customer's messages are worked on one 
 test("what is out of scope is a person's ticket, whoever wrote it", () => {
   for (const id of ["m-46", "m-48", "m-49", "m-50"])
     expect(lineOf(id).answer.works).toMatchObject([{ specialist: "front-office", ticket: expect.any(Number) }]);
+});
+
+test("the ledgers outside say the same: each message one mail, each payment ordered, nothing in clear in the journal", async () => {
+  const found = prove(dataFolder(folder), await expectationOf(await openInbox(sample)));
+  expect(found).toMatchObject({ messages: 67, mails: 67, payments: 5, waiting: [] });
+  expect({ ...found, sound: isSound(found) }).toMatchObject({
+    lost: [],
+    repeated: [],
+    unordered: [],
+    leaked: [],
+    sound: true,
+  });
 });
 
 test("no personal data stands in clear in the store, the report or the output", () => {
