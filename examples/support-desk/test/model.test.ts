@@ -1,5 +1,5 @@
 /** The desk with a model, over real HTTP: what it writes is marked, held against the facts, and never moves money by itself. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -13,7 +13,7 @@ import {
 } from "../../../packages/concertato/test/agents/model-server.ts";
 import { reviewDraft } from "../src/agents/validator.ts";
 import { say } from "../src/agents/say.ts";
-import { answer, statement } from "../src/messages.ts";
+import { answer, statement, verdict } from "../src/messages.ts";
 import { booksOf, decideAll, runDesk, stopMailServer, summaryOf } from "./processes.ts";
 
 const facts = z.object({
@@ -33,6 +33,8 @@ const report = z.object({
     }),
   ),
 });
+
+const judgedReport = z.object({ lines: z.array(z.object({ verdict, answer })) });
 
 interface Worked {
   readonly lineOf: (id: string) => z.infer<typeof report>["lines"][number];
@@ -168,3 +170,30 @@ test("a model's draft may name no source and no figure that it was not given", (
   expect(broken("It was so.", "payments p-2")).toHaveLength(1);
   expect(broken("It was so.", "2.1")).toHaveLength(1);
 });
+
+test("where the panel finds no majority the model says whose the message is; the voices that disagree are kept", async () => {
+  const parent = mkdtempSync(join(tmpdir(), "desk-judge-"));
+  const [folder, inbox] = [join(parent, "data"), join(parent, "one.jsonl")];
+  const body = "My transfer and my withdrawal did not work yesterday.";
+  const one = { id: "m-1", from: "jonas.feld@example.com", name: "Jonas Feld", receivedAt: "2026-03-04T08:05:00Z" };
+  writeFileSync(inbox, JSON.stringify({ ...one, subject: "Two troubles", body }));
+  const serve: Serve = (response, request) => {
+    const text = textOf(request.messages.find(({ role }) => role === "user")?.content);
+    const judges = text.includes('"votes"');
+    expect(request.tools === undefined).toBe(judges);
+    const word = says({ content: JSON.stringify({ member: "judge", area: "cash", why: "it names a withdrawal" }) });
+    return (judges ? word : faithful(facts.parse(JSON.parse(text))))(response, request);
+  };
+  await using server = await modelServer(serve, serve, serve);
+  const args = ["--inbox", inbox, "--json", "--model", `${server.url}#tiny`];
+  expect(summaryOf(await runDesk(folder, ...args))).toMatchObject({ status: "completed" });
+  const [line] = judgedReport.parse(JSON.parse(readFileSync(join(folder, "report.json"), "utf8"))).lines;
+  expect(line?.verdict).toMatchObject({
+    area: "cash",
+    votes: [{ member: "meaning", area: "transfers" }, {}, {}, { member: "tiny", area: "cash" }],
+    dissent: [{ member: "meaning" }],
+  });
+  expect(line?.answer.works.map(({ specialist }) => specialist)).toEqual(["cash"]);
+  await stopMailServer(folder);
+  rmSync(parent, { recursive: true, force: true, maxRetries: 5 });
+}, 240_000);

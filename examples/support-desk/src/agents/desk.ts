@@ -51,7 +51,7 @@ import { ticket } from "./ticket.ts";
 import { topUps } from "./top-ups.ts";
 import { transfers } from "./transfers.ts";
 import { validator } from "./validator.ts";
-import { writer } from "./writer.ts";
+import { isSpeechless, writer } from "./writer.ts";
 
 /** The systems the desk works with. */
 export interface Services {
@@ -252,7 +252,7 @@ export const desk = ({ bank, post, network, compare, model }: Services) => {
   return workflow(
     {
       name: deskName,
-      version: 4,
+      version: 5,
       description: "Answers one message",
       input: message,
       output: answer,
@@ -280,6 +280,7 @@ export const desk = ({ bank, post, network, compare, model }: Services) => {
       const words = await ctx.run(redact, { subject: incoming.subject, body: incoming.body });
       const customer = await ctx.run(lookUp, { address: incoming.from });
       if (customer !== null) await ctx.claim(`customer:${customer.id}`);
+      const { model: author } = await ctx.run(whoWrites);
       const route = await ctx.run(routeWords, { subject: words.subject, body: words.body });
       const { urgent, warnings } = route;
       const about = { messageId: incoming.id, customerId: customer?.id ?? null, warnings };
@@ -290,7 +291,6 @@ export const desk = ({ bank, post, network, compare, model }: Services) => {
         const draft = await byFrontOffice({ known: customer !== null, kind: route.kind, urgent });
         works.push(await ticketed(about, { specialist: "front-office", draft, settlement: { kind: "none" } }, ctx));
       } else {
-        const { model: author } = await ctx.run(whoWrites);
         const of = { messageId: incoming.id, customer, author, enquiry: enquiryOf(incoming, words, customer, route) };
         const plan = await ctx.run(planner, { areas: [...areas], wishes: route.wishes });
         const { drafts, ...rest } = await worked(plan, of, ctx);
@@ -312,7 +312,7 @@ export const desk = ({ bank, post, network, compare, model }: Services) => {
 
       async function areasOf({ kind, plan: sure, candidates }: Route, of: Customer): Promise<readonly AreaName[]> {
         if (kind !== "doubtful") return sure;
-        const { area } = await ctx.run(settleDoubt, { words, customerId: of.id, candidates });
+        const { area } = await ctx.run(settleDoubt, { words, customerId: of.id, candidates, author });
         return area === null ? [] : [area];
       }
 
@@ -349,11 +349,6 @@ function isStale(error: unknown): error is AgentFailure {
 /** Something the specialist needs is out of order; not a limit, a stop or a cancel, which nobody may take over from. */
 function isFault({ code }: AgentFailure): boolean {
   return code === "agent/failed" || code === "agent/timeout";
-}
-
-/** No model answers, or none of them writes what can be used. */
-function isSpeechless({ record: { code } }: AgentFailure): boolean {
-  return code.startsWith("model/") || code.startsWith("agent/") || code === "policy/budget-exceeded";
 }
 
 function isArea(name: Work["specialist"], areas: Readonly<Record<AreaName, unknown>>): name is AreaName {

@@ -1,13 +1,25 @@
 /**
  * Settles a doubtful routing with three voices: meaning, keywords, and what the customer wrote about before. Two of
- * three decide; who disagrees is kept, and who cannot answer abstains. Without a majority people read the message.
+ * three decide; who disagrees is kept, and who cannot answer abstains. Without a majority a model is asked, where the
+ * desk has one; otherwise, and when it does not know either, people read the message.
  */
-import { type Agent, type Ballot, consensus, type Consensus, tool, vote as majority, workflow } from "concertato";
+import {
+  type Agent,
+  AgentFailure,
+  type Ballot,
+  consensus,
+  type Consensus,
+  tool,
+  vote as majority,
+  workflow,
+} from "concertato";
 import { z } from "zod";
 import { candidate, areaName, verdict, type Verdict, vote, type Vote, wording } from "../messages.ts";
 import type { Bank, Contact } from "../services/bank.ts";
 import { findContacts } from "./find-records.ts";
+import { judge } from "./judge.ts";
 import { keywords } from "./keywords.ts";
+import { isSpeechless } from "./writer.ts";
 
 const question = z.object({ words: wording, customerId: z.string(), candidates: z.array(candidate) });
 
@@ -54,15 +66,30 @@ export const panel = (bank: Bank) => {
   return workflow(
     {
       name: "panel",
-      version: 1,
+      version: 2,
       description: "Settles who takes a doubtful message",
-      input: question,
+      input: question.extend({ author: z.string().nullable() }),
       output: verdict,
-      uses: [voices],
+      uses: [voices, judge],
     },
-    async (asked, ctx) => verdictOf(await ctx.run(voices, asked)),
+    async ({ author, ...asked }, ctx) => {
+      const voted = verdictOf(await ctx.run(voices, asked));
+      if (voted.area !== null || author === null) return voted;
+      try {
+        return judged(voted, { ...(await ctx.run(judge, { words: asked.words, votes: voted.votes })), member: author });
+      } catch (error) {
+        if (!(error instanceof AgentFailure) || !isSpeechless(error)) throw error;
+        return voted;
+      }
+    },
   );
 };
+
+/** What a model says where votes decide nothing; the voices that say something else are kept. Pure. */
+function judged({ votes }: Verdict, word: Vote): Verdict {
+  const dissent = votes.filter(({ area }) => area !== null && area !== word.area);
+  return { area: word.area, votes: [...votes, word], dissent: word.area === null ? [] : dissent };
+}
 
 /** Pure. */
 export function verdictOf({ decision, ballots, dissent }: Consensus<Vote>): Verdict {

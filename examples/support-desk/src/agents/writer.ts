@@ -3,7 +3,7 @@
  * paid, blocked or left to people is decided before, by rules and records. It may read the policy and nothing else: no
  * record of another customer, no money, no mail. What it writes goes to the validator.
  */
-import { agent } from "concertato";
+import { agent, type AgentFailure } from "concertato";
 import { z } from "zod";
 import { objection, paragraph, wording } from "../messages.ts";
 import { lookUpClause } from "./look-up-clause.ts";
@@ -38,3 +38,8 @@ export const writer = agent({
   budget: { turns: 6, tokens: 30_000, time: "3m" },
   retry: { attempts: 3, backoff: "500ms" },
 });
+
+/** No model answers, or none of them writes what can be used. */
+export function isSpeechless({ record: { code } }: AgentFailure): boolean {
+  return code.startsWith("model/") || code.startsWith("agent/") || code === "policy/budget-exceeded";
+}

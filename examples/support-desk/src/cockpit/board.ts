@@ -14,6 +14,7 @@ const roster = [
   "router",
   "keywords",
   "panel",
+  "judge",
   "planner",
   "cards",
   "payments",

@@ -82,6 +82,7 @@ const tellers: Readonly<Record<string, Teller>> = {
       : { tone: "quiet", text: `knows ${found.name} (${found.id})` },
   ),
   router: tells(route, routed),
+  judge: tells(vote, ({ area, why }) => plain(`says ${area ?? "people"}: ${why}`)),
   keywords: tells(vote, ({ area, why }) => ({ tone: "quiet", text: `votes ${area ?? "for nobody"}: ${why}` })),
   panel: tells(verdict, ({ area, votes, dissent }) => {
     const yes = votes.filter((one) => one.area !== null && one.area === area).map(({ member }) => member);
