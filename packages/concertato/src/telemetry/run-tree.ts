@@ -314,7 +314,14 @@ function endNode(node: Draft, entry: Entry, status: NodeStatus): void {
   else node.failure = entry.body as FailureRecord;
   if (meta.from !== undefined) node.answeredBy = meta.from[0].split("#")[0] ?? meta.from[0];
   delete node.wait;
-  for (const child of node.children) if (child.endedAt === undefined) cancelNode(child, entry.at);
+  for (const child of node.children) if (child.endedAt === undefined) endOpen(child, entry.at, status);
+}
+
+/** What is open when its scope ends was given up; but for a loop, which has no end of its own in the journal. */
+function endOpen(node: Draft, at: number, status: NodeStatus): void {
+  if (node.verb !== "loop" || status !== "completed") return cancelNode(node, at);
+  node.status = "completed";
+  node.endedAt = at;
 }
 
 function cancelNode(node: Draft, at: number): void {

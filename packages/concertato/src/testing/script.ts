@@ -30,7 +30,7 @@ export interface TokenUse {
 export interface ScriptedModel extends LanguageModelV4 {
   /** What it was asked so far, in order. */
   readonly asked: readonly LanguageModelV4CallOptions[];
-  /** @throws Error when some of the script was not used */
+  /** @throws Error when some of the script was not used, or more was asked than it has */
   assertDone(): void;
   /** Goes back to the answer after so many: what came later was never heard. */
   rewind(answers: number): void;
@@ -118,6 +118,7 @@ class Script implements ScriptedModel {
 
   assertDone(): void {
     const left = this.#lines.length - this.asked.length;
+    if (left < 0) throw new Error(`The script has ${this.#lines.length} answers and was asked ${-left} times more.`);
     if (left > 0)
       throw new Error(`The script has ${left} of ${this.#lines.length} answers left that nobody asked for.`);
   }

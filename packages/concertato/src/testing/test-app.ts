@@ -117,14 +117,14 @@ export class TestApp implements AsyncDisposable {
     return (await this.app()).describe(runId);
   }
 
-  /** @throws Error when a script or a recording has answers left that nobody asked for */
+  /** @throws Error when a script or a recording has answers left that nobody asked for, or was asked for others */
   assertDone(): void {
     for (const [agent, model] of Object.entries(this.#options.models ?? {})) {
       try {
         model.assertDone?.();
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        throw new Error(`The model of ${agent} was asked less than its script says: ${why}`, { cause: error });
+        throw new Error(`The model of ${agent} was not asked what its script says: ${why}`, { cause: error });
       }
     }
     const { tools } = this.#options;

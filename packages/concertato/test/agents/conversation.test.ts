@@ -1,6 +1,6 @@
 /** Conversations stay such that a provider accepts them, whatever broke them off; and a hand-off leaves nothing undone. */
 import fc from "fast-check";
-import { call, calls, reply, script, testApp } from "concertato/testing";
+import { call, calls, failure as failing, reply, script, testApp } from "concertato/testing";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { type Agent, agent, handoff, healed, type Message, tool, workflow } from "../../src/index.ts";
@@ -199,4 +199,19 @@ test("work is handed to one peer: a model that calls two is asked to choose", as
   expect(problemsOf(model.asked[1]?.prompt.slice(1) ?? [])).toEqual([]);
   await using again = testApp({ models: { desk: script(both, both, both) } });
   expect((await failure(again.run(desk().thinker, "x"))).code).toBe("agent/no-usable-call");
+});
+
+test("the loop of an agent that has answered is shown as completed, that of one that failed as given up", async () => {
+  const look = tool({ name: "look", description: "", effect: "read", execute: () => undefined });
+  const thinker = agent({ name: "thinker", description: "", instructions: "", tools: [look], retry: { attempts: 1 } });
+  const model = script(call(look), reply("ok"), call(look), failing({ statusCode: 400, message: "no" }));
+  await using t = testApp({ models: { thinker: model } });
+  const loops: unknown[] = [];
+  for (let turn = 0; turn < 2; turn++) {
+    const { runId } = await t.start(thinker, "x");
+    await t.settle();
+    const { tree } = await t.describe(runId);
+    loops.push(tree.children.filter(({ verb }) => verb === "loop").map(({ status }) => status));
+  }
+  expect(loops).toEqual([["completed"], ["cancelled"]]);
 });
