@@ -88,7 +88,7 @@ export class MessageRuns {
       return { kind: run !== undefined && run.createdAt >= before ? "begun" : "known" };
     } catch (error) {
       if (!ConcertatoError.is(error, "run/key-conflict")) throw error;
-      return { kind: "refused", reason: `another message has the id “${message.id}”` };
+      return { kind: "refused", reason: `another message has the id “${message.id}”, in this inbox or an earlier one` };
     }
   }
 

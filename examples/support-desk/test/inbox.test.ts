@@ -243,10 +243,16 @@ describe("mails", () => {
     mkdirSync(join(folder, "mixed"));
     writeFileSync(join(folder, "mixed", "a.csv"), "text\nfrom csv\n");
     writeFileSync(join(folder, "mixed", "b.eml"), plainMail);
-    expect(messagesIn(await read(join(folder, "mixed"))).map(({ from }) => from)).toEqual([
-      "web-form@larkfield.test",
-      "joerg@example.com",
+    writeFileSync(join(folder, "mixed", "notes.txt"), "Call the bank.\n");
+    mkdirSync(join(folder, "mixed", "older"));
+    writeFileSync(join(folder, "mixed", "older", "c.jsonl"), '{"text":"from a folder inside"}\n');
+    const mixed = await read(join(folder, "mixed"));
+    expect(messagesIn(mixed).map(({ from, body }) => [from, body.slice(0, 13)])).toEqual([
+      ["web-form@larkfield.test", "from csv"],
+      ["joerg@example.com", "Wo ist meine "],
+      ["web-form@larkfield.test", "from a folder"],
     ]);
+    expect(asideIn(mixed)).toMatchObject([{ at: { file: join(folder, "mixed", "notes.txt") } }]);
   });
 });
 

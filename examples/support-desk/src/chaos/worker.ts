@@ -35,11 +35,12 @@ export function startWorker(options: DeskOptions, heard: (did: Did) => void): Wo
 }
 
 /** The worker never forgets: `--fresh` was done once, before the first one began. */
-function argumentsOf({ data, inbox, routing, limit, concurrency }: DeskOptions): readonly string[] {
+function argumentsOf({ data, inbox, routing, limit, concurrency, model }: DeskOptions): readonly string[] {
   if (inbox === standardInput) throw new Error("Standard input can be read once only. Pass a file with --inbox.");
   return [
     ...["--data", data, "--inbox", inbox, "--routing", routing, "--concurrency", String(concurrency)],
     ...(limit === undefined ? [] : ["--limit", String(limit)]),
+    ...(model === undefined ? [] : ["--model", model]),
     ...["--exit", "--json"],
   ];
 }

@@ -18,7 +18,7 @@ export function isMaildir(folder: string): boolean {
 /** Mails in the order of their file names, which begin with the time of delivery. */
 export async function* maildirMails(folder: string): AsyncGenerator<InboxRecord> {
   const files = maildirFolders
-    .flatMap((name) => filesIn(join(folder, name)).map((file) => ({ file, path: join(folder, name, file) })))
+    .flatMap((name) => entriesIn(join(folder, name)).map((file) => ({ file, path: join(folder, name, file) })))
     .sort((a, b) => (a.file < b.file ? -1 : 1));
   for (const { path } of files) yield await mailFile(path);
 }
@@ -43,13 +43,13 @@ async function contentOf(path: string): Promise<Buffer | string> {
   }
 }
 
-/** Names of the files in a folder, sorted; hidden ones are left out. @throws InboxError */
-export function filesIn(folder: string): readonly string[] {
+/** Names of files and folders in a folder, sorted. Hidden ones are left out, and links: they may lead in a circle. @throws InboxError */
+export function entriesIn(folder: string): readonly string[] {
   const names: string[] = [];
   try {
     using directory = opendirSync(folder);
     for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      if (entry.isFile() && !entry.name.startsWith(".")) names.push(entry.name);
+      if ((entry.isFile() || entry.isDirectory()) && !entry.name.startsWith(".")) names.push(entry.name);
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -6,7 +6,7 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { csvHeader, csvRecords } from "./csv.ts";
-import { filesIn, isFolder, isMaildir, maildirMails, mailFile } from "./folder.ts";
+import { entriesIn, isFolder, isMaildir, maildirMails, mailFile } from "./folder.ts";
 import { jsonLines } from "./json-lines.ts";
 import { mboxMails } from "./mbox.ts";
 import { InboxError, type InboxRecord } from "./record.ts";
@@ -52,18 +52,29 @@ export async function openInbox(path: string): Promise<Inbox> {
   }
 }
 
-/** Every file of a plain folder is opened at once, so that what cannot be read is said before anything is begun. */
 async function openFolder(path: string): Promise<Inbox> {
   if (isMaildir(path)) return { path, format: "maildir", records: () => maildirMails(path) };
-  const files = filesIn(path).map((name) => join(path, name));
-  for (const file of files) await openInbox(file);
+  const files = entriesIn(path).map((name) => join(path, name));
   return {
     path,
     format: "folder",
     records: async function* () {
-      for (const file of files) yield* (await openInbox(file)).records();
+      for (const file of files) yield* recordsOf(file);
     },
   };
+}
+
+/** What else lies in a folder is set aside as a whole; it does not keep the inboxes beside it from being read. */
+async function* recordsOf(file: string): AsyncGenerator<InboxRecord> {
+  let inbox: Inbox;
+  try {
+    inbox = await openInbox(file);
+  } catch (error) {
+    if (!(error instanceof InboxError)) throw error;
+    yield { kind: "set-aside", at: { file, offset: 0 }, reason: error.message, raw: Buffer.alloc(0) };
+    return;
+  }
+  yield* inbox.records();
 }
 
 interface Head {

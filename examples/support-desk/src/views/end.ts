@@ -53,7 +53,9 @@ function printStatus({ line, paint }: Terminal, { status, totals }: Summary, aga
   if (status === "waiting" || status === "working") return;
   const all = totals.answered === totals.messages;
   const rest = totals.cancelled > 0 ? `${totals.cancelled} cancelled.` : `${totals.failed} failed.`;
-  const end = all ? paint("good", "All answered.") : paint("bad", rest);
+  const end = all
+    ? paint("good", totals.messages === 0 ? "The inbox holds no message." : "All answered.")
+    : paint("bad", rest);
   line(`  ${end} ${paint("quiet", `To start afresh: ${again}${again.includes(" -- ") ? "" : " --"} --fresh`)}`);
 }
 
