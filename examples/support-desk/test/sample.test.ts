@@ -105,7 +105,7 @@ test("a specialist whose service is out of order for this message's day is repla
   const { answer, steps } = lineOf("m-19");
   expect(answer.works.map(({ specialist }) => specialist)).toEqual(["fees-backup"]);
   expect(answer.works[0]?.draft.paragraphs.flatMap(({ cites }) => cites)).toContain("rate_sheets rs-101");
-  expect(steps.find(({ agent }) => agent === "take-over")?.text).toContain("503 for GBP on 2026-02-21");
+  expect(steps.find(({ text }) => text.startsWith("fees → fees-backup"))?.text).toContain("503 for GBP on 2026-02-21");
   // The same specialist with days that the network knows.
   for (const id of ["m-06", "m-65"])
     expect(lineOf(id).answer.works.map(({ specialist }) => specialist)).toEqual(["fees"]);

@@ -148,15 +148,15 @@ function handOffLine({ id, sentence }: HandOff, columns: number, marks: Marks): 
 }
 
 /** "fees → validator:" and what it says; the arrow that a sentence begins with says the same and is left out. */
-function saidBy({ agent, to, text }: Sentence, marks: Marks): readonly [string, string] {
+function saidBy({ agent, to, text, event }: Sentence, marks: Marks): readonly [string, string] {
   const said = harmless(toMarks(text, marks));
   const arrow = `${marks.arrow} ${to}: `;
   const plain = said.startsWith(arrow) ? said.slice(arrow.length) : said;
-  if (agent === "take-over") {
+  if (event === "take-over") {
     const [who = "", why = ""] = plain.split(", which takes over: ");
     return [`${who}:`, `takes over, ${why}`];
   }
-  const who = agent === "void-approval" ? "refund" : agent;
+  const who = event === "void" ? "refund" : agent;
   return [to === undefined ? `${who}:` : `${who} ${marks.arrow} ${to}:`, plain];
 }
 

@@ -1,4 +1,4 @@
-/* Finding, the keys and printing of the report. Without it the page shows the same; it asks nothing of the network. */
+/* Finding, the keys and printing of the report: on paper the stories are whole, the messages as they are opened here. Without it the page shows the same; it asks nothing of the network. */
 (() => {
   const find = document.getElementById("find");
   const found = document.getElementById("found");
@@ -42,7 +42,7 @@
 
   const opened = new Set();
   addEventListener("beforeprint", () => {
-    for (const each of document.querySelectorAll("details:not([open])")) {
+    for (const each of document.querySelectorAll(".story details:not([open])")) {
       opened.add(each);
       each.open = true;
     }

@@ -90,7 +90,7 @@ function renderVerdict({ totals, exam, effort, lines }: Summary, { writtenAt }: 
     ...(exam === undefined ? [] : [`Routing is right on ${percent(exam.right, exam.total)} of held-out messages.`]),
     `${many(totals.paymentsMade, "payment")} paid back, ${euros(totals.refundedCents)}.`,
     writers,
-    ...(effort === undefined || effort.done === 0
+    ...(effort === undefined || effort.done < totals.messages
       ? []
       : [`${many(effort.done, "message")} in ${effort.seconds.toFixed(1)} s${costText(lines)}.`]),
   ];

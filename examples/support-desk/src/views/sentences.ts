@@ -43,12 +43,14 @@ export interface Sentence {
 /** Who wrote the draft: only who follows the run knows. */
 export const lastDrafter = "the drafter";
 
-type Teller = (output: unknown) => Omit<Sentence, "agent"> | undefined;
+/** A sentence; who did it is the agent whose output it is, unless it says another. */
+type Saying = Omit<Sentence, "agent"> & Partial<Sentence>;
+type Teller = (output: unknown) => Saying | undefined;
 
 const networkRate = z.object({ currency: z.string(), day: z.string(), rate: z.string() });
 
 /** Wraps a telling of a parsed value; a value of another shape is not told. */
-function tells<T>(schema: z.ZodType<T>, tell: (value: T) => Omit<Sentence, "agent"> | undefined): Teller {
+function tells<T>(schema: z.ZodType<T>, tell: (value: T) => Saying | undefined): Teller {
   return (output) => {
     const parsed = schema.safeParse(output);
     return parsed.success ? tell(parsed.data) : undefined;
@@ -144,12 +146,14 @@ const tellers: Readonly<Record<string, Teller>> = {
         },
   ),
   "take-over": tells(takeover, ({ from, to, because }) => ({
+    agent: "desk",
     tone: "wait",
     text: `${from} → ${to}, which takes over: ${because}`,
     to,
     event: "take-over",
   })),
   "void-approval": tells(voidedApproval, ({ because }) => ({
+    agent: "desk",
     tone: "wait",
     to: "manager",
     event: "void",
