@@ -94,7 +94,7 @@ export function endPrograms(): void {
 export interface Running {
   /** Waits until standard output (or error) has this. */
   readonly says: (words: string | RegExp) => Promise<void>;
-  readonly type: (text: string) => void;
+  readonly stopReading: () => void;
   readonly interrupt: (signal?: NodeJS.Signals) => void;
   readonly ended: Promise<Said>;
 }
@@ -143,7 +143,7 @@ export function startProgram(folder: string, args: readonly string[], environmen
         void ended.then(() => setImmediate(look));
         look();
       }),
-    type: (text) => void child.stdin.write(text),
+    stopReading: () => void child.stdout.destroy(),
     interrupt: (signal = "SIGINT") => void child.kill(signal),
     ended,
   };

@@ -1,5 +1,5 @@
 /** doctor, models and completion: what the command line says of this machine and to the shell. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -159,8 +159,8 @@ test("models tells the price of what is named, and fails where nothing would thi
   expect(await commandLine(folder, args)).toMatchObject({ code: 2, error: expect.stringContaining("holds no prices") });
 });
 
-/** What bash would offer: its own completion machinery runs the script, which runs the real program. */
-function bashOffers(...words: readonly string[]): readonly string[] {
+/** A folder with a `concertato` to put on the path: the real program. */
+function programFolder(): string {
   const bin = join(folder, "bin");
   mkdirSync(bin, { recursive: true });
   const program = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
@@ -169,6 +169,12 @@ function bashOffers(...words: readonly string[]): readonly string[] {
     `#!/bin/sh\nexec "${process.execPath}" --conditions=concertato-source --disable-warning=ExperimentalWarning "${program}" "$@"\n`,
   );
   chmodSync(join(bin, "concertato"), 0o755);
+  return bin;
+}
+
+/** What bash would offer: its own completion machinery runs the script, which runs the real program. */
+function bashOffers(...words: readonly string[]): readonly string[] {
+  const bin = programFolder();
   const script = `
     eval "$(concertato completion bash)"
     complete -p concertato >&2
@@ -197,6 +203,26 @@ test.skipIf(process.platform === "win32")("bash completes commands, options, val
   expect(bashOffers("approve", "")).toEqual([asked.slice(-8)]);
   expect(bashOffers("show", done.slice(0, 14))).toContain(done);
 });
+
+const hasFish = spawnSync("fish", ["--version"]).status === 0;
+
+test.skipIf(!hasFish)(
+  "fish completes commands with their descriptions, and files where there is nothing else",
+  async () => {
+    const asked = await left(ask);
+    writeFileSync(join(folder, "agents.ts"), "");
+    const offers = (line: string) =>
+      execFileSync("fish", ["--no-config", "-c", `concertato completion fish | source; complete -C "${line}"`], {
+        cwd: folder,
+        encoding: "utf8",
+        env: { ...process.env, PATH: `${programFolder()}${delimiter}${process.env["PATH"] ?? ""}`, HOME: folder },
+      });
+    expect(offers("concertato ret")).toMatch(/^retry\t\S/);
+    expect(offers("concertato show ")).toContain(asked.slice(-8));
+    expect(offers("concertato show ")).not.toContain("agents.ts");
+    expect(offers("concertato run ag")).toContain("agents.ts");
+  },
+);
 
 test("what is offered fits the place: runs by what the command can do, questions, names, kinds, shells", async () => {
   const asked = await left(ask);

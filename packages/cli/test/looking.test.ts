@@ -224,11 +224,32 @@ test("errors teach: the nearest command, JSON on request, nothing on standard ou
   expect(JSON.parse((await cli("--json", "show")).error)).toMatchObject({ error: { exitCode: 2 } });
 });
 
-test("colours: none in a pipe and with --no-color, forced with FORCE_COLOR; half a pipe is no error", async () => {
+test("colours: none in a pipe and with --no-color, forced with FORCE_COLOR", async () => {
   await left(quick, {});
   const of = (args: readonly string[], environment: NodeJS.ProcessEnv) =>
     runProgram(folder, ["--store", "app.db", ...args], { environment }).stdout.includes("\u001b[");
   expect(of(["ls"], { FORCE_COLOR: undefined })).toBe(false);
   expect(of(["ls"], { FORCE_COLOR: "1" })).toBe(true);
   expect(of(["ls", "--no-color"], { FORCE_COLOR: "1" })).toBe(false);
+});
+
+test("whoever stops reading (a pipe into head) ends the command without an error", async () => {
+  await left(quick, {});
+  const reader = startProgram(folder, ["--store", "app.db", "ls"]);
+  reader.stopReading();
+  expect(await reader.ended).toMatchObject({ code: 0, error: "" });
+});
+
+test("ls --watch needs a terminal; with --json it tells every run that changes, until it is interrupted", async () => {
+  const runId = await left(refund, { to: "ann" });
+  expect(await cli("ls", "--watch")).toMatchObject({ code: 2, error: expect.stringContaining("--watch --json") });
+  const watcher = startProgram(folder, ["--store", "app.db", "--json", "ls", "--watch"]);
+  await watcher.says('"status":"waiting"');
+  await cli("approve", runId);
+  await goOn();
+  await watcher.says('"status":"completed"');
+  watcher.interrupt();
+  const said = await watcher.ended;
+  expect(said).toMatchObject({ code: 0, error: "" });
+  expect(new Set(lines(said).map((line) => line["runId"]))).toEqual(new Set([runId]));
 });

@@ -30,7 +30,12 @@ compdef _concertato concertato`,
   fish: `# concertato at Tab in fish. In ~/.config/fish/config.fish:  concertato completion fish | source
 function __concertato
   set -l words (commandline -opc) (commandline -ct)
-  $words[1] complete -- $words[2..] 2>/dev/null
+  set -l found ($words[1] complete -- $words[2..] 2>/dev/null)
+  if test (count $found) -gt 0
+    printf '%s\\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c concertato -a '(__concertato)'`,
+complete -c concertato -f -k -a '(__concertato)'`,
 };
