@@ -169,3 +169,27 @@ test.skipIf(!hasPseudoTerminal)(
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   },
 );
+
+test.skipIf(!hasPseudoTerminal)(
+  "a cockpit that breaks leaves the terminal as it was, with the fault below",
+  { timeout: 60_000 },
+  async () => {
+    const screen = new URL("../src/cockpit/screen.ts", import.meta.url).href;
+    const breaks = `
+      const { openScreen } = await import(${JSON.stringify(screen)});
+      const { stdin: input, stdout: output } = process;
+      openScreen({ input, output, onKeys: () => { throw new Error("broke in the middle") }, onResize: () => {} }).show(["at work"]);
+    `;
+    using terminal = startAtTerminal([process.execPath, "--input-type=module", "-e", breaks], [80, 24], {
+      ...process.env,
+      TERM: "xterm-256color",
+    });
+    await terminal.shows("at work");
+    terminal.press("x");
+    expect(await terminal.ended).toBe(1);
+    const written = terminal.written();
+    expect(written.slice(written.indexOf("\x1b[?1049h"))).toContain("\x1b[?25h\x1b[?1049l");
+    expect(terminal.screen().join("\n")).not.toContain("at work");
+    expect(written).toContain("broke in the middle");
+  },
+);

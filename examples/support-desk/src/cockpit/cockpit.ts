@@ -108,8 +108,6 @@ class Cockpit {
     });
     this.#worker = worker;
     this.#ready = false;
-    // Only the first worker forgets what was done before.
-    this.#args = this.#args.filter((arg) => arg !== "--fresh");
     worker.stderr?.on("data", (chunk: Buffer) => (this.#errors = (this.#errors + chunk.toString()).slice(-mostErrors)));
     worker.on("message", (word: FromWorker) => this.#hear(word));
     worker.on("error", (error) => (this.#errors += error.message));
@@ -123,6 +121,8 @@ class Cockpit {
     board.hear(word);
     if (first) {
       this.#ready = true;
+      // What was done before is forgotten now; what is done from here on is not.
+      this.#args = this.#args.filter((arg) => arg !== "--fresh");
       if (board.killed > 0 && board.handOffs.length > 0)
         board.notice = `Worker ${this.#worker?.pid} goes on with what is in the journal.`;
       for (const message of this.#written) this.#say({ kind: "typed", message });
