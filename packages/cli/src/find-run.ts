@@ -19,7 +19,7 @@ export interface OpenWait {
   readonly request: unknown;
 }
 
-/** The run with this id, or the only one whose id begins or ends with what was typed. @throws CliError */
+/** The run with this id, or the only one whose id begins or ends with what was typed, or whose key it is. @throws CliError */
 export async function findRun({ app, command }: CommandContext, typed: string): Promise<RunSummary> {
   const exact = await app.find(typed);
   if (exact !== undefined) return exact;
@@ -35,13 +35,13 @@ export async function findRun({ app, command }: CommandContext, typed: string): 
   return found;
 }
 
-/** Runs whose ids begin or end so; of many, the newest. */
+/** Runs whose ids begin or end so, or that were started with this key; of many, the newest. */
 async function runsNamed(app: App, typed: string): Promise<readonly RunSummary[]> {
   const found: RunSummary[] = [];
   let before: string | undefined;
   for (let seen = 0; seen < searched && found.length < 2; seen += page) {
     const runs = await app.runs({ limit: page, ...(before === undefined ? {} : { before }) });
-    found.push(...runs.filter(({ runId }) => runId.startsWith(typed) || runId.endsWith(typed)));
+    found.push(...runs.filter(({ runId, key }) => runId.startsWith(typed) || runId.endsWith(typed) || key === typed));
     before = runs.at(-1)?.runId;
     if (runs.length < page) break;
   }

@@ -75,7 +75,7 @@ export function buildProgram(world: CliWorld, json: boolean): Command {
     .addHelpText(
       "after",
       `
-A run may be named by the beginning or the end of its id.
+A run may be named by the beginning or the end of its id, or by its key.
 Help on a command: ${world.invokedAs} help COMMAND
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such run or question,
             4 stopped by a limit, 5 waits for a person, 130 interrupted.`,

@@ -89,6 +89,15 @@ test("ls filters by agent, tenant, age, status and who is asked, and pages", asy
   expect((await cli("ls", "--waiting", "nobody")).out).toContain("No run waits");
 });
 
+test("a run is named by either end of its id, or by its key; what fits several is asked back", async () => {
+  const runId = await left(refund, { to: "ann" }, { key: "A-1" });
+  for (const name of [runId, runId.slice(0, 20), runId.slice(-8), "A-1"])
+    expect(JSON.parse((await cli("show", name, "--json")).out)).toMatchObject({ run: { runId } });
+  await left(quick, {}, { key: "A-2" });
+  expect(await cli("show", "run_")).toMatchObject({ code: 2, error: expect.stringContaining(runId) });
+  expect(await cli("show", "A-3")).toMatchObject({ code: 3 });
+});
+
 test("ls fits the width of the terminal", async () => {
   await left(refund, { to: "ann" }, { key: "a-key-that-is-very-long-and-would-break-every-line" });
   for (const columns of [40, 60, 80, 120]) {
