@@ -101,6 +101,37 @@ test("its command starts the command line where that is installed, and says how 
   expect(start()).toMatchObject({ status: 0, stdout: "the command line --version\n" });
 });
 
+test("the command line, as it is published, runs an agent of a file, and the core's command starts it", () => {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b", "packages/cli"], {
+    cwd: root,
+  });
+  const cli = join(project, "node_modules", "@concertato", "cli");
+  rmSync(cli, { recursive: true, force: true });
+  mkdirSync(cli, { recursive: true });
+  for (const part of ["package.json", "dist"])
+    cpSync(join(root, "packages", "cli", part), join(cli, part), { recursive: true });
+  // Where npm puts them is its choice; here they lie where it put them for us.
+  const { dependencies } = JSON.parse(read("packages/cli/package.json")) as Pick<Manifest, "dependencies">;
+  for (const name of Object.keys(dependencies).filter((each) => each !== "concertato")) {
+    const own = join(root, "packages", "cli", "node_modules", name);
+    symlinkSync(
+      existsSync(own) ? own : join(root, "node_modules", name),
+      join(project, "node_modules", name),
+      "junction",
+    );
+  }
+  writeFileSync(
+    join(project, "greet.mjs"),
+    `import { workflow } from "concertato"; export default workflow({ name: "greet" }, async (who) => "hello " + who);`,
+  );
+  const bin = join(project, "node_modules", "concertato", manifest.bin.concertato);
+  const start = (...args: readonly string[]) =>
+    spawnSync(process.execPath, [bin, ...args], { cwd: project, env, encoding: "utf8" });
+  expect(start("run", "greet.mjs", "ada", "--quiet")).toMatchObject({ status: 0, stdout: "hello ada\n", stderr: "" });
+  expect(start("nonsense")).toMatchObject({ status: 2, stdout: "" });
+});
+
 test("every place that the package names exists, and its scripts are few", () => {
   for (const place of Object.values(manifest.exports)) {
     if (typeof place !== "string") expect(existsSync(join(core, place.default))).toBe(true);
