@@ -157,7 +157,9 @@ class Replay {
     const [result] = this.#store.commit([{ kind: "create", run: created, entries: [start] }], "normal");
     const row = this.#store.run(id);
     if (result?.ok !== true || row === undefined) throw new Error(`Run ${id} could not be put into memory.`);
-    const run = this.#engine.adopt(row, text, entry.at, result.firstRef);
+    // Which tools it may use is known to its code and decides its calls; what it may spend is not held against a replay.
+    const tools = meta.limits?.tools;
+    const run = this.#engine.adopt(row, text, entry.at, result.firstRef, tools === undefined ? null : { tools });
     run.seed = seed ?? id;
     run.root.revision = meta.revision ?? 1;
     run.pinnedAt = entry.at;

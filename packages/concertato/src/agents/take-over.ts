@@ -6,6 +6,7 @@ import { AgentFailure, type FailureRecord } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Context } from "../runtime/context.ts";
+import { patternGrant } from "./pattern-grant.ts";
 import { unparsed } from "./unparsed-schema.ts";
 
 /** One that could not do it, and why. */
@@ -91,6 +92,7 @@ export function withBackup(main: Agent<unknown>, backup: Agent<unknown>): Agent<
     input: unparsed(main.input),
     output: undefined,
     budget: undefined,
+    grantedAs: patternGrant(main.name, [backup as Agent]),
     uses: [work, backup],
     body: {
       type: "code",

@@ -9,6 +9,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { AgentFailure } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import { assertName } from "../agents/name.ts";
+import { patternGrant } from "../agents/pattern-grant.ts";
 import { unparsed } from "../agents/unparsed-schema.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Context, Duration } from "../runtime/context.ts";
@@ -111,6 +112,7 @@ export function consensus<Input, Output>(options: ConsensusOptions<Input, Output
   if (agents.length === 0) throw invalidPattern(name, "it has no agents");
   decide.fits(name, agents.length);
   const members = agents as readonly Agent<unknown, Output>[];
+  const uses = [...new Set([...members, ...(decide.judge === undefined ? [] : [decide.judge])])] as readonly Agent[];
   const made: Agent<unknown> = {
     kind: "pattern",
     name,
@@ -123,7 +125,8 @@ export function consensus<Input, Output>(options: ConsensusOptions<Input, Output
     examples: options.examples ?? [],
     budget: options.budget,
     revision: 1,
-    uses: [...new Set([...members, ...(decide.judge === undefined ? [] : [decide.judge])])] as readonly Agent[],
+    grantedAs: patternGrant(name, uses),
+    uses,
     body: { type: "code", run: (question, ctx) => decided(question as Json, members, { decide, choice, within }, ctx) },
   };
   // The members' own schemas stand behind both ends.

@@ -6,6 +6,7 @@
  */
 import type { Json } from "../kernel/json.ts";
 import { assertName } from "../agents/name.ts";
+import { patternGrant } from "../agents/pattern-grant.ts";
 import { type EscalationReport, inTurn, tellTakeOver } from "../agents/take-over.ts";
 import { unparsed } from "../agents/unparsed-schema.ts";
 import type { Agent } from "../runtime/agent.ts";
@@ -44,6 +45,8 @@ export function escalation<Input, Output>(options: EscalationOptions<Input, Outp
   assertName("escalation", name);
   const [first, ...others] = options.agents as readonly Agent<unknown, Output>[];
   if (first === undefined) throw invalidPattern(name, "it has no agents");
+  const row = [first, ...others, ...(onFailure === undefined ? [] : [onFailure])];
+  const uses = [...new Set(row)] as readonly Agent[];
   const made: Agent<unknown> = {
     kind: "pattern",
     name,
@@ -56,7 +59,8 @@ export function escalation<Input, Output>(options: EscalationOptions<Input, Outp
     examples: options.examples ?? first.examples,
     budget: options.budget,
     revision: 1,
-    uses: [...new Set([first, ...others, ...(onFailure === undefined ? [] : [onFailure])])] as readonly Agent[],
+    grantedAs: patternGrant(name, uses),
+    uses,
     body: {
       type: "code",
       run: async (question, ctx) => {

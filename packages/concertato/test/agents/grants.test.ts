@@ -6,7 +6,19 @@ import fc from "fast-check";
 import { call, calls, reply, script, type TestApp, testApp } from "concertato/testing";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, agent, type Context, delegate, handoff, remote, tool, workflow } from "../../src/index.ts";
+import {
+  type Agent,
+  agent,
+  consensus,
+  type Context,
+  delegate,
+  escalation,
+  handoff,
+  remote,
+  tool,
+  vote,
+  workflow,
+} from "../../src/index.ts";
 import { isFinalStatus } from "../../src/run-summary.ts";
 import { failure, Lab } from "../runtime/lab.ts";
 
@@ -191,6 +203,42 @@ test("a workflow that a model chooses is a tool to it, also behind a delegation 
   const called = await t.start(code, {}, { tools: [] });
   await t.settle();
   expect(await called.result()).toBe(1);
+});
+
+test("a pattern that leads to a workflow is a tool to a model, one of tools and agents is not", async () => {
+  let paid = 0;
+  const { done, find, refund } = tools();
+  const payout = workflow({ name: "payout", input: z.object({}) }, (_x, ctx) =>
+    ctx.step("pay", () => ++paid, { effect: "write" }),
+  );
+  const panel = consensus({ name: "panel", agents: [payout], decide: vote() });
+  const row = escalation({ name: "row", agents: [consensus({ name: "inner", agents: [payout], decide: vote() })] });
+  const backed = agent({ name: "backed", description: "", instructions: "", backup: payout as Agent<unknown, never> });
+  const harmless = escalation({ name: "harmless", agents: [refund, find] });
+  const chooser = thinker("chooser", [panel, row, backed, harmless]);
+  const model = script(
+    calls([
+      ["panel", {}],
+      ["row", {}],
+      ["backed", { value: "x" }],
+      ["harmless", {}],
+    ]),
+    reply("no"),
+  );
+  await using t = testApp({ models: { chooser: model } });
+  const job = await t.start(chooser, "x", { tools: [find] });
+  await t.settle();
+  expect(await job.result()).toBe("no");
+  expect(paid).toBe(0);
+  const answers = model.asked[1]?.prompt.at(-1)?.content as readonly { toolName: string; output: { value: unknown } }[];
+  expect(answers.map(({ toolName, output }) => [toolName, (output.value as { code?: string }).code])).toEqual([
+    ["panel", "policy/grant-denied"],
+    ["row", "policy/grant-denied"],
+    ["backed", "policy/grant-denied"],
+    // The tool in it is asked about when it is called; a refusal is no reason to ask the next.
+    ["harmless", "policy/grant-denied"],
+  ]);
+  expect(done).toEqual([]);
 });
 
 test("a tool that asks a person first is granted with its action", async () => {

@@ -220,6 +220,26 @@ const shift = workflow({ name: "shift", uses: [look] }, async (input: unknown, c
   return { seen, total, id: ctx.id(), order: await ctx.waitFor("order") };
 });
 
+// --- tools that edges granted -----------------------------------------------------------------------------------------
+
+const clerk = workflow({ name: "clerk", input: z.string(), uses: [look, write] }, async (text, ctx) => ({
+  may: [ctx.mayUse(look), ctx.mayUse(write)],
+  ends: await ctx.settle({
+    look: (branch) => branch.run(look, text),
+    write: (branch) => branch.run(write, { text }),
+    each: (branch) => branch.map([{ text }], write),
+    start: (branch) => branch.start(write, { text }),
+  }),
+  undo: ctx.mayUse(look) ? await ctx.compensate(look, `undo ${text}`) : "may not",
+}));
+const granted = workflow({ name: "granted", uses: [clerk, look, write] }, async (_input, ctx) => {
+  const narrow = await ctx.run(clerk, "narrow", { tools: [look] });
+  const wide = await ctx.settle({ clerk: (branch) => branch.run(clerk, "wide", { tools: [look, "pay"] }) });
+  const each = await ctx.map(["a", "b"], clerk, { edge: { tools: [] }, join: "settle" });
+  ctx.log("done", { narrow, wide, each });
+  throw new Error("undo it");
+});
+
 // --- the list ---------------------------------------------------------------------------------------------------------
 
 export const scenarios: readonly Scenario[] = [
@@ -304,6 +324,15 @@ export const scenarios: readonly Scenario[] = [
       await app().raiseBudget(runId, "0", { usd: 1 }, { by: "ann" });
       await world.advance(90_000);
       await app().signal(runId, "later");
+      await settle();
+      return runId;
+    },
+  },
+  {
+    name: "granted",
+    agents: [granted as Agent],
+    play: async ({ app, settle }) => {
+      const { runId } = await app().start(granted, 0, { tools: [look, write] });
       await settle();
       return runId;
     },
