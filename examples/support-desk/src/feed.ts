@@ -40,7 +40,9 @@ export async function feed(options: FeedOptions): Promise<Intake> {
   const put = (record: SetAside): void => {
     aside.add(record);
     intake.setAside++;
-    options.report(`${placeText(record.at)} is set aside: ${record.reason}.`);
+    if (intake.setAside <= mostReported)
+      options.report(`${placeText(record.at)} is set aside: ${withStop(record.reason)}`);
+    if (intake.setAside === mostReported) options.report("What else is no message is set aside without a word.");
   };
   for await (const record of inbox.records()) {
     if (options.stopped() || intake.messages >= limit) {
@@ -65,6 +67,14 @@ export async function feed(options: FeedOptions): Promise<Intake> {
   }
   intake.setAsideFile = aside.finish();
   return intake;
+}
+
+/** So many records that are set aside are told one by one; the file has them all. */
+const mostReported = 20;
+
+/** Reasons of one clause have no full stop; those of whole sentences do. */
+function withStop(reason: string): string {
+  return reason.endsWith(".") ? reason : `${reason}.`;
 }
 
 /** A key as a number, which takes a few bytes where the text takes a hundred. Two that meet miscount one duplicate. */
