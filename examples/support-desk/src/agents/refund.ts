@@ -8,7 +8,7 @@ import type { Bank } from "../services/bank.ts";
 import { manager } from "./manager.ts";
 
 /** Refunds above this need a yes. */
-const approvalLimitCents = 5000;
+export const approvalLimitCents = 5000;
 
 export const refund = (bank: Bank) =>
   tool({

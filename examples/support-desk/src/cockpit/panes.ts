@@ -156,6 +156,7 @@ function saidBy({ agent, to, text, event }: Sentence, marks: Marks): readonly [s
     const [who = "", why = ""] = plain.split(", which takes over: ");
     return [`${who}:`, `takes over, ${why}`];
   }
+  if (event === "question") return [`${agent}:`, `${plain} ${marks.arrow} waits for you`];
   const who = event === "void" ? "refund" : agent;
   return [to === undefined ? `${who}:` : `${who} ${marks.arrow} ${to}:`, plain];
 }

@@ -16,8 +16,11 @@
 
   const openNamed = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    for (let each = target; each !== null && each !== undefined; each = each.parentElement)
-      if (each instanceof HTMLDetailsElement) each.open = true;
+    for (let each = target; each !== null && each !== undefined; each = each.parentElement) {
+      if (!(each instanceof HTMLDetailsElement)) continue;
+      each.open = true;
+      each.hidden = false;
+    }
     target?.scrollIntoView();
   };
   addEventListener("hashchange", openNamed);

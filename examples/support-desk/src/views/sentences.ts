@@ -25,6 +25,7 @@ import {
   voidedApproval,
   vote,
 } from "../messages.ts";
+import { approvalLimitCents } from "../agents/refund.ts";
 import { written } from "../agents/writer.ts";
 import { euros } from "../money.ts";
 import type { Tone } from "./terminal.ts";
@@ -229,6 +230,6 @@ export function waitSentence(agent: string, request: unknown): Sentence {
   const text =
     order === undefined
       ? "waits for an answer"
-      : `must approve ${euros(order.amountCents)} to ${order.customerName} (${order.merchant}, ${order.paymentId})`;
+      : `must approve ${euros(order.amountCents)} to ${order.customerName} (${order.merchant}, ${order.paymentId}): above ${euros(approvalLimitCents)}`;
   return { agent, tone: "wait", text, to: "you", event: "question" };
 }
