@@ -87,6 +87,9 @@ interface Desk {
 /** Whoever sits down at a desk that has worked before is shown what so many runs came to. */
 const mostRetold = 300;
 
+/** Vectors of texts seen before: a retry asks again for the last ones. */
+const keptVectors = 1000;
+
 /** So many messages are handed in ahead of those that have a turn, so that urgent ones among them can go first. */
 const handedInAhead = 240;
 
@@ -105,7 +108,7 @@ export async function runDesk(
   using bank = openBank(folder.bank);
   await using post = await openPost(folder.mails);
   await using network = await openCardNetwork();
-  await using model = options.routing === "meaning" ? miniLm() : undefined;
+  await using model = options.routing === "meaning" ? miniLm({ cache: keptVectors }) : undefined;
   const compare = model === undefined ? byKeywords : byMeaning(model);
   const workflow = deskWorkflow({ bank, post, network, compare, model: options.model });
   await using app = await open(folder.desk, {

@@ -53,7 +53,7 @@ describe("JSON lines", () => {
     const records = await read(file("inbox.jsonl", `${lines.join("\r\n")}\n\n${good.replace('"a"', '"c"')}`));
     expect(messagesIn(records)).toMatchObject([
       { id: "a", from: "mira@example.com", name: "Mira Holt", body: "Hello", receivedAt: "2026-03-04T00:00:00.000Z" },
-      { id: "q-6", from: "web-form@larkfield.test", name: "", body: "7", receivedAt: "" },
+      { id: "inbox-6", from: "web-form@larkfield.test", name: "", body: "7", receivedAt: "" },
       { id: "c" },
     ]);
     const at = (line: number) => ({
@@ -247,10 +247,10 @@ describe("mails", () => {
     mkdirSync(join(folder, "mixed", "older"));
     writeFileSync(join(folder, "mixed", "older", "c.jsonl"), '{"text":"from a folder inside"}\n');
     const mixed = await read(join(folder, "mixed"));
-    expect(messagesIn(mixed).map(({ from, body }) => [from, body.slice(0, 13)])).toEqual([
-      ["web-form@larkfield.test", "from csv"],
-      ["joerg@example.com", "Wo ist meine "],
-      ["web-form@larkfield.test", "from a folder"],
+    expect(messagesIn(mixed).map(({ id, from, body }) => [id, from, body.slice(0, 13)])).toEqual([
+      ["a-1", "web-form@larkfield.test", "from csv"],
+      [expect.stringContaining("mail-"), "joerg@example.com", "Wo ist meine "],
+      ["older-c-1", "web-form@larkfield.test", "from a folder"],
     ]);
     expect(asideIn(mixed)).toMatchObject([{ at: { file: join(folder, "mixed", "notes.txt") } }]);
   });

@@ -3,7 +3,6 @@
  * the stream here (a row ends with a line end outside quotes) and parsed by csv-parse, one at a time: a row that is
  * broken, also one whose quote never closes, costs itself and not the rest of the file.
  */
-import { basename } from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
 import { type ByteLine, byteLines } from "./byte-lines.ts";
 import { type Field, fieldOf, recordOf } from "./fields.ts";
@@ -40,9 +39,15 @@ export function csvHeader(file: string, line: string): CsvHeader {
   return { delimiter, columns, fields };
 }
 
-/** @param chunks UTF-8 without a byte order mark, from the beginning of the file */
-export async function* csvRecords(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<InboxRecord> {
-  const source = basename(file);
+/**
+ * @param source the file's name, from the inbox on
+ * @param chunks UTF-8 without a byte order mark, from the beginning of the file
+ */
+export async function* csvRecords(
+  file: string,
+  source: string,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<InboxRecord> {
   let header: CsvHeader | undefined;
   let number = 0;
   for await (const row of csvRows(byteLines(chunks, longestRow))) {

@@ -39,7 +39,7 @@ export interface RawRecord {
   readonly raw: Buffer;
   /** Which record of its file it is, from 1: names a record that has no id. */
   readonly number: number;
-  /** The file's name without its folder: two inboxes with the same questions are two. */
+  /** The file's name, from the inbox on: two inboxes with the same questions are two, wherever they lie. */
   readonly source: string;
 }
 
@@ -55,7 +55,7 @@ export function recordOf(fields: Partial<Record<Field, string>>, record: RawReco
   if (receivedAt === undefined) return setAside(`its date “${fields.date}” is none`);
   const id = fields.id?.trim() ?? "";
   const parsed = message.safeParse({
-    id: id === "" ? `q-${number}` : id,
+    id: id === "" ? `${stemOf(source)}-${number}` : id,
     from: from.address,
     name: fields.name?.trim() || from.name,
     receivedAt,
@@ -66,6 +66,16 @@ export function recordOf(fields: Partial<Record<Field, string>>, record: RawReco
   const key = id === "" ? keyOf(source, number, raw.toString("latin1")) : keyOf("id", id);
   return { kind: "message", at, message: parsed.data, key };
 }
+
+/** A file's name as the beginning of an id: "older/questions.csv" is "older-questions". */
+function stemOf(source: string): string {
+  return source
+    .replace(/\.\w+$/, "")
+    .replaceAll(/[^\w]+/g, "-")
+    .slice(-longestStem);
+}
+
+const longestStem = 24;
 
 /** "Mira Holt <mira@example.com>", or the address alone; the web form where nobody is named. */
 function senderOf(text: string): { readonly address: string; readonly name: string } | undefined {

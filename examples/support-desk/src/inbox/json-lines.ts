@@ -1,5 +1,4 @@
 /** Reads JSON lines: one object per line. A line that is no message is set aside; the next one is read as if nothing were. */
-import { basename } from "node:path";
 import { type ByteLine, byteLines } from "./byte-lines.ts";
 import { type Field, fieldOf, recordOf } from "./fields.ts";
 import type { InboxRecord } from "./record.ts";
@@ -9,8 +8,11 @@ const longestLine = 32 * 1024 * 1024;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-export async function* jsonLines(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<InboxRecord> {
-  const source = basename(file);
+export async function* jsonLines(
+  file: string,
+  source: string,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<InboxRecord> {
   let number = 0;
   for await (const line of byteLines(chunks, longestLine)) {
     if (isBlank(line)) continue;

@@ -4,7 +4,7 @@
  */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { csvHeader, csvRecords } from "./csv.ts";
 import { entriesIn, isFolder, isMaildir, maildirMails, mailFile } from "./folder.ts";
 import { jsonLines } from "./json-lines.ts";
@@ -24,9 +24,13 @@ export interface Inbox {
 /** So much of a file is looked at to tell its format, in bytes. */
 const headLength = 64 * 1024;
 
-/** @throws InboxError when it cannot be read, is none of the formats, or lacks a column */
-export async function openInbox(path: string): Promise<Inbox> {
-  if (isFolder(path)) return openFolder(path);
+/**
+ * @param named its name, from the inbox on, where it lies in a folder that is one
+ * @throws InboxError when it cannot be read, is none of the formats, or lacks a column
+ */
+export async function openInbox(path: string, named?: string): Promise<Inbox> {
+  if (isFolder(path)) return openFolder(path, named === undefined ? "" : `${named}/`);
+  const source = named ?? basename(path);
   const head = await headOf(path);
   const format = formatOf(path, head.text);
   const text = (): AsyncIterable<Buffer> => inUtf8(path, head.encoding);
@@ -34,10 +38,10 @@ export async function openInbox(path: string): Promise<Inbox> {
     case "empty":
       return { path, format, records: async function* () {} };
     case "JSON lines":
-      return { path, format, records: () => jsonLines(path, text()) };
+      return { path, format, records: () => jsonLines(path, source, text()) };
     case "CSV":
       csvHeader(path, firstLineOf(head.text));
-      return { path, format, records: () => csvRecords(path, text()) };
+      return { path, format, records: () => csvRecords(path, source, text()) };
     case "mbox":
       // As bytes: each part of a mail has an encoding of its own.
       return { path, format, records: () => mboxMails(path, createReadStream(path)) };
@@ -52,23 +56,23 @@ export async function openInbox(path: string): Promise<Inbox> {
   }
 }
 
-async function openFolder(path: string): Promise<Inbox> {
+async function openFolder(path: string, within: string): Promise<Inbox> {
   if (isMaildir(path)) return { path, format: "maildir", records: () => maildirMails(path) };
-  const files = entriesIn(path).map((name) => join(path, name));
+  const names = entriesIn(path);
   return {
     path,
     format: "folder",
     records: async function* () {
-      for (const file of files) yield* recordsOf(file);
+      for (const name of names) yield* recordsOf(join(path, name), within + name);
     },
   };
 }
 
 /** What else lies in a folder is set aside as a whole; it does not keep the inboxes beside it from being read. */
-async function* recordsOf(file: string): AsyncGenerator<InboxRecord> {
+async function* recordsOf(file: string, name: string): AsyncGenerator<InboxRecord> {
   let inbox: Inbox;
   try {
-    inbox = await openInbox(file);
+    inbox = await openInbox(file, name);
   } catch (error) {
     if (!(error instanceof InboxError)) throw error;
     yield { kind: "set-aside", at: { file, offset: 0 }, reason: error.message, raw: Buffer.alloc(0) };
