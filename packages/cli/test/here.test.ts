@@ -12,6 +12,7 @@ import { modelServer } from "../../concertato/test/agents/model-server.ts";
 import { clockFinding, nodeFinding, sqliteFinding } from "../src/doctor/machine.ts";
 import { fileSystemFinding, spaceFinding } from "../src/doctor/store.ts";
 import { commandLine, endPrograms, startProgram } from "./command-line.ts";
+import { openProject } from "./project.ts";
 
 const boss = human({ name: "boss", output: z.object({ approved: z.boolean() }) });
 const ask = workflow({ name: "ask", input: z.object({}), uses: [boss] }, (_input, ctx) => ctx.run(boss, {}));
@@ -133,8 +134,12 @@ test("models tells what a server of this machine offers, and what auto means", a
   expect(said.code).toBe(0);
   const report = JSON.parse(said.out) as { providers: readonly { name: string }[] };
   expect(report).toMatchObject({
-    auto: { choice: "auto", model: expect.stringContaining("/tiny"), why: expect.stringContaining(server.url) },
-    price: null,
+    auto: {
+      choice: "auto",
+      price: null,
+      model: expect.stringContaining("/tiny"),
+      why: expect.stringContaining(server.url),
+    },
     servers: [{ url: server.url, models: ["tiny"] }],
   });
   expect(report.providers.find(({ name }) => name === "openai")).toMatchObject({ key: "OPENAI_API_KEY", keySet: true });
@@ -157,6 +162,24 @@ test("models tells the price of what is named, and fails where nothing would thi
   });
   writeFileSync(join(folder, "prices.json"), '{"tiny":{"input":"cheap"}}');
   expect(await commandLine(folder, args)).toMatchObject({ code: 2, error: expect.stringContaining("holds no prices") });
+});
+
+test("models FILE tells of each agent what it would think with, in order, and fails where one has nothing", async () => {
+  using project = openProject();
+  project.write(
+    "chain.ts",
+    `import { agent, workflow } from "concertato";
+    const inner = agent({ name: "inner", description: "", instructions: "", model: ["nobody/none", "http://127.0.0.1:9/v1#tiny"] });
+    export default workflow({ name: "outer", uses: [inner] }, (_input, ctx) => ctx.run(inner, "x"));`,
+  );
+  const said = await commandLine(project.folder, ["--json", "models", "chain.ts"]);
+  expect(said.code).toBe(0);
+  expect((JSON.parse(said.out) as { agents: unknown }).agents).toMatchObject([
+    { agent: "inner", choice: "nobody/none", why: expect.stringContaining("names no provider") },
+    { agent: "inner", model: "127.0.0.1:9.chat/tiny", why: "its definition names it" },
+  ]);
+  const named = await commandLine(project.folder, ["models", "agents.ts", "--model", "nobody/none"]);
+  expect(named).toMatchObject({ code: 1, out: expect.stringContaining("x thinker  auto") });
 });
 
 /** A folder with a `concertato` to put on the path: the real program. */

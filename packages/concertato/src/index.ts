@@ -106,7 +106,7 @@ export type { Json } from "./kernel/json.ts";
 export type { Clock, World } from "./kernel/world.ts";
 export type { ModelExplanation, ModelOptions } from "./app-models.ts";
 export { modelReport } from "./model-report.ts";
-export type { ModelReport } from "./model-report.ts";
+export type { ModelReport, PricedExplanation } from "./model-report.ts";
 export type { LocalServer } from "./local-models.ts";
 export type { ProviderReport } from "./named-models.ts";
 export { drainOnSignals } from "./drain-on-signals.ts";

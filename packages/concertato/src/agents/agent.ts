@@ -144,6 +144,7 @@ export function agent<
     examples: options.examples ?? [],
     budget: options.budget,
     revision: 1,
+    models: [options.model ?? "auto"].flat() as readonly ModelChoice[],
     uses: thinker.toolbox.agents,
     body: {
       type: "code",

@@ -2,6 +2,7 @@
  * The one noun: `Agent<Input, Output>`. What every kind of agent is made of, as the runtime sees it.
  * Factories for users (tool, workflow, human) live in agents/; a pattern returns one of these too.
  */
+import type { LanguageModelV4 } from "@ai-sdk/provider";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Effect } from "../journal/entry.ts";
 import type { Context } from "./context.ts";
@@ -212,6 +213,8 @@ export interface Agent<in Input = never, out Output = unknown> {
   readonly budget?: Budget | undefined;
   /** The name of the tool that a caller must be granted to call it, where that is not its own: see `tool-grant.ts`. */
   readonly grantedAs?: string | undefined;
+  /** Of agents that think: with which model, in the order in which they are asked. `auto` is the app's. */
+  readonly models?: readonly (LanguageModelV4 | string)[] | undefined;
   /** Agents it calls, so that the app that knows it knows them. */
   readonly uses: readonly Agent[];
   /** What the runtime runs. Method syntax keeps `Agent` usable where its exact input is not known. */
