@@ -329,7 +329,7 @@ test("explain tells whether an agent may use a tool, and which edge took it away
       `x inner@1 may not use add: outer@1, calling inner@1 at 0.0 of run ${runId}, granted no tools.`,
       "",
       `run ${runId}`,
-      "  + 0    ann -> outer@1  only add",
+      "  + 0    ann -> outer@1      only add",
       "  x 0.0  outer@1 -> inner@1  no tools",
       "",
     ].join("\n"),

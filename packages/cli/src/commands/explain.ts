@@ -27,12 +27,15 @@ async function explainGrant(context: CommandContext, typed: string, path: string
   out(allowed ? paint("good", `${marks.done} ${why}`) : paint("bad", `${marks.bad} ${why}`));
   out();
   const width = Math.max(...edges.map(({ path: at }) => at.length));
+  const called = Math.max(...edges.map((edge) => callOf(edge, marks.arrow).length));
   let run = "";
   for (const edge of edges) {
     if (edge.runId !== run) out(paint("quiet", `run ${edge.runId}`));
     run = edge.runId;
     const mark = edge.grants ? paint("good", marks.done) : paint("bad", marks.bad);
-    out(`  ${mark} ${edge.path.padEnd(width)}  ${callOf(edge, marks.arrow)}  ${paint("quiet", toolsOf(edge))}`);
+    out(
+      `  ${mark} ${edge.path.padEnd(width)}  ${callOf(edge, marks.arrow).padEnd(called)}  ${paint("quiet", toolsOf(edge))}`,
+    );
   }
 }
 
