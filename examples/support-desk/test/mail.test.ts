@@ -46,7 +46,7 @@ afterEach(async () => {
   const pid = readCard(folder)?.pid;
   if (pid !== undefined && isAlive(pid)) process.kill(pid, "SIGKILL");
   if (pid !== undefined) await until("the mail server has ended", () => !isAlive(pid));
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 describe("mail server", () => {
