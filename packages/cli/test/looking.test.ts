@@ -134,8 +134,11 @@ test("inbox shows who is asked, until when and the exact arguments, the most urg
 });
 
 test("what a customer wrote cannot draw on the terminal of the person who decides", async () => {
-  const runId = await left(refund, { to: "ann\u001b[2K\u001b[1A usd 1\u202e\u009b31m" });
-  for (const { out } of [await cli("inbox"), await cli("show", runId), await cli("show", runId, "--full")]) {
+  const drawing = "ann\u001b[2K\u001b[1A usd 1\u202e\u009b31m";
+  const runId = await left(refund, { to: drawing }, { key: drawing, tenant: "x\u001b[1A" });
+  const views = [["inbox"], ["show", runId], ["show", runId, "--full"], ["ls"], ["events", runId]];
+  for (const view of views) {
+    const { out } = await cli(...view);
     expect([...out].filter((character) => /[\p{Cc}\p{Bidi_Control}]/u.test(character) && character !== "\n")).toEqual(
       [],
     );

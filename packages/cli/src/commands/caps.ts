@@ -2,6 +2,7 @@
 import type { CapSummary } from "concertato";
 import type { Command } from "commander";
 import type { CommandContext, Shell } from "../shell.ts";
+import { plainLine } from "../views/plain-text.ts";
 
 export function addCaps(program: Command, shell: Shell): void {
   program
@@ -15,7 +16,7 @@ async function listCaps({ app, display, json }: CommandContext): Promise<void> {
   const caps = await app.caps();
   if (json) return caps.forEach((cap) => display.out(JSON.stringify(cap)));
   if (caps.length === 0) return display.out("No caps. A program sets them with app.setCap().");
-  for (const cap of caps) display.out(lineOf(cap));
+  for (const cap of caps) display.out(plainLine(lineOf(cap)));
 }
 
 function lineOf({ tenant, agent, usd, per, spent, reserved, onExhausted, window }: CapSummary): string {

@@ -3,6 +3,7 @@
  * A column in which nothing is said is not shown.
  */
 import type { Display, Tone } from "./display.ts";
+import { plainLine } from "./plain-text.ts";
 import { fitted, padded, widthOf } from "./text-width.ts";
 
 export interface Column<Row> {
@@ -58,7 +59,8 @@ export function tableLines<Row>(
 function layOut<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width: number): Laid<Row>[] {
   let laid = columns
     .map((column): Laid<Row> => {
-      const cells = rows.map((row) => column.cell(row));
+      // Keys, tenants and names may come from strangers.
+      const cells = rows.map((row) => plainLine(column.cell(row)));
       return { ...column, cells, width: Math.max(widthOf(column.title), ...cells.map(widthOf)) };
     })
     .filter(({ cells }) => cells.some((cell) => cell !== ""));
