@@ -85,4 +85,6 @@ export const failingSeeds: readonly FailingSeed[] = [
   },
   { seed: 191679, generation: 7, found: "the same in two processes, so that nobody took a letter's receiver" },
   { seed: 223136, generation: 7, found: "the same, and a run that was queued was never begun" },
+  { seed: 5596, generation: 8, found: "a replay missed what a map that lost its race had begun after a crash" },
+  { seed: 1784, generation: 8, found: "the same of a scope that went on by itself" },
 ];

@@ -53,6 +53,8 @@ export class Recording {
   readonly turns: ReadonlyMap<string, RecordedEnd>;
   /** Why each scope failed in which something was undone then, by its path. */
   readonly undone: ReadonlyMap<string, RecordedEnd>;
+  /** Paths of operations that were given up: they had lost a race, or what they belonged to had ended. */
+  readonly givenUp: ReadonlySet<string>;
   /** How the run's own body ended; undefined while it had not, and when the run was ended from outside. */
   readonly end: RecordedEnd | undefined;
   readonly #flags: ReadonlySet<string>;
@@ -67,6 +69,7 @@ export class Recording {
     this.operations = fold.operations;
     this.turns = fold.turns;
     this.undone = fold.undone;
+    this.givenUp = fold.givenUp;
     this.end = fold.end;
     this.#flags = fold.flags;
   }
@@ -81,6 +84,7 @@ class Fold {
   readonly operations = new Map<string, Draft>();
   readonly turns = new Map<string, RecordedEnd>();
   readonly undone = new Map<string, RecordedEnd>();
+  readonly givenUp = new Set<string>();
   end: RecordedEnd | undefined;
   readonly flags = new Set<string>();
   readonly #entries: readonly StoredEntry[];
@@ -114,6 +118,7 @@ class Fold {
     if (kind === "scope-started") this.#scopes.set(entry.seq, path);
     if (kind === "map-started") this.#mapStarted(operation, entry);
     if (asks.has(kind) && entry.body !== null) operation.input = this.#textOf(entry);
+    if (kind === "op-cancelled") this.givenUp.add(path);
     if (kind === "loop-advanced") this.turns.set(`${path}#${meta.count ?? 0}`, this.#ended(entry, meta));
     if (kind === "result" && operation.verb === "map") this.#items.delete(path);
     if (ends.has(kind)) this.#ends(operation, entry, meta);

@@ -169,6 +169,27 @@ describe("a replay with the same code", () => {
     }
   });
 
+  test("of what a losing branch did after a crash, before it was told that it had lost, says same", async () => {
+    const items = [0, 1, 2, 3, 4];
+    const body = workflow({ name: "body", uses: [look, nested] }, (_input, ctx: Context) =>
+      ctx.race({
+        map: (branch) => branch.map(items.map(String), look, { concurrency: 2 }),
+        scopes: (branch) => branch.map(items, nested, { concurrency: 2 }),
+        won: (branch) => branch.step("fast", () => 1, { effect: "read" }),
+      }),
+    );
+    for (let crash = 1; crash < 16; crash++) {
+      const lab = new Lab();
+      const first = await lab.open([body], { crashAfter: crash });
+      const job = await first.app.start(body, undefined);
+      await lab.world.settle();
+      first.crash();
+      const { app } = await lab.open([body]);
+      await lab.world.settle();
+      expect(await app.replay(job.runId), `crash after ${crash}`).toMatchObject({ status: "same" });
+    }
+  });
+
   test("of runs that failed, were cancelled or are tools says same", async () => {
     const lab = new Lab();
     await lab.open([]);
