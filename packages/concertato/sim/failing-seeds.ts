@@ -87,4 +87,6 @@ export const failingSeeds: readonly FailingSeed[] = [
   { seed: 223136, generation: 7, found: "the same, and a run that was queued was never begun" },
   { seed: 5596, generation: 8, found: "a replay missed what a map that lost its race had begun after a crash" },
   { seed: 1784, generation: 8, found: "the same of a scope that went on by itself" },
+  { seed: 20804, generation: 8, found: "a replay undid what was given up before it came to that" },
+  { seed: 36652, generation: 8, found: "the same, further inside" },
 ];

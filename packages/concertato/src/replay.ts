@@ -198,7 +198,7 @@ class Replay {
         !direction.seen.has(operation.path) &&
         !told(operation.path) &&
         !this.#isUndoing(operation) &&
-        !this.#isInGivenUp(operation.path),
+        !this.#recording.isInGivenUp(operation.path),
     );
     if (missing !== undefined) {
       const instead = insteadOf(missing.path, direction.unrecorded);
@@ -213,19 +213,6 @@ class Replay {
   /** Of a run that was ended from outside, the undoing was begun from outside too. */
   #isUndoing({ path }: RecordedOperation): boolean {
     return this.#recording.end === undefined && path.split(".").includes("undo");
-  }
-
-  /**
-   * Inside of what was given up. How far that got before it was told is no matter of the code: after a crash the scopes and
-   * items of a run go on each by itself, some further than they come when everything is handed over in the recorded order.
-   */
-  #isInGivenUp(path: string): boolean {
-    const { givenUp } = this.#recording;
-    if (givenUp.size === 0) return false;
-    for (let cut = path.search(/[./]/); cut >= 0; cut = nextCut(path, cut)) {
-      if (givenUp.has(path.slice(0, cut))) return true;
-    }
-    return false;
   }
 
   #endDivergence(found: RecordedEnd | undefined, direction: ReplayDirection): Divergence | undefined {
@@ -245,12 +232,6 @@ class Replay {
     const { path, seq, recorded, found } = place;
     return { path, seq, recorded, found, excerpt: excerptAround(this.#recording, path, found), stack };
   }
-}
-
-/** Where the next part of a path begins; -1 at its end. */
-function nextCut(path: string, cut: number): number {
-  const next = path.slice(cut + 1).search(/[./]/);
-  return next < 0 ? -1 : cut + 1 + next;
 }
 
 /** What the code asked for in the same scope where it was to ask for this. */

@@ -53,11 +53,11 @@ export class Recording {
   readonly turns: ReadonlyMap<string, RecordedEnd>;
   /** Why each scope failed in which something was undone then, by its path. */
   readonly undone: ReadonlyMap<string, RecordedEnd>;
-  /** Paths of operations that were given up: they had lost a race, or what they belonged to had ended. */
-  readonly givenUp: ReadonlySet<string>;
   /** How the run's own body ended; undefined while it had not, and when the run was ended from outside. */
   readonly end: RecordedEnd | undefined;
   readonly #flags: ReadonlySet<string>;
+  /** Paths of operations that were given up: they had lost a race, or what they belonged to had ended. */
+  readonly #givenUp: ReadonlySet<string>;
 
   /**
    * @param entries a whole journal, or its beginning, in order of seq
@@ -69,7 +69,7 @@ export class Recording {
     this.operations = fold.operations;
     this.turns = fold.turns;
     this.undone = fold.undone;
-    this.givenUp = fold.givenUp;
+    this.#givenUp = fold.givenUp;
     this.end = fold.end;
     this.#flags = fold.flags;
   }
@@ -78,6 +78,25 @@ export class Recording {
   hasFlag(scope: string, owner: string, flag: string): boolean {
     return this.#flags.has(`${scope}\n${owner}\n${flag}`);
   }
+
+  /**
+   * Whether something is inside of what was given up. How far that got before it was told is no matter of the code: after a
+   * crash the scopes and items of a run go on each by itself, some further and some less far than they come when everything
+   * is handed over in the recorded order.
+   */
+  isInGivenUp(path: string): boolean {
+    return this.#givenUp.size > 0 && enclosing(path).some((outer) => this.#givenUp.has(outer));
+  }
+
+  /** The same, or the operation itself was. */
+  wasGivenUp(path: string): boolean {
+    return this.#givenUp.has(path) || this.isInGivenUp(path);
+  }
+}
+
+/** Paths of everything that an operation is inside of. */
+function enclosing(path: string): string[] {
+  return [...path.matchAll(/[./]/g)].map(({ index }) => path.slice(0, index));
 }
 
 class Fold {

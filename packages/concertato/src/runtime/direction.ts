@@ -19,6 +19,8 @@ export interface Direction {
    * ends with this failure.
    */
   failureOf?(scope: Scope, text: string | null): string | null;
+  /** True when a scope that failed does not begin to undo what it registered: the recording ends before that. */
+  holdsUndo?(scope: Scope): boolean;
   /** What `ctx.patched` answers, where the recording decides it. `owner` is the loop's turn that asks. */
   flag(scope: Scope, owner: string, flag: string): boolean | undefined;
   /** Under which revision of its library code the scope that an operation calls was recorded. */

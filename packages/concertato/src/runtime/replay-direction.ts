@@ -115,6 +115,11 @@ export class ReplayDirection implements Direction {
     return recorded.text;
   }
 
+  /** It was given up before it came to that, and is again. */
+  holdsUndo({ base }: Scope): boolean {
+    return !this.#recording.undone.has(base) && this.#recording.wasGivenUp(base);
+  }
+
   /** As a replay passes by: true where it is recorded. */
   flag(scope: Scope, owner: string, flag: string): boolean {
     return this.#recording.hasFlag(scope.base, owner, flag);

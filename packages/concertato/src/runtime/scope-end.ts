@@ -100,6 +100,7 @@ function writeEnd(scope: Scope, failed: boolean, text: string | null): void {
 /** It has failed: what is registered in it is undone, and then it ends with its failure. */
 function undoScope(scope: Scope, text: string | null, chain: CompensationChain): void {
   const { engine, direction } = scope.run;
+  if (direction?.holdsUndo?.(scope) === true) return;
   const failure = direction?.failureOf === undefined ? text : direction.failureOf(scope, text);
   beginCompensation(engine, scope, failedStatus(failure), failure, chain);
 }

@@ -190,6 +190,23 @@ describe("a replay with the same code", () => {
     }
   });
 
+  test("of a losing branch that was given up before it began to undo says same", async () => {
+    const vain = workflow({ name: "vain", uses: [look] }, async (_input, ctx) => {
+      await ctx.compensate(look, "a");
+      throw new Error("in vain");
+    });
+    const body = workflow({ name: "body", uses: [vain] }, (_input, ctx: Context) =>
+      ctx.race({
+        won: (branch) => branch.step("fast", () => 1, { effect: "read" }),
+        vain: (branch) => branch.run(vain).catch(() => branch.sleep("1h")),
+      }),
+    );
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, undefined);
+    expect(lab.kinds(job.runId)).not.toContain("compensating");
+    expect(await life.app.replay(job.runId)).toMatchObject({ status: "same" });
+  });
+
   test("of runs that failed, were cancelled or are tools says same", async () => {
     const lab = new Lab();
     await lab.open([]);
