@@ -89,4 +89,5 @@ export const failingSeeds: readonly FailingSeed[] = [
   { seed: 1784, generation: 8, found: "the same of a scope that went on by itself" },
   { seed: 20804, generation: 8, found: "a replay undid what was given up before it came to that" },
   { seed: 36652, generation: 8, found: "the same, further inside" },
+  { seed: 300, generation: 8, found: "a replay of a fork went on with what its loop's history would hold in the fork" },
 ];

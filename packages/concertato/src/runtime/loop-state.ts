@@ -37,6 +37,8 @@ interface Tail {
 export class StoredStates {
   /** Histories of the state stored last. */
   #last: Histories = none;
+  /** And of the one before. */
+  #before: Histories = none;
   /** What they continued. */
   #appends: Appends | null = null;
   /** Read from a journal, and waiting for the state that the loop began with. */
@@ -50,6 +52,7 @@ export class StoredStates {
   /** @throws ConcertatoError `codec/unstorable`, `codec/too-large` */
   encode(state: unknown, where: string): StoredState {
     const histories = historiesOf(state);
+    this.#before = this.#last;
     if (histories.size === 0) {
       const whole = encodeJson(state, where, refuseHistory);
       this.#last = none;
@@ -82,6 +85,13 @@ export class StoredStates {
     const whole = state as Record<string, unknown>;
     for (const name of Object.keys(appends)) whole[name] = this.#last.get(name);
     return whole;
+  }
+
+  /** What was recorded counts, and not what `encode` was given last: the next turn continues the recorded state. */
+  replace(text: string | null, appends: Appends | null): void {
+    this.#last = this.#before;
+    this.#read = null;
+    this.read(text, appends);
   }
 
   /** Takes note of a stored turn while a journal is read; the state that the loop began with is not known yet. */

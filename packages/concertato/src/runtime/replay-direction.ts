@@ -100,9 +100,8 @@ export class ReplayDirection implements Direction {
     const same = end.text === state.text && JSON.stringify(end.appends) === JSON.stringify(state.appends);
     if (!same && !end.edited) this.#warn(operation.path, end.seq, "state");
     this.#order.hold(end, () => {
-      // What histories hold of the turns before is in the state that the code has.
-      if (same || (state.appends !== null && !end.edited)) return write(state);
-      states.read(end.text, end.appends);
+      if (same) return write(state);
+      states.replace(end.text, end.appends);
       write({ text: end.text, appends: end.appends });
     });
     return true;

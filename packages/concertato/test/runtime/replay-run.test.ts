@@ -190,6 +190,27 @@ describe("a replay with the same code", () => {
     }
   });
 
+  test("of forks says same where a loop's history names the run it happened in", async () => {
+    const body = workflow({ name: "body" }, (_input, ctx: Context) =>
+      ctx.loop({ said: history<string>(), sum: 0 }, async ({ said, sum }, turn) => {
+        const add = await turn.step("add", () => 1, { effect: "read" });
+        if (sum === 5) return done([...said]);
+        // From time to time what was said is summarised: the history begins anew.
+        const kept = sum === 3 ? history([`summary of ${said.length}`]) : said;
+        return next({ said: kept.append(`${turn.runId} ${sum}`), sum: sum + add });
+      }),
+    );
+    const lab = new Lab();
+    const { life, job } = await lab.begin(body, undefined);
+    for (let at = 1; at <= lab.row(job.runId).seq; at++) {
+      const fork = await life.app.fork(job.runId, { at });
+      await lab.world.settle();
+      expect(await fork.result()).toHaveLength(3);
+      const { status, firstDivergence } = await life.app.replay(fork.runId);
+      expect({ status, firstDivergence }, `fork at ${at}`).toEqual({ status: "same", firstDivergence: undefined });
+    }
+  });
+
   test("of a losing branch that was given up before it began to undo says same", async () => {
     const vain = workflow({ name: "vain", uses: [look] }, async (_input, ctx) => {
       await ctx.compensate(look, "a");
