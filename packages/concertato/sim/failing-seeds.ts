@@ -90,4 +90,10 @@ export const failingSeeds: readonly FailingSeed[] = [
   { seed: 20804, generation: 8, found: "a replay undid what was given up before it came to that" },
   { seed: 36652, generation: 8, found: "the same, further inside" },
   { seed: 300, generation: 8, found: "a replay of a fork went on with what its loop's history would hold in the fork" },
+  {
+    seed: 830702,
+    generation: 8,
+    found: "a fork took over the end of a run that its original had started with another input",
+  },
+  { seed: 561545, generation: 8, found: "the same, where a deployment had changed what is started" },
 ];

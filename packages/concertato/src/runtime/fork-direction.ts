@@ -26,7 +26,7 @@ import type { Operation, Work } from "./operation.ts";
 import { finish, finishText } from "./results.ts";
 import { writeRecorded } from "./recorded-end.ts";
 import { RecordedOrder } from "./recorded-order.ts";
-import { sameInput } from "./same-input.ts";
+import { sameInput, startsWith } from "./same-input.ts";
 import type { Scope } from "./scope.ts";
 import { endRun } from "./scope-end.ts";
 import type { StateAccess } from "./state-access.ts";
@@ -36,8 +36,16 @@ import { channelOf, openWait } from "./waits.ts";
 /** What is known of the run that was forked. */
 export interface ForkSource {
   readonly recording: Recording;
-  /** Ends of runs that it started and that have ended, by id. */
-  readonly children: ReadonlyMap<string, RecordedEnd>;
+  /** The runs that it started and that are still there, by id. */
+  readonly children: ReadonlyMap<string, StartedRun>;
+}
+
+/** A run that the original started. */
+export interface StartedRun {
+  /** What it was started with: the original's own journal does not have it. */
+  readonly inputHash: string;
+  /** Undefined while it is under way. */
+  readonly end: RecordedEnd | undefined;
 }
 
 export class ForkDirection implements Direction {
@@ -66,7 +74,7 @@ export class ForkDirection implements Direction {
     if (this.#isStubbed(operation)) return this.#stub(operation);
     if (this.#isAnew(operation)) return this.#live(operation);
     const recorded = this.#source.recording.operations.get(operation.path);
-    if (mode === "recorded" && recorded?.end !== undefined && isSame(operation, recorded))
+    if (mode === "recorded" && recorded?.end !== undefined && this.#isSame(operation, recorded))
       return this.#serve(operation, recorded, recorded.end);
     if (recorded !== undefined && this.#isDoubtful(operation, recorded)) return this.#doubt(operation, recorded);
     if (mode === "live" || this.#elsewhere(operation) === "live") return this.#anew(operation);
@@ -167,13 +175,20 @@ export class ForkDirection implements Direction {
     return true;
   }
 
+  #isSame(operation: Operation, recorded: RecordedOperation): boolean {
+    if (!isSame(operation, recorded)) return false;
+    const child = operation.verb === "start" ? this.#source.children.get(startedRun(recorded) ?? "") : undefined;
+    // Of one that is no longer there nobody can tell.
+    return child === undefined || startsWith(operation, child.inputHash);
+  }
+
   /** A run that the original started belongs to the original; what it ended with is a fact for both. */
   #takesOutcome(operation: Operation): boolean {
     const { recording, children } = this.#source;
     const recorded = recording.operations.get(operation.path);
-    if (recorded?.end !== undefined && isSame(operation, recorded))
+    if (recorded?.end !== undefined && this.#isSame(operation, recorded))
       return this.#serve(operation, recorded, recorded.end);
-    const ended = children.get(operation.name);
+    const ended = children.get(operation.name)?.end;
     if (ended !== undefined) return this.#promise(operation, ended);
     if (!startedBy(recording, operation.name)) return this.#live(operation);
     return this.#stop(operation, recorded);
@@ -337,7 +352,13 @@ function reasonOf(operation: Operation, recorded: RecordedOperation | undefined)
 }
 
 function startedBy(recording: Recording, runId: string): boolean {
-  for (const { verb, end } of recording.operations.values())
-    if (verb === "start" && end?.text === JSON.stringify({ runId })) return true;
+  for (const operation of recording.operations.values())
+    if (operation.verb === "start" && startedRun(operation) === runId) return true;
   return false;
+}
+
+/** Id of the run that was started; undefined where that failed, or is not recorded. */
+function startedRun({ end }: RecordedOperation): string | undefined {
+  if (end === undefined || end.failed || end.text === null) return undefined;
+  return (JSON.parse(end.text) as { readonly runId: string }).runId;
 }

@@ -6,7 +6,7 @@ import { type RecordedEnd, Recording } from "../journal/recording.ts";
 import type { PayloadCodec, ReadEntry, RunRow, Store } from "../journal/store.ts";
 import type { Engine } from "./engine.ts";
 import type { ForkDescription } from "./fork-description.ts";
-import { ForkDirection, type ForkSource } from "./fork-direction.ts";
+import { ForkDirection, type ForkSource, type StartedRun } from "./fork-direction.ts";
 import type { LiveRun } from "./live-run.ts";
 
 /** A fork as it is read from the store. */
@@ -67,31 +67,29 @@ async function readSource(store: Store, codec: PayloadCodec, runId: string, unti
   const row = await store.run(runId);
   if (row === undefined) return { recording: new Recording([], () => null), children: new Map() };
   const recording = await readRecording(store, codec, row, until);
-  return { recording, children: await childEnds(store, codec, recording) };
+  return { recording, children: await readChildren(store, codec, recording) };
 }
 
-async function childEnds(
+async function readChildren(
   store: Store,
   codec: PayloadCodec,
   recording: Recording,
-): Promise<ReadonlyMap<string, RecordedEnd>> {
-  const ends = new Map<string, RecordedEnd>();
+): Promise<ReadonlyMap<string, StartedRun>> {
+  const children = new Map<string, StartedRun>();
   for (const { verb, end } of recording.operations.values()) {
     if (verb !== "start" || end === undefined || end.failed || end.text === null) continue;
     const { runId } = JSON.parse(end.text) as { runId: string };
     const row = await store.run(runId);
-    const [last] = row === undefined ? [] : await store.entries(row.key, row.seq - 1, 1);
-    if (row === undefined || last?.kind !== entryKinds["run-ended"]) continue;
-    const text = openPayload(codec, row, last, await readBlobs(store, codec, row, [last]));
-    // After everything that the original recorded: it never heard of it.
-    ends.set(runId, {
-      seq: Number.MAX_SAFE_INTEGER,
-      at: last.at,
-      failed: row.status !== "completed",
-      text,
-      edited: false,
-      appends: null,
-    });
+    if (row !== undefined) children.set(runId, { inputHash: row.inputHash, end: await endOf(store, codec, row) });
   }
-  return ends;
+  return children;
+}
+
+async function endOf(store: Store, codec: PayloadCodec, row: RunRow): Promise<RecordedEnd | undefined> {
+  const [last] = await store.entries(row.key, row.seq - 1, 1);
+  if (last?.kind !== entryKinds["run-ended"]) return undefined;
+  const text = openPayload(codec, row, last, await readBlobs(store, codec, row, [last]));
+  // After everything that the original recorded: it never heard of it.
+  const seq = Number.MAX_SAFE_INTEGER;
+  return { seq, at: last.at, failed: row.status !== "completed", text, edited: false, appends: null };
 }

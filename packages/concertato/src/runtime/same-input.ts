@@ -1,4 +1,5 @@
 /** Whether an operation is called with what a journal says it was called with. */
+import { fingerprint } from "../kernel/derive.ts";
 import { encodeJson } from "../kernel/json.ts";
 import type { Verb } from "../journal/entry.ts";
 import type { RecordedOperation } from "../journal/recording.ts";
@@ -24,6 +25,19 @@ export function sameInput(operation: Operation, recorded: RecordedOperation): bo
     return encodeJson(validateNow(check, given, what), what) === recorded.input;
   } catch {
     // It does not even fit: whatever becomes of it, it is not the same.
+    return false;
+  }
+}
+
+/** Whether a run would be started with the input of this fingerprint: its row has that, and no journal but its own the input. */
+export function startsWith({ scope, agent, name, input }: Operation, inputHash: string): boolean {
+  const target = scope.run.engine.agent(agent);
+  const what = `input of ${name}`;
+  try {
+    const given = encodeJson(validateNow(target && boundAgent(target).input, input, what), what);
+    return fingerprint(given ?? "") === inputHash;
+  } catch {
+    // It would not be started at all.
     return false;
   }
 }

@@ -366,6 +366,31 @@ describe("what the original had under way", () => {
   });
 });
 
+describe("a fork that starts a run with another input", () => {
+  const tenfold = workflow({ name: "tenfold" }, (n: unknown) => 10 * (n as number));
+  const parent = workflow({ name: "parent", uses: [tenfold] }, async (n: unknown, ctx) =>
+    (await ctx.start(tenfold, n)).outcome(),
+  );
+
+  test("stops before it: what the original's run ended with is of the original's input", async () => {
+    const lab = new Lab();
+    const { job } = await lab.begin(parent, 1);
+    const fork = await forked(lab, job.runId, { input: 2 });
+    const end = await fork.outcome();
+    expect(end).toMatchObject({ status: "stopped", failure: { code: "fork/nothing-recorded", path: "0.0" } });
+    expect((await lab.app.runs({ agent: "tenfold" })).length).toBe(1);
+    expect(await (await forked(lab, job.runId, { input: 1 })).result()).toBe(10);
+  });
+
+  test("starts one of its own where what differs may be done", async () => {
+    const lab = new Lab();
+    const { job } = await lab.begin(parent, 1);
+    const fork = await forked(lab, job.runId, { input: 2, effects: { elsewhere: "live" } });
+    expect(await fork.result()).toBe(20);
+    expect((await lab.app.runs({ agent: "tenfold" })).length).toBe(2);
+  });
+});
+
 describe("order", () => {
   test("a race that was won by the slower tool is won by it again, in every nested scope", async () => {
     const gates = new Map<string, PromiseWithResolvers<string>>();
