@@ -206,7 +206,7 @@ export class AttemptGate {
         if (result.ok && result.ticket !== undefined) this.#answered(pass, result.ticket);
       },
       (error: unknown) => {
-        world.report(error);
+        this.#engine.report(error);
         world.timer(failedPauseMs, () => {
           if (pass.operation.pass === pass && pass.state !== "in") this.#ask(pass);
         });
@@ -226,7 +226,7 @@ export class AttemptGate {
       this.#engine.settled(pass.operation.scope.run);
     }
     // Others of this process may have been granted by the same commit, or before this one was in line.
-    this.look().catch((error: unknown) => this.#engine.world.report(error));
+    this.look().catch((error: unknown) => this.#engine.report(error));
   }
 
   #waitForRate(pass: Pass, retryAt: number): void {
@@ -325,7 +325,7 @@ export class AttemptGate {
     const { committer, ownership, world } = this.#engine;
     if (this.#engine.stopped) return;
     committer.submit({ kind: "ticket-end", owner: ownership.owner, n, at: world.clock.now() }).then(
-      () => this.look().catch((error: unknown) => world.report(error)),
+      () => this.look().catch((error: unknown) => this.#engine.report(error)),
       () => void world.timer(failedPauseMs, () => this.#endTicket(n)),
     );
   }

@@ -69,7 +69,7 @@ export async function loadCancelled(
     return run;
   } catch (error) {
     if (isAway(error) || ConcertatoError.is(error, "codec/key-missing")) throw error;
-    engine.world.report(error);
+    engine.report(error);
     return null;
   }
 }

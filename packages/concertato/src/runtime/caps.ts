@@ -205,7 +205,7 @@ export class Caps {
       },
       (error: unknown) => {
         slice.asking = false;
-        world.report(error);
+        this.#engine.report(error);
         world.timer(failedPauseMs, () => this.#ask(slice));
       },
     );
@@ -227,7 +227,7 @@ export class Caps {
     asked.refused = true;
     // The cap was removed meanwhile.
     if (reason === "missing") {
-      this.refresh().catch((error: unknown) => this.#engine.world.report(error));
+      this.refresh().catch((error: unknown) => this.#engine.report(error));
       return;
     }
     if (reason === "exhausted" && slice.row.onExhausted === "stop") {
@@ -246,7 +246,7 @@ export class Caps {
     try {
       await this.refresh();
     } catch (error) {
-      this.#engine.world.report(error);
+      this.#engine.report(error);
     }
     const { run } = pass.operation.scope;
     if (pass.operation.pass !== pass || run.dead || this.#engine.stopped) return;
@@ -286,7 +286,7 @@ export class Caps {
     if (until === null || this.#turn !== null) return;
     this.#turn = this.#engine.atWall(until, () => {
       this.#turn = null;
-      this.refresh().catch((error: unknown) => this.#engine.world.report(error));
+      this.refresh().catch((error: unknown) => this.#engine.report(error));
     });
   }
 
@@ -320,10 +320,10 @@ export class Caps {
   #giveBackIdle(slice: CapSlice): void {
     if (!slice.idle || slice.held === 0) return;
     slice.held = 0;
-    const { committer, ownership, world } = this.#engine;
+    const { committer, ownership } = this.#engine;
     committer
       .submit({ kind: "cap-return", scope: slice.row.scope, since: slice.since, owner: ownership.owner })
-      .catch((error: unknown) => world.report(error));
+      .catch((error: unknown) => this.#engine.report(error));
   }
 }
 

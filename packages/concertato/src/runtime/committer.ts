@@ -224,7 +224,7 @@ export class Committer {
       try {
         listener(written, run);
       } catch (error) {
-        this.#engine.world.report(error);
+        this.#engine.report(error);
       }
     }
   }
@@ -270,7 +270,7 @@ export class Committer {
   }
 
   #unknown(batch: Batch, error: unknown): void {
-    this.#engine.world.report(error);
+    this.#engine.report(error);
     for (const { run, spends } of batch.shares) {
       this.#engine.caps.settled(spends, "stored");
       this.#engine.ownership.unknown(run, error);

@@ -60,7 +60,7 @@ export function leaveWhenDone(engine: Engine, run: LiveRun): void {
       engine.ownership.lost(run);
     },
     (error: unknown) => {
-      engine.world.report(error);
+      engine.report(error);
       engine.ownership.unknown(run, error);
     },
   );

@@ -7,7 +7,7 @@
  *
  * Nothing is seen by a body, a subscriber or the outside before its commit.
  */
-import { type ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
+import { ConcertatoError, type FailureRecord, toFailureRecord } from "../kernel/errors.ts";
 import { decodeJson } from "../kernel/json.ts";
 import type { World } from "../kernel/world.ts";
 import type { Limits } from "../journal/entry.ts";
@@ -553,6 +553,11 @@ export class Engine {
   /** Calls `fire` when the wall clock shows `dueWall`, also when it is set meanwhile: never early by it. */
   atWall(dueWall: number, fire: () => void): TimerEntry {
     return this.#wallDeadlines.at(dueWall, fire);
+  }
+
+  /** Tells what went wrong beside all work. That a store was closed under what was still asked of it is nothing to be told. */
+  report(error: unknown): void {
+    if (!this.stopped || !ConcertatoError.is(error, "runtime/closed")) this.world.report(error);
   }
 
   /** Stops at once: nothing more is delivered, committed or heard. What was committed is what there is. */

@@ -106,7 +106,7 @@ function answered(engine: Engine, operation: Operation, sending: Sending, result
 
 /** Nobody knows whether it was taken; offering it again with its number does no harm. */
 function unanswered(engine: Engine, operation: Operation, sending: Sending, error: unknown): void {
-  engine.world.report(error);
+  engine.report(error);
   engine.at(engine.world.clock.monotonic() + retryMs, () => {
     const { run } = operation.scope;
     if (run.dead) return;

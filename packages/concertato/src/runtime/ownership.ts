@@ -233,7 +233,7 @@ export class Ownership {
       } while (this.#sweepAgain && !this.#engine.stopped);
     } catch (error) {
       // The next poll tries again; nothing is forgotten by failing here.
-      this.#engine.world.report(error);
+      this.#engine.report(error);
     } finally {
       this.#sweeping = false;
     }
@@ -363,7 +363,7 @@ export class Ownership {
         throw error;
       }
       // A key that is not here may be elsewhere: the run is left as it is.
-      if (ConcertatoError.is(error, "codec/key-missing")) return this.#engine.world.report(error);
+      if (ConcertatoError.is(error, "codec/key-missing")) return this.#engine.report(error);
       await this.#setAside(row, ConcertatoError.is(error) ? toFailureRecord(error) : damagedRecord(row, error));
     }
   }
@@ -487,7 +487,7 @@ export class Ownership {
         }
       })
       .catch((error: unknown) => {
-        this.#engine.world.report(error);
+        this.#engine.report(error);
         leaveWhenDone(this.#engine, run);
       });
   }
@@ -615,7 +615,7 @@ export class Ownership {
       (result) => {
         if (result.ok) this.#tell(run.id, "diverged", text);
       },
-      (error: unknown) => this.#engine.world.report(error),
+      (error: unknown) => this.#engine.report(error),
     );
   }
 
@@ -705,7 +705,7 @@ export class Ownership {
         else this.lost(run);
       },
       (error: unknown) => {
-        this.#engine.world.report(error);
+        this.#engine.report(error);
         run.leaving = false;
         if (run.dead) return;
         // Kept on the chance that it was not given back, one that was would take its place here until this process ends:

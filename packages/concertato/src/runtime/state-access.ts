@@ -114,7 +114,7 @@ function textAfter(
 }
 
 function later(engine: Engine, operation: Operation, access: StateAccess, error: unknown): void {
-  engine.world.report(error);
+  engine.report(error);
   engine.at(engine.world.clock.monotonic() + retryMs, () => {
     if (operation.live && !operation.scope.run.dead && !engine.stopped) begin(engine, operation, access);
   });

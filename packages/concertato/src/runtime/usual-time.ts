@@ -26,7 +26,7 @@ export function foreseeRisk(engine: Engine, run: LiveRun): void {
       engine.settled(run);
     },
     // The elapsed share still warns.
-    (error: unknown) => engine.world.report(error),
+    (error: unknown) => engine.report(error),
   );
 }
 

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type Agent, type App, human, open, type RunStatus, tool, workflow } from "../../src/index.ts";
+import { type Agent, type App, ConcertatoError, human, open, type RunStatus, tool, workflow } from "../../src/index.ts";
 import type { Store } from "../../src/journal/store.ts";
 import { type VirtualWorld, virtualWorld } from "../../src/testing/virtual-world.ts";
-import { Counts, failure, gate, Lab } from "./lab.ts";
+import { altered, Counts, failure, gate, Lab } from "./lab.ts";
 
 const asked = human({ name: "asked", output: z.string() });
 const desk = workflow({ name: "desk", uses: [asked] }, async (input, ctx) => {
@@ -328,3 +328,31 @@ describe("on a SQLite file", () => {
     expect(await job.result()).toEqual([["about 1", "about 2", "about 3"], "gone", "about child"]);
   });
 });
+
+test("what is still asked of the store when an app closes is told to nobody", async () => {
+  const lab = new Lab();
+  const looking = gate();
+  let [opened, closed] = [false, false];
+  const store = altered(lab.store, {
+    // A look that is under way while the app closes finds the store closed, as on a file.
+    claim: (...asked) => {
+      if (!opened) return lab.store.claim(...asked);
+      return looking.promise.then(() => {
+        if (closed) throw new ConcertatoError({ code: "runtime/closed", message: "The store is closed." });
+        return lab.store.claim(...asked);
+      });
+    },
+    close: () => {
+      closed = true;
+    },
+  });
+  const { app, engine } = await lab.open([desk], { store });
+  opened = true;
+  engine.ownership.sweepSoon();
+  await lab.world.advance(1);
+  await app.close();
+  expect(closed).toBe(true);
+  looking.open();
+  await lab.world.advance(1_000);
+  expect(lab.world.reports).toEqual([]);
+}, 5_000);
