@@ -14,6 +14,9 @@ import { done, next } from "../../src/runtime/context.ts";
 import type { Agent } from "../../src/runtime/agent.ts";
 import { failure, Lab } from "./lab.ts";
 
+/** Schema 3 has an index that is empty here. */
+const page = 4_096;
+
 /** Larger than what an entry keeps, and told apart by its first character. */
 const large = (mark: string): string => mark + "x".repeat(2 * largeFrom);
 
@@ -69,7 +72,7 @@ describe("a large value", () => {
     const { tree } = await app.describe(job.runId);
     expect([tree.input, tree.output, tree.children.at(-1)?.input]).toEqual([value, value, value]);
     await app.close();
-    expect(statSync(file).size).toBeLessThan(1_220_000);
+    expect(statSync(file).size).toBeLessThan(1_200_000 + page);
   });
 
   test("is told to readers as it is committed", async () => {

@@ -13,6 +13,9 @@ import { virtualWorld } from "../../src/testing/virtual-world.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { failure } from "./lab.ts";
 
+/** Schema 3 has an index that is empty here. */
+const page = 4_096;
+
 const day = 86_400_000;
 
 const fill = tool({
@@ -88,7 +91,7 @@ describe("app.prune", () => {
     for (const mark of ["a", "b", "a"]) await (await app.start(hoard, mark)).result();
     await app.prune({ olderThan: 0 });
     await app.close();
-    expect(statSync(file).size).toBeLessThan(220_000);
+    expect(statSync(file).size).toBeLessThan(200_000 + page);
   });
 
   test("goes on where a process that died had stopped", async () => {
